@@ -1,0 +1,231 @@
+/**
+ * The bundle: everything a session needs, as plain JSON data (WGSL text included), and nothing of source or syntax.
+ * Deterministic byte for byte for the same input. It is the only thing the runtime takes from the compiler.
+ */
+import type { DType, TensorType } from '../ops/types.ts';
+import type { HostProgram } from './host-program.ts';
+
+export const BUNDLE_VERSION = 1;
+
+/** Where something comes from, for messages at run time (spans are resolved: the runtime has no sources). */
+export interface Place {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly text: string;
+}
+
+// ---------------------------------------------------------------- data
+
+/** How a field's numbers are stored on the device. 'u8' packs four to a word and reads as `byte * scale`. */
+export type Storage = 'f32' | 'i32' | 'u8';
+
+export interface DataField {
+  readonly name: string;
+  /** Type of the whole field: the first dim is the number of rows. */
+  readonly type: TensorType;
+  readonly storage: Storage;
+  readonly scale: number;
+  /** Values must lie in lo <= v < hi; checked when loaded. */
+  readonly range?: readonly [number, number];
+  /** Column or columns of a table, as written. */
+  readonly column?: string;
+}
+
+export interface BundleData {
+  readonly name: string;
+  readonly source: string;
+  readonly rows: number;
+  readonly slice?: readonly [number, number];
+  readonly fields: readonly (DataField & { readonly buffer: string })[];
+  readonly place?: Place;
+}
+
+/** What the host can tell about a data source at compile time, without loading it. */
+export interface DataInfo {
+  readonly rows: number;
+  readonly fields: readonly {
+    readonly name: string;
+    readonly dtype: 'f32' | 'i32';
+    readonly shape: readonly number[];
+    readonly storage: Storage;
+    readonly scale: number;
+  }[];
+}
+
+// ---------------------------------------------------------------- memory
+
+export type BufferRole = 'cells' | 'temps' | 'data' | 'params' | 'reports' | 'faults' | 'inputs';
+
+/** A device buffer. 'params' and 'reports' are rings: the runtime makes as many slots of `bytes` (a multiple of 256) as it submits steps at once. */
+export interface BundleBuffer {
+  readonly id: string;
+  readonly role: BufferRole;
+  readonly bytes: number;
+}
+
+export interface BundleCell {
+  readonly id: string;
+  readonly type: TensorType;
+  readonly kind: 'param' | 'var' | 'state' | 'frozen' | 'let';
+  readonly run: string;
+  readonly buffer: string;
+  /** Byte offset in the buffer. bool is stored as u32. */
+  readonly offset: number;
+}
+
+// ---------------------------------------------------------------- kernels and plans
+
+export interface BundleKernel {
+  readonly id: string;
+  /** For profiles: "update adam Features (6 leaves)". */
+  readonly label: string;
+  readonly wgsl: string;
+  /** Access of binding 0, 1, … */
+  readonly bindings: readonly ('read' | 'read_write' | 'uniform')[];
+  readonly workgroup: readonly [number, number, number];
+  /** 'subgroups', 'shader-f16', … */
+  readonly features: readonly string[];
+  readonly places: readonly Place[];
+}
+
+/** A bound range; `slot` marks ring buffers, bound at slot k for the k-th step of a submit. */
+export interface Binding {
+  readonly buffer: string;
+  readonly slot: boolean;
+}
+
+export type Command =
+  | {
+      readonly kind: 'dispatch';
+      readonly kernel: string;
+      readonly groups: readonly [number, number, number];
+      readonly bindings: readonly Binding[];
+    }
+  | {
+      readonly kind: 'copy';
+      readonly from: string;
+      readonly fromOffset: number;
+      readonly to: string;
+      readonly toOffset: number;
+      readonly bytes: number;
+    };
+
+/** One word of the step's parameter slot, written by the host. */
+export interface ParamWord {
+  readonly word: number;
+  readonly dtype: DType;
+  /** Index of the value in the host program, and component of it (keys have two). */
+  readonly value: number;
+  readonly component: number;
+}
+
+export interface BundleEntry {
+  readonly id: string;
+  readonly commands: readonly Command[];
+  /** Computes every parameter word from the step's scalars, in float64. */
+  readonly host: HostProgram;
+  readonly params: readonly ParamWord[];
+  /** Scalars gathered on the device into the step's report slot. */
+  readonly outputs: readonly {
+    readonly name: string;
+    readonly kind: 'report' | 'metric' | 'objective';
+    readonly word: number;
+    readonly dtype: DType;
+    readonly place?: Place;
+  }[];
+  /** Outputs that are known on the host alone (schedules): value index in the host program. */
+  readonly hostOutputs: readonly {
+    readonly name: string;
+    readonly kind: 'report' | 'metric' | 'objective';
+    readonly value: number;
+    readonly dtype: DType;
+  }[];
+  readonly inputs: readonly {
+    readonly name: string;
+    readonly type: TensorType;
+    readonly buffer: string;
+    readonly offset: number;
+  }[];
+  readonly results: readonly {
+    readonly name: string;
+    readonly type: TensorType;
+    readonly buffer: string;
+    readonly offset: number;
+  }[];
+  /** Run-time checks: fault n (1-based word value in the faults buffer) means this. */
+  readonly faults: readonly { readonly message: string; readonly place?: Place }[];
+  /** Estimates for scheduling and `explain --stage cost`. */
+  readonly cost: { readonly flops: number; readonly bytes: number };
+}
+
+// ---------------------------------------------------------------- schedule
+
+export interface EvalTimes {
+  readonly at: readonly number[];
+  readonly every?: number;
+  readonly end: boolean;
+}
+export type BundlePhase =
+  | { readonly kind: 'once'; readonly name: string; readonly run: string; readonly entry: string }
+  | {
+      readonly kind: 'train';
+      readonly name: string;
+      readonly run: string;
+      readonly steps: number;
+      readonly entry: string;
+      readonly until?: string;
+      readonly evals: readonly { readonly entry: string; readonly times: EvalTimes }[];
+    };
+
+// ---------------------------------------------------------------- claims
+
+/** A scalar expression over the results of runs. A series is a report or metric of one run ('' is the single run of a file without trials). */
+export type ClaimExpr =
+  | { readonly kind: 'number'; readonly value: number }
+  | { readonly kind: 'series'; readonly run: string; readonly name: string; readonly read: SeriesRead }
+  | { readonly kind: 'steps'; readonly run: string }
+  | { readonly kind: 'op'; readonly op: string; readonly args: readonly ClaimExpr[] } // names of elementwise primitives: add, sub, mul, div, max, min, abs, log, …
+  | { readonly kind: 'overSeeds'; readonly reduce: 'median' | 'mean'; readonly arg: ClaimExpr }
+  | { readonly kind: 'members'; readonly reduce: 'highest' | 'lowest'; readonly args: readonly ClaimExpr[] } // of a sweep; failed members are skipped
+  | { readonly kind: 'fact'; readonly fact: 'peak_bytes' | 'bytes'; readonly of: string };
+export type SeriesRead =
+  | { readonly kind: 'last' }
+  | { readonly kind: 'at'; readonly step: number }
+  | { readonly kind: 'max' | 'min' | 'nondecreasing' }
+  | { readonly kind: 'mean'; readonly last?: number };
+
+export interface Claim {
+  /** As written. */
+  readonly text: string;
+  readonly place?: Place;
+  readonly seeds?: readonly [number, number]; // closed
+  readonly body:
+    | {
+        readonly kind: 'holds';
+        readonly op: '==' | '!=' | '<' | '<=' | '>' | '>=' | '~=';
+        readonly left: ClaimExpr;
+        readonly right: ClaimExpr;
+        readonly within?: ClaimExpr;
+      }
+    | { readonly kind: 'fails'; readonly run: string; readonly reason?: string };
+}
+
+export interface Bundle {
+  readonly format: 'saddle-bundle';
+  readonly version: typeof BUNDLE_VERSION;
+  readonly name: string;
+  readonly hypers: readonly { readonly name: string; readonly program: HostProgram }[];
+  readonly data: readonly BundleData[];
+  readonly buffers: readonly BundleBuffer[];
+  readonly cells: readonly BundleCell[];
+  readonly kernels: readonly BundleKernel[];
+  readonly entries: readonly BundleEntry[];
+  readonly schedule: readonly BundlePhase[];
+  readonly runs: readonly { readonly name: string; readonly mayFail: boolean; readonly seed?: number }[];
+  readonly models: readonly { readonly name: string; readonly run: string; readonly cells: readonly string[] }[];
+  readonly exports: readonly { readonly name: string; readonly entry: string }[];
+  readonly claims: readonly Claim[];
+  /** Bytes of all buffers with one slot; per-entry peaks of temporaries. */
+  readonly memory: { readonly total: number; readonly temps: Readonly<Record<string, number>> };
+}

@@ -1,0 +1,81 @@
+/**
+ * Builds tensor graphs. A `Graph` numbers nodes and carries the current source span and call path, which every node made
+ * meanwhile receives. It holds no list of nodes: a program is whatever its outputs reach.
+ */
+import { op as opOf } from '../../ops/table.ts';
+import { type Attrs, type Builder, type Node, type TensorType } from '../../ops/types.ts';
+import type { Span } from '../../source/source.ts';
+
+export class Graph implements Builder {
+  private next = 0;
+  span: Span | undefined;
+  path: string | undefined;
+
+  /** Makes a node; throws ShapeError where the inputs do not fit the op. */
+  make(op: string, inputs: readonly Node[], attrs: Attrs = {}): Node {
+    const type = opOf(op).infer(
+      inputs.map((i) => i.type),
+      attrs,
+    );
+    return { id: this.next++, op, inputs, attrs, type, span: this.span, path: this.path };
+  }
+
+  /** A splat constant of any shape. */
+  constant(value: number, type: TensorType): Node {
+    return this.make('constant', [], { dtype: type.dtype, shape: type.shape, value });
+  }
+
+  /** A dense constant; `values` row-major. */
+  dense(values: readonly number[], type: TensorType): Node {
+    return this.make('constant', [], { dtype: type.dtype, shape: type.shape, values });
+  }
+
+  /**
+   * A leaf: a cell's value at the entry's start, a data field, a host scalar, an export's input, or a region's parameter.
+   * `name` is the cell id, `set.field`, scalar name ('seed', 'step', 'steps', 'progress', 'hyper:lr'), or input name.
+   */
+  parameter(source: ParameterSource, name: string, type: TensorType): Node {
+    return this.make('parameter', [], { source, name, dtype: type.dtype, shape: type.shape });
+  }
+
+  /** Runs `body` with nodes attributed to `span` (and `path` where given). */
+  at<T>(span: Span | undefined, body: () => T, path?: string): T {
+    const before = { span: this.span, path: this.path };
+    if (span) this.span = span;
+    if (path !== undefined) this.path = path;
+    try {
+      return body();
+    } finally {
+      this.span = before.span;
+      this.path = before.path;
+    }
+  }
+}
+
+export type ParameterSource = 'cell' | 'data' | 'scalar' | 'input' | 'region';
+
+/** All nodes that the roots reach (through region results too), in topological (id) order. */
+export function reachable(roots: Iterable<Node>): Node[] {
+  const seen = new Set<Node>();
+  const stack: Node[] = [...roots];
+  while (stack.length > 0) {
+    const node = stack.pop() as Node;
+    if (seen.has(node)) continue;
+    seen.add(node);
+    for (const input of node.inputs) stack.push(input);
+    for (const value of Object.values(node.attrs)) {
+      if (typeof value === 'object' && value !== null && 'results' in value) stack.push(...value.results);
+    }
+  }
+  return [...seen].sort((a, b) => a.id - b.id);
+}
+
+/** Number of elements of a shape. */
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((a, b) => a * b, 1);
+}
+
+/** `f32[64, 10]`, `i32` */
+export function typeText(type: TensorType): string {
+  return type.shape.length === 0 ? type.dtype : `${type.dtype}[${type.shape.join(', ')}]`;
+}

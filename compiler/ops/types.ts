@@ -1,0 +1,152 @@
+/**
+ * The vocabulary of the tensor IR and the contract of an op record.
+ *
+ * A tensor program is a graph of immutable nodes; a node has one op, ordered inputs, static attributes and one static type.
+ * Everything the compiler, the reference interpreter and the tests know about a primitive is one `OpDef` record: its type rule, its
+ * float64 meaning, both derivatives, batching, lowering, a sampler and a tolerance. A missing field is a type error.
+ * Docs, fuzzers and checks iterate the table, so a new primitive is one record in one file.
+ */
+import type { Span } from '../source/source.ts';
+
+export type DType = 'f32' | 'i32' | 'u32' | 'bool';
+
+/** Static type of a value: element type and shape (scalars have shape []). Row-major. */
+export interface TensorType {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+}
+
+export type AttrValue = number | string | boolean | readonly number[] | readonly string[] | Region | undefined;
+export type Attrs = Readonly<Record<string, AttrValue>>;
+
+/** A function body inside a node: `params` are `parameter` nodes with source 'region'; `results` may also read outer nodes. */
+export interface Region {
+  readonly params: readonly Node[];
+  readonly results: readonly Node[];
+}
+
+/** One value of the graph. Ids grow with creation, so an input's id is always below its user's: id order is a topological order. */
+export interface Node {
+  readonly id: number;
+  readonly op: string;
+  readonly inputs: readonly Node[];
+  readonly attrs: Attrs;
+  readonly type: TensorType;
+  /** Where in the source the value comes from. */
+  readonly span?: Span;
+  /** Call path ("Features/linear.0"), for profiles and messages. */
+  readonly path?: string;
+}
+
+/** Makes nodes. `make` infers the type by the op's record and throws `ShapeError` where the inputs do not fit. */
+export interface Builder {
+  make(op: string, inputs: readonly Node[], attrs?: Attrs): Node;
+  /** Splat constant. */
+  constant(value: number, type: TensorType): Node;
+}
+
+/** Inputs of a primitive do not fit; the caller, who knows the spans, turns it into a located diagnostic. */
+export class ShapeError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'ShapeError';
+  }
+}
+
+/** A value of the reference interpreter; every dtype is held in float64 (i32, u32 exactly, bool as 0 and 1), row-major. */
+export interface NdArray {
+  readonly type: TensorType;
+  readonly data: Float64Array;
+}
+
+/** How a primitive becomes kernel code; the lowering of each family lives in `compiler/lower/`. */
+export type Lowering =
+  | { readonly family: 'elementwise'; readonly wgsl: WgslScalar }
+  | { readonly family: 'reduce'; readonly combine: 'add' | 'mul' | 'max' | 'min' | 'and' | 'or' | 'argmax' | 'argmin' }
+  /** Pure index arithmetic (broadcast, reshape, permute, slice, pad, concat, flip, iota): fused into loads. */
+  | { readonly family: 'index' }
+  | { readonly family: 'contraction' }
+  | { readonly family: 'gather' | 'scatter' | 'update' | 'scan' | 'sort' }
+  /** Elementwise over the output index with integer words (random bits, shuffles). `wgsl` gets the flat index first. */
+  | { readonly family: 'indexed'; readonly wgsl: WgslScalar }
+  /** Evaluated on the host once per step; reaches kernels as a parameter word. */
+  | { readonly family: 'host' }
+  /** No code of its own: the value is its first input (stop, reversal, names, versions). */
+  | { readonly family: 'alias' }
+  /** Constants, cells, data, inputs. */
+  | { readonly family: 'source' };
+
+/** WGSL of one element. `functions` are helper functions (complete WGSL text, named by the namer's prefix `sd_`) that the expression calls. */
+export interface WgslScalar {
+  /** Expression text for scalar operand texts; dtypes are those of operands and result. */
+  expr(
+    args: readonly string[],
+    dtypes: { readonly inputs: readonly DType[]; readonly output: DType },
+    attrs: Attrs,
+  ): string;
+  readonly functions?: readonly string[];
+  /** True where the same text is right for vec4 operands (component-wise built-ins and operators). Others are applied per component. */
+  readonly vector?: boolean;
+}
+
+export interface DerivativeContext {
+  readonly b: Builder;
+  readonly node: Node;
+  readonly inputs: readonly Node[];
+}
+
+/** A drawn test case: input types with values, and attributes. */
+export interface OpSample {
+  readonly inputs: readonly NdArray[];
+  readonly attrs: Attrs;
+}
+
+/** Source of random numbers for samplers: deterministic, seeded by the test. */
+export interface Rng {
+  /** Uniform in [0, 1). */
+  uniform(): number;
+  normal(): number;
+  /** Integer in [lo, hi). */
+  integer(lo: number, hi: number): number;
+}
+
+export interface OpDef {
+  readonly name: string;
+  /** One line for the reference page. */
+  readonly about: string;
+  readonly arity: number | 'variadic';
+  /** Result type; throws ShapeError with a message in terms of shapes and dtypes. */
+  infer(inputs: readonly TensorType[], attrs: Attrs): TensorType;
+  /** Float64 meaning. */
+  reference(inputs: readonly NdArray[], attrs: Attrs, type: TensorType): NdArray;
+  /**
+   * Scalar float64 meaning for elementwise ops, also used for host scalars. Arguments and result are numbers (bool 0/1; i32, u32 wrapped).
+   */
+  readonly scalar?: (
+    args: readonly number[],
+    attrs: Attrs,
+    dtypes: { readonly inputs: readonly DType[]; readonly output: DType },
+  ) => number;
+  /** Reverse mode: cotangents of the inputs for cotangent g of the result; undefined where none flows. 'none' for ops without float results. */
+  readonly vjp: ((ctx: DerivativeContext, g: Node) => readonly (Node | undefined)[]) | 'none';
+  /** Forward mode: tangent of the result from tangents of the inputs (undefined is zero). */
+  readonly jvp: ((ctx: DerivativeContext, tangents: readonly (Node | undefined)[]) => Node | undefined) | 'none';
+  /**
+   * Batching: inputs flagged `mapped` have an extra leading axis of length n; the result must have it too.
+   * 'refused' for ops that `map` cannot batch (with the reason in `about`).
+   */
+  readonly batch:
+    | ((
+        ctx: { readonly b: Builder; readonly node: Node; readonly n: number },
+        inputs: readonly Node[],
+        mapped: readonly boolean[],
+      ) => Node)
+    | 'refused';
+  readonly lower: Lowering;
+  /** A random valid case within the op's domain, at small odd shapes (including sizes 0 and 1). */
+  sample(rng: Rng): OpSample;
+  /** Allowed error of the device against float64: ulp-like relative part and absolute part. */
+  readonly tolerance: { readonly relative: number; readonly absolute: number };
+  /** Inputs at which derivatives do not exist (kinks) are kept at this distance by gradient checks; 0 where smooth. */
+  readonly kink?: (inputs: readonly NdArray[]) => number;
+}

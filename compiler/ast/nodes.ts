@@ -14,6 +14,11 @@ interface Base {
   readonly span: Span;
 }
 
+/** `parenthesized`: written in parentheses, which the span then covers; kept so that the formatter leaves them where they are. */
+interface ExprBase extends Base {
+  readonly parenthesized?: boolean;
+}
+
 // ---------------------------------------------------------------- expressions
 
 export type Expr =
@@ -43,36 +48,37 @@ export type Expr =
   | FreshExpr
   | SolveExpr
   | AxisOp
-  | EachExpr;
+  | EachExpr
+  | PipelineExpr;
 
 /** `integral` is false where the text has a point or an exponent. */
-export interface NumberLit extends Base {
+export interface NumberLit extends ExprBase {
   readonly kind: 'number';
   readonly value: number;
   readonly integral: boolean;
   readonly text: string;
 }
-export interface BoolLit extends Base {
+export interface BoolLit extends ExprBase {
   readonly kind: 'bool';
   readonly value: boolean;
 }
 /** Only where a text is asked for: data sources, reasons of failure. */
-export interface StringLit extends Base {
+export interface StringLit extends ExprBase {
   readonly kind: 'string';
   readonly value: string;
 }
-export interface NameRef extends Base {
+export interface NameRef extends ExprBase {
   readonly kind: 'name';
   readonly name: string;
 }
 /** `object.name` */
-export interface Member extends Base {
+export interface Member extends ExprBase {
   readonly kind: 'member';
   readonly object: Expr;
   readonly name: Name;
 }
 /** `object[items]`; also families (`h[l]`), batches (`source[B]`, `D[n max N]`, `D[64] replacement`). */
-export interface Index extends Base {
+export interface Index extends ExprBase {
   readonly kind: 'index';
   readonly object: Expr;
   readonly items: readonly IndexItem[];
@@ -84,7 +90,7 @@ export type IndexItem =
   | { readonly kind: 'new'; readonly span: Span } // new axis
   | { readonly kind: 'capped'; readonly count: Expr; readonly max: Expr }; // D[n max N]
 /** `callee(args) as name`; `name` only where `as` names a call. */
-export interface Call extends Base {
+export interface Call extends ExprBase {
   readonly kind: 'call';
   readonly callee: Expr;
   readonly args: readonly Arg[];
@@ -94,7 +100,7 @@ export interface Arg extends Base {
   readonly name?: Name;
   readonly value: Expr;
 }
-export interface Unary extends Base {
+export interface Unary extends ExprBase {
   readonly kind: 'unary';
   readonly op: '-' | 'not';
   readonly operand: Expr;
@@ -102,7 +108,7 @@ export interface Unary extends Base {
 export type BinaryOp =
   '+' | '-' | '*' | '/' | '@' | 'div' | 'mod' | '^' | '==' | '!=' | '<' | '<=' | '>' | '>=' | '~=' | 'and' | 'or';
 /** `~=` carries `within`. */
-export interface Binary extends Base {
+export interface Binary extends ExprBase {
   readonly kind: 'binary';
   readonly op: BinaryOp;
   readonly left: Expr;
@@ -111,40 +117,40 @@ export interface Binary extends Base {
   readonly within?: Expr;
 }
 /** `lo..hi` half open, `lo..=hi` closed. */
-export interface RangeExpr extends Base {
+export interface RangeExpr extends ExprBase {
   readonly kind: 'range';
   readonly lo: Expr;
   readonly hi: Expr;
   readonly closed: boolean;
 }
-export interface TupleExpr extends Base {
+export interface TupleExpr extends ExprBase {
   readonly kind: 'tuple';
   readonly items: readonly Expr[];
 }
 /** `{ a: e, w }`: at least one field with a colon, or shorthand fields only where a record is meant. */
-export interface RecordExpr extends Base {
+export interface RecordExpr extends ExprBase {
   readonly kind: 'record';
   readonly fields: readonly { readonly name: Name; readonly value: Expr; readonly shorthand: boolean }[];
 }
 /** `{ F, Bk }`: a list without colons, as after `minimizing`. After `=` a brace list of plain names is a record by shorthand: the elaborator decides by context. */
-export interface BraceList extends Base {
+export interface BraceList extends ExprBase {
   readonly kind: 'bracelist';
   readonly items: readonly Expr[];
 }
 /** `[1, 2, 3]`, nested for matrices. */
-export interface ArrayLit extends Base {
+export interface ArrayLit extends ExprBase {
   readonly kind: 'array';
   readonly items: readonly Expr[];
 }
 /** `e at { x: v }`, and `series at n` / `series at step n` in claims (`step` given, `bindings` empty). */
-export interface AtExpr extends Base {
+export interface AtExpr extends ExprBase {
   readonly kind: 'at';
   readonly expr: Expr;
   readonly bindings: readonly { readonly target: Expr; readonly value: Expr }[];
   readonly step?: Expr;
 }
 /** `grad(L, P) with est` and `D with { y: e }`. */
-export interface WithExpr extends Base {
+export interface WithExpr extends ExprBase {
   readonly kind: 'with';
   readonly expr: Expr;
   readonly pipeline: Pipeline;
@@ -154,19 +160,19 @@ export interface MapHead {
   readonly as?: Pattern;
 }
 /** `map b as e { … }`, zip `map a as x, b as y { … }` */
-export interface MapExpr extends Base {
+export interface MapExpr extends ExprBase {
   readonly kind: 'map';
   readonly heads: readonly MapHead[];
   readonly body: Body;
 }
 /** `mean over b as e { … }`, `sum over clients w` (`body` is then one expression). */
-export interface ReduceOver extends Base {
+export interface ReduceOver extends ExprBase {
   readonly kind: 'reduceOver';
   readonly reducer: Name;
   readonly heads: readonly MapHead[];
   readonly body: Body;
 }
-export interface ScanExpr extends Base {
+export interface ScanExpr extends ExprBase {
   readonly kind: 'scan';
   readonly pattern: Pattern;
   readonly init: Expr;
@@ -175,7 +181,7 @@ export interface ScanExpr extends Base {
   readonly checkpoint?: Expr;
   readonly body: Body; // holds `emit` and `next` statements
 }
-export interface FixedExpr extends Base {
+export interface FixedExpr extends ExprBase {
   readonly kind: 'fixed';
   readonly name: Name;
   readonly init: Expr;
@@ -183,27 +189,27 @@ export interface FixedExpr extends Base {
   readonly until: Expr;
   readonly max?: Expr;
 }
-export interface IfExpr extends Base {
+export interface IfExpr extends ExprBase {
   readonly kind: 'ifExpr';
   readonly condition: Expr;
   readonly then: Body;
   readonly otherwise?: Body | IfExpr;
 }
-export interface CheckpointExpr extends Base {
+export interface CheckpointExpr extends ExprBase {
   readonly kind: 'checkpoint';
   readonly keep: readonly Name[];
   readonly body: Body;
 }
-export interface ExactExpr extends Base {
+export interface ExactExpr extends ExprBase {
   readonly kind: 'exact';
   readonly body: Body;
 }
-export interface FreshExpr extends Base {
+export interface FreshExpr extends ExprBase {
   readonly kind: 'fresh';
   readonly expr: Expr;
 }
 /** `solve q(w) by S(…)` as an expression. */
-export interface SolveExpr extends Base {
+export interface SolveExpr extends ExprBase {
   readonly kind: 'solveExpr';
   readonly problem: Expr;
   readonly solver?: Pipeline;
@@ -211,7 +217,7 @@ export interface SolveExpr extends Base {
   readonly until?: Expr;
 }
 /** `shift e along A by t`, `gather e over A`, `index of A`, `cut(x, A, d)` and `join(x, A, d)` are calls and not here. */
-export interface AxisOp extends Base {
+export interface AxisOp extends ExprBase {
   readonly kind: 'axisOp';
   readonly op: 'shift' | 'gather' | 'index';
   readonly body?: Body;
@@ -219,9 +225,15 @@ export interface AxisOp extends Base {
   readonly by?: Expr;
 }
 /** `each [1e-3, 1e-2]` */
-export interface EachExpr extends Base {
+export interface EachExpr extends ExprBase {
   readonly kind: 'each';
   readonly values: Expr;
+}
+
+/** A rule or aggregator given as a value: `fit(Mlp, clip(1) |> adam(1e-3))`, `fira() else adam()`; at least two stages or an `otherwise`. */
+export interface PipelineExpr extends ExprBase {
+  readonly kind: 'pipeline';
+  readonly pipeline: Pipeline;
 }
 
 /** `{ statements; value }`: a body whose last expression is its value (`value` absent where there is none). */

@@ -8,7 +8,10 @@ export type NumberArray = Float32Array | Float64Array | Int32Array | Uint32Array
 
 /** Values of an entry's scalar outputs for one execution, by name. */
 export interface StepOutputs {
+  /** Reports and metrics. */
   readonly values: ReadonlyMap<string, number>;
+  /** Objectives: never shown, recorded so that a non-finite one ends the run. */
+  readonly objectives: ReadonlyMap<string, number>;
 }
 
 export interface DeviceInfo {
@@ -20,7 +23,7 @@ export interface DeviceInfo {
   readonly backend: string;
 }
 
-/** Counters since the last `reset`. */
+/** Counters since the backend was made; a caller takes differences. */
 export interface DeviceStats {
   dispatches: number;
   submits: number;
@@ -34,19 +37,21 @@ export interface Backend {
   readonly bytes: { readonly live: number; readonly peak: number };
   /** Uploads one field of a data set (row-major; storage as the bundle says). */
   loadData(name: string, field: string, values: NumberArray): Promise<void>;
-  /** Most executions that `submit` takes at once for this entry. */
+  /** Most executions that `submit` takes at once for this entry. May change from call to call (a submit is kept short). */
   capacity(entry: string): number;
   /**
    * Executes the entry once per element of `steps`, in order, as one submission; resolves when its outputs have been read back.
    * May be called again before it resolves: submissions are ordered. Rejects with SaddleError (device lost, fault, validation).
    */
   submit(entry: string, steps: readonly Scalars[]): Promise<StepOutputs[]>;
-  /** Executes an export. */
+  /** Executes an export. Inputs and results are row-major, by name. */
   call(
     entry: string,
     inputs: Readonly<Record<string, NumberArray>>,
     scalars: Scalars,
   ): Promise<Record<string, NumberArray>>;
+  /** Sets every cell to zero, so that a program may begin anew on the same device (another seed). */
+  reset(): Promise<void>;
   readCells(ids: readonly string[]): Promise<Map<string, NumberArray>>;
   writeCells(values: ReadonlyMap<string, NumberArray>): Promise<void>;
   dispose(): Promise<void>;

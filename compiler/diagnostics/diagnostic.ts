@@ -13,6 +13,14 @@ export interface Label {
   readonly text: string;
 }
 
+/** A place already resolved to a line, for messages at run time, where no source text is at hand (`text` is that line). */
+export interface ResolvedPlace {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly text: string;
+}
+
 export interface Diagnostic {
   readonly code: DiagnosticCode;
   readonly severity: Severity;
@@ -20,6 +28,8 @@ export interface Diagnostic {
   readonly message: string;
   /** Where; absent only for messages that no text causes (missing driver, wrong command line). */
   readonly span?: Span;
+  /** Instead of a span, for what happens while a bundle runs. */
+  readonly place?: ResolvedPlace;
   readonly labels: readonly Label[];
   readonly notes: readonly string[];
   /** What to do about it. */
@@ -31,6 +41,7 @@ export interface DiagnosticParts {
   readonly labels?: readonly Label[];
   readonly notes?: readonly string[];
   readonly hint?: string;
+  readonly place?: ResolvedPlace;
 }
 
 export function error(
@@ -44,6 +55,7 @@ export function error(
     severity: 'error',
     message,
     span,
+    ...(parts.place ? { place: parts.place } : {}),
     labels: parts.labels ?? [],
     notes: parts.notes ?? [],
     hint: parts.hint,

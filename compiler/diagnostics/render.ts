@@ -51,6 +51,10 @@ export function renderText(d: Diagnostic, sources: Sources, paint: Paint = plain
       lines.push(`  ${paint.dim('-->')} ${d.span.file}:${line}:${column}`);
       lines.push(...excerpt(source, d.span, '^', '', colour, paint.dim));
     } else lines.push(`  ${paint.dim('-->')} ${d.span.file}`);
+  } else if (d.place) {
+    const { file, line, column, text } = d.place;
+    lines.push(`  ${paint.dim('-->')} ${safe(file)}:${line}:${column}`);
+    if (text) lines.push(`${paint.dim(`${line} |`)} ${safe(text)}`);
   }
   for (const label of d.labels) {
     const source = sources.get(label.span.file);
@@ -97,6 +101,7 @@ export function renderJson(d: Diagnostic, sources: Sources): Record<string, unkn
     severity: d.severity,
     message: d.message,
     span: place(d.span),
+    ...(d.place ? { place: d.place } : {}),
     labels: d.labels.map((l) => ({ text: l.text, span: place(l.span) })),
     notes: d.notes,
     hint: d.hint,

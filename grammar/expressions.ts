@@ -1,54 +1,22 @@
 /**
- * Grammar rules of expressions, types, patterns and bodies.
+ * Grammar rules of expressions.
  *
  * Operands and operators are parsed as one flat list; precedence is settled when the syntax tree is built, which keeps the parser's own
  * recursion shallow. All decisions need one token of lookahead (keywords are marked beforehand by `words.ts`); the few gates are explained.
  */
-import { CstParser } from 'chevrotain';
-import type { CstNode, IParserConfig, ParserMethod, TokenType } from 'chevrotain';
+import { PartRules } from './parts.ts';
+import type { Rule } from './parts.ts';
 import * as t from './tokens.ts';
 import { keyword as k } from './tokens.ts';
-
-export type Rule = ParserMethod<[], CstNode>;
 
 /** Functions that may stand before `over` for a reduction of a map. */
 export const reducers: ReadonlySet<string> = new Set(['sum', 'mean', 'max', 'min', 'variance']);
 
-export class ExpressionRules extends CstParser {
-  /** True in the head of `map`, `over`, `repeat`, `train`, `eval`, where the last `as` belongs to the head and not to a call. */
-  private inHead = false;
-
-  /** Defined with the statements. */
-  declare statement: Rule;
-
-  constructor(config: IParserConfig) {
-    super(t.vocabulary, config);
-  }
-
-  /** Runs a part of a rule with `inHead` set or cleared; the flag is restored even when recovery throws. */
-  protected withHead<T>(inHead: boolean, part: () => T): T {
-    const before = this.inHead;
-    this.inHead = inHead;
-    try {
-      return part();
-    } finally {
-      this.inHead = before;
-    }
-  }
-
-  override reset(): void {
-    super.reset();
-    this.inHead = false;
-  }
-
-  protected nextIs(distance: number, ...types: TokenType[]): boolean {
-    return types.includes(this.LA(distance).tokenType);
-  }
-
+export class ExpressionRules extends PartRules {
   // ---------------------------------------------------------------- expressions
 
   /** `a + b`, `clip(1) |> adam(1e-3)`, `fira() else adam()` */
-  expression: Rule = this.RULE('expression', () => {
+  override expression: Rule = this.RULE('expression', () => {
     this.SUBRULE(this.operation);
     this.MANY(() => {
       this.CONSUME(t.Pipe);
@@ -85,7 +53,7 @@ export class ExpressionRules extends CstParser {
   });
 
   /** `x.y[i](a) at { … } with …` */
-  postfix: Rule = this.RULE('postfix', () => {
+  override postfix: Rule = this.RULE('postfix', () => {
     const gradient = this.LA(1).image === 'grad';
     let suffixes = 0;
     this.SUBRULE(this.primary);
@@ -154,7 +122,7 @@ export class ExpressionRules extends CstParser {
     });
   });
 
-  args: Rule = this.RULE('args', () => {
+  override args: Rule = this.RULE('args', () => {
     this.CONSUME(t.LParen);
     this.withHead(false, () =>
       this.OPTION(() => {
@@ -439,117 +407,5 @@ export class ExpressionRules extends CstParser {
     this.CONSUME(k.index);
     this.CONSUME(k.of);
     this.SUBRULE(this.postfix, { LABEL: 'axis' });
-  });
-
-  // ---------------------------------------------------------------- parts shared with declarations
-
-  /** `{ statements }`; the last expression is the value */
-  body: Rule = this.RULE('body', () => {
-    this.CONSUME(t.LBrace);
-    this.withHead(false, () => this.SUBRULE(this.statements));
-    this.CONSUME(t.RBrace);
-  });
-
-  statements: Rule = this.RULE('statements', () => {
-    this.MANY_SEP({ SEP: t.Separator, DEF: () => this.SUBRULE(this.statement) });
-  });
-
-  pattern: Rule = this.RULE('pattern', () => {
-    this.OR([{ ALT: () => this.CONSUME(t.Word) }, { ALT: () => this.SUBRULE(this.tuplePattern) }]);
-  });
-
-  tuplePattern: Rule = this.RULE('tuplePattern', () => {
-    this.CONSUME(t.LParen);
-    this.AT_LEAST_ONE_SEP({ SEP: t.Comma, DEF: () => this.SUBRULE(this.pattern) });
-    this.CONSUME(t.RParen);
-  });
-
-  names: Rule = this.RULE('names', () => {
-    this.AT_LEAST_ONE_SEP({ SEP: t.Comma, DEF: () => this.CONSUME(t.Word) });
-  });
-
-  /** `f32[n, *]`, also a kind of parameter such as `rule` */
-  type: Rule = this.RULE('type', () => {
-    this.CONSUME(t.Word);
-    this.OPTION(() => {
-      this.CONSUME(t.LBracket);
-      this.AT_LEAST_ONE_SEP({ SEP: t.Comma, DEF: () => this.SUBRULE(this.dimension) });
-      this.CONSUME(t.RBracket);
-    });
-  });
-
-  dimension: Rule = this.RULE('dimension', () => {
-    this.OR([{ ALT: () => this.CONSUME(t.Star) }, { ALT: () => this.SUBRULE(this.expression) }]);
-  });
-
-  params: Rule = this.RULE('params', () => {
-    this.CONSUME(t.LParen);
-    this.OPTION(() => {
-      this.SUBRULE(this.param);
-      this.MANY({
-        GATE: () => !this.nextIs(2, t.RParen),
-        DEF: () => {
-          this.CONSUME(t.Comma);
-          this.SUBRULE2(this.param);
-        },
-      });
-      this.OPTION2(() => this.CONSUME2(t.Comma));
-    });
-    this.CONSUME(t.RParen);
-  });
-
-  param: Rule = this.RULE('param', () => {
-    this.CONSUME(t.Word);
-    this.OPTION(() => {
-      this.CONSUME(t.Colon);
-      this.SUBRULE(this.type);
-    });
-    this.OPTION2(() => {
-      this.CONSUME(t.Equals);
-      this.SUBRULE(this.expression);
-    });
-  });
-
-  /** `normal(0, 1) f32[2] seed 3 stream eps` */
-  draw: Rule = this.RULE('draw', () => {
-    this.CONSUME(t.Word);
-    this.OPTION(() => this.SUBRULE(this.args));
-    this.OPTION2(() =>
-      this.OR([
-        { ALT: () => this.SUBRULE(this.type) },
-        {
-          ALT: () => {
-            this.CONSUME(k.like);
-            this.SUBRULE(this.postfix, { LABEL: 'like' });
-          },
-        },
-      ]),
-    );
-    this.OPTION3(() => {
-      this.CONSUME(k.seed);
-      this.SUBRULE2(this.postfix, { LABEL: 'seed' });
-    });
-    this.OPTION4(() => {
-      this.CONSUME(k.stream);
-      this.CONSUME2(t.Word, { LABEL: 'stream' });
-    });
-  });
-
-  /** `= e` or `~ DIST` */
-  init: Rule = this.RULE('init', () => {
-    this.OR([
-      {
-        ALT: () => {
-          this.CONSUME(t.Equals);
-          this.SUBRULE(this.expression);
-        },
-      },
-      {
-        ALT: () => {
-          this.CONSUME(t.Tilde);
-          this.SUBRULE(this.draw);
-        },
-      },
-    ]);
   });
 }

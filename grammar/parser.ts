@@ -4,7 +4,7 @@
  * several mistakes.
  */
 import { DeclarationRules } from './declarations.ts';
-import type { Rule } from './expressions.ts';
+import type { Rule } from './parts.ts';
 import * as t from './tokens.ts';
 import { keyword as k } from './tokens.ts';
 import type { IParserConfig } from 'chevrotain';

@@ -6,4 +6,100 @@ export const dataCodes = {
     title: 'Data files and checkpoints (unclassified)',
     about: 'Fallback of this group; every message should have a code of its own.',
   },
+  OPT601: {
+    title: 'data file not found',
+    about:
+      'The path of a `data … from "path"` is read relative to the folder of the `.opt` file that names it. A file given by `--data NAME=PATH` is read relative to the working directory instead.',
+    example: {
+      wrong: 'data train from "trian.npz" { x: f32[*, 2] }',
+      right: 'data train from "train.npz" { x: f32[*, 2] }',
+    },
+  },
+  OPT602: {
+    title: 'path of a data file refused',
+    about:
+      'A `.opt` file may come from someone else, so it can only read files below its own folder or below the working directory, by a relative path with forward slashes. Absolute paths, URLs, paths that leave those folders (also through symbolic links), control characters and special files are refused. You can point at any file yourself: `--data NAME=PATH`.',
+    example: {
+      wrong: 'data train from "/home/me/train.npz" { x: f32[*, 2] }',
+      right:
+        'data train from "train.npz" { x: f32[*, 2] }   // and: saddle run spec.opt --data train=/home/me/train.npz',
+    },
+  },
+  OPT603: {
+    title: 'unknown named data set',
+    about:
+      'A source without a dot or a slash names a data set that comes with the project, with an optional split after a colon: mnist:train, mnist:test, mnist-m:train, digits, digits:train, iris, wine, breast-cancer, and others (docs/data.md).',
+    example: {
+      wrong: 'data d from "minst:train" { x: f32[*, 784] }',
+      right: 'data d from "mnist:train" { x: f32[*, 784] }',
+    },
+  },
+  OPT604: {
+    title: 'named data set not installed',
+    about:
+      'MNIST and the sets derived from it are read from optional npm packages. They are installed with the project unless optional packages were left out.',
+  },
+  OPT605: {
+    title: 'damaged data file',
+    about:
+      'The bytes of the file do not follow its format: a header field is impossible, the content is shorter or longer than the header says, or a checksum does not match. Nothing of a damaged file is used.',
+  },
+  OPT606: {
+    title: 'kind of data file not supported',
+    about:
+      'The file is legal but of a kind that is not read: Python objects, strings, complex or half precision numbers in npy, encrypted or unusual archives, files of an unknown format. Convert it, for instance with numpy: `numpy.savez("train.npz", x=x.astype("f4"), y=y.astype("i4"))`.',
+  },
+  OPT607: {
+    title: 'data file too large',
+    about:
+      'The file, its header, its number of entries or what it decompresses to goes beyond a cap: 2 GiB of content, 200 bytes out for one byte in, 10,000 entries, 100 MB of header. The caps keep a hostile or broken file from exhausting the machine.',
+  },
+  OPT608: {
+    title: 'field or column not in the data',
+    about:
+      'Each field of a `data` declaration takes the array or column of its own name, or those that it names itself: `y: i32[*] = "label"`, `x: f32[*, 30] = 0..30`. A file of one array without a name (npy, idx) serves exactly one field.',
+    example: {
+      wrong: 'data d from "points.csv" { x: f32[*, 2], y: i32[*] }',
+      right: 'data d from "points.csv" { x: f32[*, 2] = 0..2, y: i32[*] = "class" }',
+    },
+  },
+  OPT609: {
+    title: 'declared shape differs from the data',
+    about:
+      'The first axis of a field is its rows; the numbers of one row must be as many as the declared type says. A row may be regrouped (28 by 28 pixels read as 784), because the order of the numbers is the same.',
+    example: {
+      wrong: 'data d from "mnist:test" { x: f32[*, 768] }',
+      right: 'data d from "mnist:test" { x: f32[*, 784] }',
+    },
+  },
+  OPT610: {
+    title: 'value outside the declared range',
+    about:
+      'A field declared `in a..b` promises its values to the program: class labels index tables and losses, so one label too many would read or write elsewhere. The range is checked on every value when the data are loaded.',
+  },
+  OPT611: {
+    title: 'value that the field cannot hold',
+    about:
+      'A value is missing, NaN or infinite, not a whole number in an i32 field, or too large for the declared type. Such values spread silently through a training, so the file is refused and the first one is named.',
+  },
+  OPT612: {
+    title: 'number of rows does not fit',
+    about:
+      'All fields of one `data` declaration share their rows, a slice `[a..b]` must lie within them, and the data must still have the number of rows for which the program was compiled.',
+  },
+  OPT613: {
+    title: 'unknown file format',
+    about:
+      'The format is taken from the end of the name (.npy, .npz, .csv, .tsv, .safetensors, .idx, each of csv, idx and npy also with .gz) and, without a known ending, from the first bytes.',
+  },
+  OPT614: {
+    title: 'malformed table',
+    about:
+      'Each line of a csv file has as many cells as the others; cells of the columns in use are decimal numbers. A first line with a cell that is no number is taken as the header.',
+  },
+  OPT615: {
+    title: 'data file cannot be read',
+    about:
+      'The operating system refused to open or read the file: missing permission, a failing disk, too many open files.',
+  },
 } satisfies Record<string, CatalogEntry>;

@@ -1,0 +1,63 @@
+/** Which reader a file needs: by the end of its name, and by its first bytes where the name says nothing. */
+import { fail } from '../../compiler/diagnostics/diagnostic.ts';
+import { memoryFile, readAll, type ByteSource } from './files.ts';
+import { isIdx, openIdx } from './idx.ts';
+import { gunzip, isGzip } from './inflate.ts';
+import { MAX_BYTES } from './limits.ts';
+import { isNpy, openNpy } from './npy.ts';
+import { openNpz } from './npz.ts';
+import { damaged, quote, tooLarge } from './refusals.ts';
+import { openSafetensors } from './safetensors.ts';
+import type { RawTable } from './table.ts';
+import { isZip } from './zip.ts';
+
+const FORMATS = ['npy', 'npz', 'csv', 'tsv', 'idx', 'safetensors'] as const;
+type Format = (typeof FORMATS)[number];
+
+/** Opens a data file of any format; the file stays open for later reads. Throws OPT605 to OPT607, OPT613, OPT614. */
+export async function openTable(file: ByteSource): Promise<RawTable> {
+  if (file.size === 0) damaged(file.name, 'data', 'an empty file');
+  if (file.size > MAX_BYTES) tooLarge(file.name, `it has ${file.size} bytes, at most ${MAX_BYTES} are read`);
+  const start = await file.read(0, 16);
+  const content = isGzip(start) ? memoryFile(file.name, gunzip(file.name, await readAll(file))) : file;
+  const table = await openAs(formatOf(content, content === file ? start : await content.read(0, 16)), content);
+  checkRows(table);
+  return table;
+}
+
+function formatOf(file: ByteSource, start: Uint8Array): Format {
+  const ending = file.name.replace(/\.gz$/i, '').split('.').at(-1)?.toLowerCase();
+  const named = FORMATS.find((format) => format === ending);
+  if (named) return named;
+  if (isNpy(start)) return 'npy';
+  if (isZip(start)) return 'npz';
+  if (isIdx(start)) return 'idx';
+  return fail('OPT613', undefined, `${quote(file.name)} is in no format that is known here`, {
+    hint: 'give the file one of the endings .npy, .npz, .csv, .tsv, .safetensors, .idx (csv, tsv, npy and idx also with .gz)',
+  });
+}
+
+async function openAs(format: Format, file: ByteSource): Promise<RawTable> {
+  switch (format) {
+    case 'npy': {
+      const array = await openNpy(file, 'x');
+      return { file: file.name, rows: array.shape[0], arrays: [array], anonymous: true };
+    }
+    case 'npz':
+      return openNpz(file);
+    case 'idx':
+      return openIdx(file);
+    case 'safetensors':
+      return openSafetensors(file);
+    default: {
+      // The table parser is loaded when it is needed: most programs read other formats, and `saddle check` has to start fast.
+      const { openCsv } = await import('./csv.ts');
+      return openCsv(file.name, await readAll(file), format === 'tsv');
+    }
+  }
+}
+
+/** Rows are the first axis of every array; an npz may hold others too, which are left out unless none agrees. */
+function checkRows(table: RawTable): void {
+  if (table.rows === 0) damaged(table.file, 'at least one row', 'none', 'write the file again with its data');
+}

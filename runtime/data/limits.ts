@@ -1,0 +1,19 @@
+/** Caps on what a data file may ask of us. A file beyond one is refused before memory is reserved for it. */
+
+/** Largest file, and largest decompressed content, in bytes. */
+export const MAX_BYTES = 2 ** 31;
+/** Largest ratio of decompressed to compressed size; DEFLATE itself cannot exceed about 1032. */
+export const MAX_RATIO = 200;
+/** Content below this many bytes may be compressed at any ratio: small constant arrays compress extremely well. */
+export const RATIO_FREE_BYTES = 2 ** 20;
+/** Entries of an archive, and tensors of a safetensors file. */
+export const MAX_ENTRIES = 10_000;
+/** Header of a safetensors file, in bytes (the format's own cap). */
+export const MAX_SAFETENSORS_HEADER = 100_000_000;
+/** Header of an npy array, in bytes (numpy refuses to evaluate longer ones too). */
+export const MAX_NPY_HEADER = 65_536;
+/** Axes of an array. */
+export const MAX_AXES = 16;
+/** Columns of a table, and characters of one of its lines. */
+export const MAX_COLUMNS = 100_000;
+export const MAX_CSV_LINE = 2 ** 24;

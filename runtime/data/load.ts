@@ -1,0 +1,136 @@
+/**
+ * The door to data: `describeSource` tells the compiler what a source holds (headers only), `loadSource` reads and checks the numbers
+ * of a compiled declaration. A source is a file or a named set (`named.ts`); everything is an explained SaddleError OPT6xx or right.
+ */
+import { fail } from '../../compiler/diagnostics/diagnostic.ts';
+import type { DataField, DataInfo } from '../../compiler/bundle/format.ts';
+import { convertField, type FieldValues } from './convert.ts';
+import { arrayOf, type FieldRequest } from './fields.ts';
+import type { DataHost } from './files.ts';
+import { openTable } from './formats.ts';
+import { withNamed } from './named.ts';
+import { quote } from './refusals.ts';
+import { rowSize, type RawArray, type RawTable } from './table.ts';
+
+/** Options of both functions. */
+export interface SourceOptions {
+  /** Path that replaces the source, given by the user (`--data NAME=PATH`): it may lead anywhere. */
+  readonly override?: string;
+}
+
+export interface LoadedData {
+  /** Rows of every field, after the slice. */
+  readonly rows: number;
+  /** By field name, row-major; f32 as Float32Array, i32 as Int32Array, u8 as the stored bytes (value = byte * scale). */
+  readonly fields: ReadonlyMap<string, FieldValues>;
+}
+
+/**
+ * What a source holds. With `fields` (those of the declaration), each of them is resolved and stands first under its declared name, so that
+ * columns and files of one unnamed array need no care elsewhere; the source's own arrays follow. Shapes are those of one row.
+ * Throws OPT601 to OPT608, OPT613 to OPT615.
+ */
+export async function describeSource(
+  source: string,
+  host: DataHost,
+  fields: readonly FieldRequest[] = [],
+  options: SourceOptions = {},
+): Promise<DataInfo> {
+  return withTable(source, host, options, async (table) => {
+    const described = fields.map((field) => describeArray(field.name, arrayOf(table, field, fields)));
+    const others = table.arrays.filter((a) => a.shape[0] === table.rows && !described.some((d) => d.name === a.name));
+    return {
+      rows: fields.length > 0 ? commonRows(table, fields) : table.rows,
+      fields: [...described, ...others.map((a) => describeArray(a.name, a))],
+    };
+  });
+}
+
+/**
+ * Loads the fields of a compiled declaration: opens the source, checks names, rows, shapes, types and ranges, and takes the rows of `slice` (half open; all by default).
+ * Throws OPT601 to OPT615.
+ */
+export async function loadSource(
+  source: string,
+  fields: readonly DataField[],
+  slice: readonly [number, number] | undefined,
+  host: DataHost,
+  options: SourceOptions = {},
+): Promise<LoadedData> {
+  return withTable(source, host, options, async (table) => {
+    const rows = commonRows(table, fields);
+    const [from, to] = slice ?? [0, rows];
+    if (from < 0 || to > rows || from > to)
+      fail('OPT612', undefined, `the rows [${from}..${to}] of ${quote(table.file)} do not lie within its ${rows}`, {
+        hint: `a slice counts from 0 and leaves its end out: [0..${rows}] takes all`,
+      });
+    const loaded = new Map<string, FieldValues>();
+    for (const field of fields) {
+      const array = arrayOf(table, field, fields);
+      checkShape(table, field, array, to - from);
+      loaded.set(field.name, convertField(table.file, field, array, await array.read(from, to), from));
+    }
+    return { rows: to - from, fields: loaded };
+  });
+}
+
+async function withTable<T>(
+  source: string,
+  host: DataHost,
+  options: SourceOptions,
+  use: (table: RawTable) => Promise<T>,
+): Promise<T> {
+  // A set given by the user (`--data train=digits:train`) is a set as well.
+  const text = options.override ?? source;
+  const named = await withNamed(text, host, options.override !== undefined, use);
+  if (named) return named.value;
+  const file = await host.open(text, options.override !== undefined);
+  try {
+    return await use(await openTable(file));
+  } finally {
+    await file.close();
+  }
+}
+
+/** Bytes stay bytes on the device; integers of more than one number a row are measurements, single ones are classes or counts. */
+function describeArray(name: string, array: RawArray): DataInfo['fields'][number] {
+  const shape = array.shape.slice(1);
+  const { scale } = array;
+  if (array.numbers === 'byte' && (shape.length > 0 || scale !== 1))
+    return { name, dtype: 'f32', shape, storage: 'u8', scale };
+  const dtype = array.numbers === 'float' ? 'f32' : 'i32';
+  return { name, dtype, shape, storage: dtype, scale };
+}
+
+function commonRows(table: RawTable, fields: readonly FieldRequest[]): number {
+  const arrays = fields.map((field) => arrayOf(table, field, fields));
+  const odd = arrays.findIndex((a) => a.shape[0] !== arrays[0].shape[0]);
+  if (odd >= 0)
+    fail(
+      'OPT612',
+      undefined,
+      `${quote(table.file)}: field ${quote(fields[odd].name)} has ${arrays[odd].shape[0]} rows, field ${quote(fields[0].name)} has ${arrays[0].shape[0]}`,
+      { hint: 'the fields of one declaration share their rows: row i of each belongs to example i' },
+    );
+  return arrays.length > 0 ? arrays[0].shape[0] : table.rows;
+}
+
+function checkShape(table: RawTable, field: DataField, array: RawArray, rows: number): void {
+  if (field.type.shape[0] !== rows)
+    fail(
+      'OPT612',
+      undefined,
+      `${quote(table.file)} gives ${rows} rows, the program was compiled for ${field.type.shape[0]}`,
+      {
+        hint: 'the file changed since the program was compiled, or the declared row count or slice is another one',
+      },
+    );
+  if (rowSize(field.type.shape) === rowSize(array.shape)) return;
+  const show = (shape: readonly number[]) => `[${['*', ...shape.slice(1)].join(', ')}]`;
+  fail(
+    'OPT609',
+    undefined,
+    `field ${quote(field.name)} is declared ${field.type.dtype}${show(field.type.shape)}, ${quote(table.file)} holds ${show(array.shape)}`,
+    { hint: `declare it as ${field.name}: ${field.type.dtype}${show(array.shape)}` },
+  );
+}

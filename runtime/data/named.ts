@@ -5,7 +5,7 @@
 import { fail } from '../../compiler/diagnostics/diagnostic.ts';
 import { didYouMean } from '../../compiler/diagnostics/suggest.ts';
 import type { ByteSource, DataHost } from './files.ts';
-import { mnist, mnist8, mnistRgb } from './mnist.ts';
+import { mnist, mnist8, mnist8Pad, mnistRgb } from './mnist.ts';
 import { mnistM } from './mnist-m.ts';
 import { quote } from './refusals.ts';
 import { breastCancer, digits, iris, wine } from './small-sets.ts';
@@ -32,6 +32,7 @@ const SETS: ReadonlyMap<string, NamedSet> = new Map([
   ['mnist', mnist],
   ['mnist-rgb', mnistRgb],
   ['mnist8', mnist8],
+  ['mnist8-pad', mnist8Pad],
   ['mnist-m', mnistM(false)],
   ['mnist-m-rgb', mnistM(true)],
   ['digits', digits],

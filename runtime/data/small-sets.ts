@@ -1,84 +1,95 @@
 /**
  * Four small sets of the UCI repository that the project carries under `examples/data/` (notice and licence there): x holds the measurements, y the class.
- * Their files have one line per row, the class last; a first line with counts and class names where scikit-learn writes one.
+ * Their sizes are known here, so that describing one reads no file; a file's lines hold one row each, the class last.
  */
 import { readAll } from './files.ts';
 import { gunzip } from './inflate.ts';
 import type { NamedSet, SetFiles } from './named.ts';
 import { damaged } from './refusals.ts';
-import type { Numbers, RawArray, RawTable } from './table.ts';
+import type { RawArray } from './table.ts';
 
-/** 1797 rows of 8x8 pixels in 0..16. The first 1300 are the training split, the other 497 (other writers) the test split. */
+/** The first 1300 rows are the training split, the other 497 (of other writers) the test split. */
+const DIGITS_SPLIT = 1300;
+
 export const digits: NamedSet = {
-  about: 'UCI optical digits, x: f32[*, 64] in 0..=16, y: i32[*] in 0..10',
+  about:
+    'UCI optical digits, x: f32[*, 64] in 0..=16, y: i32[*] in 0..10; 1797 rows, 1300 for training and 497 for tests',
   splits: ['', 'train', 'test'],
   open: async (name, split, files) => {
-    const table = await openSmall(name, 'digits.csv.gz', files);
-    const whole: RawTable = { ...table, arrays: [asBytes(table.arrays[0]), table.arrays[1]] };
-    if (split === 'train') return rowsOf(whole, 0, 1300);
-    return split === 'test' ? rowsOf(whole, 1300, whole.rows) : whole;
+    const [from, to] = { train: [0, DIGITS_SPLIT], test: [DIGITS_SPLIT, 1797] }[split] ?? [0, 1797];
+    const { x, y } = smallSet('digits.csv.gz', 1797, 64, files);
+    // Pixels are counts in 0..16: they stay bytes on the device.
+    const pixels: RawArray = { ...x, numbers: 'byte', read: async (a, b) => Uint8Array.from(await x.read(a, b)) };
+    return { file: name, rows: to - from, arrays: [rowsOf(pixels, from, to), rowsOf(y, from, to)], anonymous: false };
   },
 };
-export const iris = small('iris.csv', 'Fisher’s iris, x: f32[*, 4], y: i32[*] in 0..3, 150 rows sorted by class');
-export const wine = small('wine_data.csv', 'UCI wine, x: f32[*, 13], y: i32[*] in 0..3, 178 rows sorted by class');
-export const breastCancer = small(
+export const iris = whole(
+  'iris.csv',
+  150,
+  4,
+  'Fisher’s iris, x: f32[*, 4], y: i32[*] in 0..3; 150 rows sorted by class',
+);
+export const wine = whole(
+  'wine_data.csv',
+  178,
+  13,
+  'UCI wine, x: f32[*, 13], y: i32[*] in 0..3; 178 rows sorted by class',
+);
+export const breastCancer = whole(
   'breast_cancer.csv',
-  'Breast Cancer Wisconsin (Diagnostic), x: f32[*, 30], y: i32[*] in 0..2, 569 rows',
+  569,
+  30,
+  'Breast Cancer Wisconsin (Diagnostic), x: f32[*, 30], y: i32[*] in 0..2; 569 rows',
 );
 
-function small(file: string, about: string): NamedSet {
-  return { about, splits: [''], open: (name, _split, files) => openSmall(name, file, files) };
+function whole(file: string, rows: number, width: number, about: string): NamedSet {
+  return {
+    about,
+    splits: [''],
+    open: async (name, _split, files) => {
+      const { x, y } = smallSet(file, rows, width, files);
+      return { file: name, rows, arrays: [x, y], anonymous: false };
+    },
+  };
 }
 
-async function openSmall(name: string, path: string, files: SetFiles): Promise<RawTable> {
+/** x [rows, width] and y [rows]; the file is read once, at the first read of either. */
+function smallSet(path: string, rows: number, width: number, files: SetFiles): { x: RawArray; y: RawArray } {
+  let parsed: Promise<number[][]> | undefined;
+  const lines = () => (parsed ??= parseLines(path, rows, width, files));
+  const x = async (from: number, to: number) =>
+    Float64Array.from((await lines()).slice(from, to).flatMap((row) => row.slice(0, width)));
+  const y = async (from: number, to: number) => Int32Array.from((await lines()).slice(from, to), (row) => row[width]);
+  return {
+    x: { name: 'x', numbers: 'float', shape: [rows, width], scale: 1, read: x },
+    y: { name: 'y', numbers: 'integer', shape: [rows], scale: 1, read: y },
+  };
+}
+
+async function parseLines(path: string, rows: number, width: number, files: SetFiles): Promise<number[][]> {
   const bytes = await readAll(await files.own(path));
   const text = new TextDecoder().decode(path.endsWith('.gz') ? gunzip(path, bytes) : bytes);
   // A first line such as `569,30,malignant,benign` counts rows and columns and names the classes.
   const lines = text
     .trim()
     .split(/\r?\n/)
-    .filter((line) => !/[a-z]/i.test(line));
+    .filter((line) => !/[a-z]{3}/i.test(line));
   const table = lines.map((line) => line.split(',').map(Number));
-  const width = table[0].length - 1;
-  if (table.some((row) => row.length !== width + 1 || row.some(Number.isNaN)))
-    damaged(path, `${width + 1} numbers in each line`, 'a line with others', 'install saddle-lang again');
-  const x = Float64Array.from(table.flatMap((row) => row.slice(0, width)));
-  const y = Int32Array.from(table, (row) => row[width]);
-  return {
-    file: name,
-    rows: table.length,
-    arrays: [
-      array('x', 'float', [table.length, width], (from, to) => x.slice(from * width, to * width)),
-      array('y', 'integer', [table.length], (from, to) => y.slice(from, to)),
-    ],
-    anonymous: false,
-  };
+  if (table.length !== rows || table.some((row) => row.length !== width + 1 || row.some(Number.isNaN)))
+    damaged(
+      path,
+      `${rows} lines of ${width + 1} numbers`,
+      'others',
+      'the installation is not complete: install saddle-lang again',
+    );
+  return table;
 }
 
-function array(
-  name: string,
-  numbers: RawArray['numbers'],
-  shape: readonly number[],
-  rows: (from: number, to: number) => Numbers,
-): RawArray {
-  return { name, numbers, shape, scale: 1, read: async (from, to) => rows(from, to) };
-}
-
-/** Pixels are counts in 0..16: kept as bytes on the device. */
-function asBytes(array: RawArray): RawArray {
+/** The rows from <= r < to of an array as an array of their own. */
+function rowsOf(array: RawArray, from: number, to: number): RawArray {
   return {
     ...array,
-    numbers: 'byte',
-    read: async (from, to) => Uint8Array.from((await array.read(from, to)) as Numbers),
+    shape: [to - from, ...array.shape.slice(1)],
+    read: (first, last) => array.read(from + first, from + last),
   };
-}
-
-/** The rows from <= r < to as a table of their own. */
-function rowsOf(table: RawTable, from: number, to: number): RawTable {
-  const arrays = table.arrays.map((a) => ({
-    ...a,
-    shape: [to - from, ...a.shape.slice(1)],
-    read: (first: number, last: number) => a.read(from + first, from + last),
-  }));
-  return { ...table, rows: to - from, arrays };
 }

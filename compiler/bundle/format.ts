@@ -5,6 +5,9 @@
 import type { DType, TensorType } from '../ops/types.ts';
 import type { HostProgram } from './host-program.ts';
 
+/** The bundle's element types and shapes; re-exported because the runtime takes nothing else from the compiler. */
+export type { DType, TensorType };
+
 export const BUNDLE_VERSION = 1;
 
 /** Where something comes from, for messages at run time (spans are resolved: the runtime has no sources). */

@@ -40,7 +40,7 @@ export class OpenDevice {
   readonly profile: DeviceProfile;
   readonly wait: Wait;
   /** The instance and adapter, held and never used. */
-  private keep: readonly unknown[];
+  held: readonly unknown[];
   private problem: Diagnostic | undefined;
   private closing = false;
 
@@ -49,7 +49,7 @@ export class OpenDevice {
     this.info = deviceInfo(adapter.info);
     this.profile = profileOf(adapter);
     this.wait = wait;
-    this.keep = [adapter, ...keep];
+    this.held = [adapter, ...keep];
     open.add(this);
     device.addEventListener('uncapturederror', (event) => {
       // Dawn prints the error to standard output unless the event is handled.
@@ -92,7 +92,7 @@ export class OpenDevice {
     this.closing = true;
     this.device.destroy();
     open.delete(this);
-    this.keep = [];
+    this.held = [];
   }
 }
 
@@ -125,7 +125,9 @@ export async function openAdapter(adapter: GPUAdapter, keep: readonly unknown[],
     device = await wait(adapter.requestDevice({ requiredLimits, requiredFeatures }));
   } catch (reason) {
     const text = reason instanceof Error ? reason.message : String(reason);
-    throw new SaddleError(error('OPT701', undefined, `the adapter gave no device: ${firstLine(text)}`, { notes: [text] }));
+    throw new SaddleError(
+      error('OPT701', undefined, `the adapter gave no device: ${firstLine(text)}`, { notes: [text] }),
+    );
   }
   return new OpenDevice(device, adapter, keep, wait);
 }

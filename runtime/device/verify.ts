@@ -28,7 +28,9 @@ export function verifyLimits(bundle: Bundle, limits: GPUSupportedLimits, feature
       y > limits.maxComputeWorkgroupSizeY ||
       z > limits.maxComputeWorkgroupSizeZ
     )
-      refuse(`${name} has workgroups of ${x} x ${y} x ${z}; this device allows ${limits.maxComputeInvocationsPerWorkgroup}`);
+      refuse(
+        `${name} has workgroups of ${x} x ${y} x ${z}; this device allows ${limits.maxComputeInvocationsPerWorkgroup}`,
+      );
     for (const feature of kernel.features)
       if (!features.has(feature)) refuse(`${name} needs '${feature}', which this device does not have`);
   }
@@ -41,7 +43,9 @@ export function verifyLimits(bundle: Bundle, limits: GPUSupportedLimits, feature
       const name = `kernel '${kernel?.label || command.kernel}'`;
       for (const groups of command.groups)
         if (groups > limits.maxComputeWorkgroupsPerDimension)
-          refuse(`${name} has ${groups} groups in one dimension; this device allows ${limits.maxComputeWorkgroupsPerDimension}`);
+          refuse(
+            `${name} has ${groups} groups in one dimension; this device allows ${limits.maxComputeWorkgroupsPerDimension}`,
+          );
       command.bindings.forEach((binding, i) => {
         const bytes = bytesOf.get(binding.buffer) ?? 0;
         const uniform = kernel?.bindings[i] === 'uniform';

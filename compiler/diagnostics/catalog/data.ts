@@ -102,4 +102,29 @@ export const dataCodes = {
     about:
       'The operating system refused to open or read the file: missing permission, a failing disk, too many open files.',
   },
+  OPT650: {
+    title: 'checkpoint damaged',
+    about:
+      'A checkpoint is a safetensors file with the cells, the results so far and a checksum over both. This one is cut short, altered or was not written by Saddle. Checkpoints are written beside the old one and renamed when complete, so an interrupted save leaves the previous checkpoint intact: look for it under its own name.',
+  },
+  OPT651: {
+    title: 'checkpoint of another program',
+    about:
+      'A run can only be continued by the program that began it: the cells, their types and the phases must be the same. The message names the first difference. To start a new program from old parameters, read them as data instead.',
+  },
+  OPT652: {
+    title: 'checkpoint of differently compiled code',
+    about:
+      'The cells and phases fit, but formulas, schedules or the device differ from those that wrote the checkpoint. The run continues, though not bit for bit as it would have.',
+  },
+  OPT653: {
+    title: 'checkpoint not written',
+    about:
+      'The file system refused to write the checkpoint: no space, no permission, or a failing disk. The previous checkpoint, if any, is intact.',
+  },
+  OPT654: {
+    title: 'checkpoint of another seed',
+    about:
+      'A seed was given together with a checkpoint of a run with another seed. A run keeps the seed it was begun with; leave the seed out, or start a new run.',
+  },
 } satisfies Record<string, CatalogEntry>;

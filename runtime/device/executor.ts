@@ -1,0 +1,283 @@
+/**
+ * Runs a bundle on a WebGPU device: the `Backend` that sessions use. Browser-safe; what differs between hosts comes with the `OpenDevice`.
+ *
+ * One submission holds many steps. Its parameter slots are written before it, its report slots and the faults buffer are copied to staging within it
+ * and mapped while the next submission already runs: training never waits for a read-back. Submissions are ordered by the queue, so one ring suffices.
+ */
+import type { Bundle, BundleCell, BundleEntry } from '../../compiler/bundle/format.ts';
+import type { Scalars } from '../../compiler/bundle/host-program.ts';
+import { InternalError, fail } from '../../compiler/diagnostics/diagnostic.ts';
+import type { Backend, DeviceInfo, DeviceStats, NumberArray, StepOutputs } from '../backend.ts';
+import { Buffers, type DeviceBuffer } from './buffers.ts';
+import type { OpenDevice } from './device.ts';
+import { Encoder, bufferOf } from './encode.ts';
+import { Pace } from './pace.ts';
+import { buildPipelines } from './pipelines.ts';
+import { type ReadRange, Readback } from './readback.ts';
+import { verifyLimits } from './verify.ts';
+import { elements, fillParams, fromDevice, readOutputs, toDevice } from './words.ts';
+
+/** What the executor needs to know of an entry, found once. */
+interface Prepared {
+  readonly entry: BundleEntry;
+  readonly params: DeviceBuffer | undefined;
+  readonly reports: DeviceBuffer | undefined;
+  readonly faults: DeviceBuffer | undefined;
+  readonly pace: Pace;
+  /** The first submission runs inside an error scope. */
+  proven: boolean;
+}
+
+/** Cells read in one go: bounds the staging memory. */
+const readChunkBytes = 64 * 1024 * 1024;
+
+/**
+ * Prepares a bundle on a device: checks limits, allocates, compiles the kernels. Throws SaddleError OPT703 (limits), OPT706 (kernels), OPT707 (memory).
+ * The device stays the caller's: `dispose` frees the buffers and leaves it open.
+ */
+export async function createExecutor(bundle: Bundle, owner: OpenDevice): Promise<Executor> {
+  owner.check();
+  verifyLimits(bundle, owner.device.limits, owner.device.features);
+  const buffers = new Buffers(bundle, owner);
+  try {
+    await buffers.create(bundle);
+    const pipelines = await buildPipelines(bundle, owner);
+    return new Executor(bundle, owner, buffers, new Encoder(owner.device, buffers, pipelines));
+  } catch (reason) {
+    buffers.destroyAll();
+    throw reason;
+  }
+}
+
+export class Executor implements Backend {
+  readonly info: DeviceInfo;
+  readonly stats: DeviceStats = { dispatches: 0, submits: 0, executions: 0 };
+  readonly bytes: { readonly live: number; readonly peak: number };
+  private readonly bundle: Bundle;
+  private readonly owner: OpenDevice;
+  private readonly buffers: Buffers;
+  private readonly encoder: Encoder;
+  private readonly readback: Readback;
+  private readonly prepared = new Map<string, Prepared>();
+  private readonly cells: ReadonlyMap<string, BundleCell>;
+
+  constructor(bundle: Bundle, owner: OpenDevice, buffers: Buffers, encoder: Encoder) {
+    this.bundle = bundle;
+    this.owner = owner;
+    this.buffers = buffers;
+    this.encoder = encoder;
+    this.info = owner.info;
+    this.bytes = buffers.bytes;
+    this.readback = new Readback(owner, buffers);
+    this.cells = new Map(bundle.cells.map((c) => [c.id, c]));
+    for (const entry of bundle.entries) {
+      this.prepared.set(entry.id, {
+        entry,
+        params: bufferOf(entry, 'params', buffers),
+        reports: bufferOf(entry, 'reports', buffers),
+        faults: bufferOf(entry, 'faults', buffers),
+        pace: new Pace(buffers.slots),
+        proven: false,
+      });
+    }
+  }
+
+  private entry(id: string): Prepared {
+    const prepared = this.prepared.get(id);
+    if (!prepared) throw new InternalError(`the bundle has no entry '${id}'`);
+    return prepared;
+  }
+
+  private cell(id: string): BundleCell {
+    const cell = this.cells.get(id);
+    if (!cell) throw new InternalError(`the bundle has no cell '${id}'`);
+    return cell;
+  }
+
+  capacity(entry: string): number {
+    return this.entry(entry).pace.capacity();
+  }
+
+  async loadData(name: string, field: string, values: NumberArray): Promise<void> {
+    this.owner.check();
+    const spec = this.bundle.data.find((d) => d.name === name)?.fields.find((f) => f.name === field);
+    if (!spec) fail('OPT711', undefined, `the program has no data '${name}.${field}'`);
+    const count = elements(spec.type);
+    if (values.length !== count)
+      fail('OPT711', undefined, `data '${name}.${field}': ${count} numbers expected, ${values.length} given`);
+    if (spec.storage === 'u8' && !(values instanceof Uint8Array))
+      fail('OPT711', undefined, `data '${name}.${field}': bytes expected`);
+    const words =
+      spec.storage === 'u8' ? (values as Uint8Array) : toDevice(values, spec.storage === 'f32' ? 'f32' : 'i32');
+    this.write(this.buffers.get(spec.buffer).gpu, 0, words);
+  }
+
+  async submit(id: string, steps: readonly Scalars[]): Promise<StepOutputs[]> {
+    const p = this.entry(id);
+    if (steps.length === 0) return [];
+    if (steps.length > this.buffers.slots) throw new InternalError(`${steps.length} executions in one submission`);
+    this.owner.check();
+    const start = performance.now();
+    const hostValues = this.writeParams(p, steps);
+    const sent = this.send(p, steps.length, [
+      ...(p.reports ? [{ gpu: p.reports.gpu, offset: 0, bytes: steps.length * p.reports.bytes }] : []),
+    ]);
+    this.stats.executions += steps.length;
+    const bytes = await sent.finished();
+    p.pace.record(steps.length, start, performance.now());
+    sent.checkFaults(bytes, steps);
+    const view = p.reports ? new DataView(bytes, sent.offsets[0]) : undefined;
+    const slotBytes = p.reports?.bytes ?? 0;
+    return steps.map((_, k) => readOutputs(p.entry, hostValues[k], view, k * slotBytes));
+  }
+
+  async call(
+    id: string,
+    inputs: Readonly<Record<string, NumberArray>>,
+    scalars: Scalars,
+  ): Promise<Record<string, NumberArray>> {
+    const p = this.entry(id);
+    this.owner.check();
+    for (const input of p.entry.inputs) {
+      const values = Object.hasOwn(inputs, input.name) ? inputs[input.name] : undefined;
+      if (values?.length !== elements(input.type))
+        throw new InternalError(`input '${input.name}' of '${id}' has the wrong length`); // the session has checked it
+      this.write(this.buffers.get(input.buffer).gpu, input.offset, toDevice(values, input.type.dtype));
+    }
+    this.writeParams(p, [scalars]);
+    const ranges = p.entry.results.map((r) => ({
+      gpu: this.buffers.get(r.buffer).gpu,
+      offset: r.offset,
+      bytes: 4 * elements(r.type),
+    }));
+    const sent = this.send(p, 1, ranges);
+    this.stats.executions++;
+    const bytes = await sent.finished();
+    sent.checkFaults(bytes, [scalars]);
+    return Object.fromEntries(p.entry.results.map((r, i) => [r.name, fromDevice(bytes, sent.offsets[i], r.type)]));
+  }
+
+  async reset(): Promise<void> {
+    this.owner.check();
+    const encoder = this.owner.device.createCommandEncoder();
+    for (const buffer of this.buffers.ofRole('cells')) encoder.clearBuffer(buffer.gpu);
+    this.owner.device.queue.submit([encoder.finish()]);
+  }
+
+  async readCells(ids: readonly string[]): Promise<Map<string, NumberArray>> {
+    const result = new Map<string, NumberArray>();
+    let batch: BundleCell[] = [];
+    let size = 0;
+    for (const id of ids) {
+      const cell = this.cell(id);
+      const bytes = 4 * elements(cell.type);
+      if (size > 0 && size + bytes > readChunkBytes) {
+        await this.readBatch(batch, result);
+        batch = [];
+        size = 0;
+      }
+      batch.push(cell);
+      size += bytes;
+    }
+    if (batch.length > 0) await this.readBatch(batch, result);
+    return result;
+  }
+
+  private async readBatch(cells: readonly BundleCell[], into: Map<string, NumberArray>): Promise<void> {
+    this.owner.check();
+    const { device } = this.owner;
+    const encoder = device.createCommandEncoder();
+    const pending = this.readback.encode(
+      encoder,
+      cells.map((c) => ({ gpu: this.buffers.get(c.buffer).gpu, offset: c.offset, bytes: 4 * elements(c.type) })),
+    );
+    device.queue.submit([encoder.finish()]);
+    const bytes = await pending.read();
+    this.owner.check();
+    cells.forEach((cell, i) => into.set(cell.id, fromDevice(bytes, pending.offsets[i], cell.type)));
+  }
+
+  async writeCells(values: ReadonlyMap<string, NumberArray>): Promise<void> {
+    this.owner.check();
+    for (const [id, array] of values) {
+      const cell = this.cell(id);
+      if (array.length !== elements(cell.type)) throw new InternalError(`cell '${id}' given ${array.length} numbers`);
+      this.write(this.buffers.get(cell.buffer).gpu, cell.offset, toDevice(array, cell.type.dtype));
+    }
+  }
+
+  /** Frees all buffers; the device stays open. */
+  async dispose(): Promise<void> {
+    this.buffers.destroyAll();
+    this.prepared.clear();
+  }
+
+  private write(gpu: GPUBuffer, offset: number, values: Uint8Array | Float32Array | Int32Array | Uint32Array): void {
+    let bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    if (bytes.length % 4 !== 0) {
+      // Writes are whole words.
+      const padded = new Uint8Array(Math.ceil(bytes.length / 4) * 4);
+      padded.set(bytes);
+      bytes = padded;
+    }
+    if (bytes.length > 0) this.owner.device.queue.writeBuffer(gpu, offset, bytes as Uint8Array<ArrayBuffer>);
+  }
+
+  private writeParams(p: Prepared, steps: readonly Scalars[]): number[][][] {
+    const slot = p.params?.bytes ?? 0;
+    const view = new DataView(new ArrayBuffer(slot * steps.length));
+    if (!p.params && p.entry.params.length > 0)
+      throw new InternalError(`entry '${p.entry.id}' has parameters and no buffer for them`);
+    const values = steps.map((scalars, k) => fillParams(p.entry, scalars, view, k * slot));
+    if (p.params && p.entry.params.length > 0) this.write(p.params.gpu, 0, new Uint8Array(view.buffer));
+    return values;
+  }
+
+  /** Encodes and submits `count` executions, with a read-back of the ranges and, last, of the faults. */
+  private send(p: Prepared, count: number, ranges: readonly ReadRange[]) {
+    const { device } = this.owner;
+    const scoped = !p.proven;
+    p.proven = true;
+    if (scoped) device.pushErrorScope('validation');
+    const encoder = device.createCommandEncoder();
+    if (p.faults) encoder.clearBuffer(p.faults.gpu);
+    this.stats.dispatches += this.encoder.encode(encoder, p.entry, count);
+    const all = p.faults ? [...ranges, { gpu: p.faults.gpu, offset: 0, bytes: p.faults.bytes }] : ranges;
+    const pending = this.readback.encode(encoder, all);
+    device.queue.submit([encoder.finish()]);
+    this.stats.submits++;
+    const scope = scoped ? device.popErrorScope() : undefined;
+    const finished = async (): Promise<ArrayBuffer> => {
+      const bytes = await pending.read();
+      const problem = await scope;
+      if (problem)
+        fail('OPT705', undefined, `the driver refused entry '${p.entry.id}'`, {
+          notes: [problem.message],
+          hint: 'this is a bug of Saddle or of the driver: please report it with this message',
+        });
+      this.owner.check();
+      return bytes;
+    };
+    return {
+      finished,
+      offsets: pending.offsets,
+      checkFaults: (bytes: ArrayBuffer, steps: readonly Scalars[]): void => {
+        if (!p.faults) return;
+        const words = new Uint32Array(bytes, pending.offsets[ranges.length], p.faults.bytes >> 2);
+        reportFault(p.entry, words, steps);
+      },
+    };
+  }
+}
+
+/** Throws OPT708 for the first fault that a kernel has stored. */
+function reportFault(entry: BundleEntry, words: Uint32Array, steps: readonly Scalars[]): void {
+  const number = words.find((w) => w !== 0);
+  if (number === undefined) return;
+  const fault = entry.faults[number - 1];
+  if (!fault) throw new InternalError(`entry '${entry.id}' stored fault ${number}, which it does not have`);
+  const [first, last] = [steps[0].step, steps[steps.length - 1].step];
+  fail('OPT708', undefined, `${fault.message} (${first === last ? `step ${first}` : `in steps ${first} to ${last}`})`, {
+    place: fault.place,
+  });
+}

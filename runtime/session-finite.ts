@@ -1,0 +1,33 @@
+/** Finds values that are not finite: in the outputs of a step, and in the cells of a run. */
+import type { Bundle } from '../compiler/bundle/format.ts';
+import type { Backend, NumberArray, StepOutputs } from './backend.ts';
+
+export interface NonFinite {
+  readonly name: string;
+  readonly value: number;
+}
+
+/** The first output that is not finite; objectives first, since they are the cause of what follows. */
+export function firstNonFinite(outputs: StepOutputs): NonFinite | undefined {
+  for (const map of [outputs.objectives, outputs.values])
+    for (const [name, value] of map) if (!Number.isFinite(value)) return { name, value };
+  return undefined;
+}
+
+/** The first number of an array that is not finite. */
+export function nonFiniteIn(values: NumberArray): number | undefined {
+  if (!(values instanceof Float32Array || values instanceof Float64Array)) return undefined;
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return values[i];
+  return undefined;
+}
+
+/** Reads the float cells of a run and returns the first that holds a number that is not finite. */
+export async function checkCells(bundle: Bundle, backend: Backend, run: string): Promise<NonFinite | undefined> {
+  const ids = bundle.cells.filter((c) => c.run === run && c.type.dtype === 'f32').map((c) => c.id);
+  if (ids.length === 0) return undefined;
+  for (const [name, values] of await backend.readCells(ids)) {
+    const value = nonFiniteIn(values);
+    if (value !== undefined) return { name, value };
+  }
+  return undefined;
+}

@@ -1,7 +1,7 @@
 /** Grammar rules of declarations: everything that introduces a name of its own kind. */
 import type { TokenType } from 'chevrotain';
 import { ExpressionRules } from './expressions.ts';
-import type { Rule } from './parts.ts';
+import type { Rule } from './recovery.ts';
 import * as t from './tokens.ts';
 import { keyword as k } from './tokens.ts';
 

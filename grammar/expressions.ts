@@ -5,7 +5,7 @@
  * recursion shallow. All decisions need one token of lookahead (keywords are marked beforehand by `words.ts`); the few gates are explained.
  */
 import { PartRules } from './parts.ts';
-import type { Rule } from './parts.ts';
+import type { Rule } from './recovery.ts';
 import * as t from './tokens.ts';
 import { keyword as k } from './tokens.ts';
 

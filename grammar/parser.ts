@@ -4,7 +4,7 @@
  * several mistakes.
  */
 import { DeclarationRules } from './declarations.ts';
-import type { Rule } from './parts.ts';
+import type { Rule } from './recovery.ts';
 import * as t from './tokens.ts';
 import { keyword as k } from './tokens.ts';
 import type { IParserConfig } from 'chevrotain';
@@ -26,6 +26,7 @@ export class SaddleParser extends DeclarationRules {
   });
 
   override statement: Rule = this.RULE('statement', () => {
+    this.beginStatement();
     this.OPTION(() => this.SUBRULE(this.allowance, { LABEL: 'allowBefore' }));
     this.OR([
       { ALT: () => this.SUBRULE(this.useDeclaration) },
@@ -68,6 +69,7 @@ export class SaddleParser extends DeclarationRules {
       { ALT: () => this.SUBRULE(this.expressionStatement) },
     ]);
     this.OPTION2(() => this.SUBRULE2(this.allowance, { LABEL: 'allowAfter' }));
+    this.endStatement();
   });
 
   /** `allow OPT412, OPT413` before or behind a statement */

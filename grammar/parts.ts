@@ -2,14 +2,13 @@
  * Grammar rules of the parts that expressions and declarations share: bodies, patterns, types, parameters, draws. The base of the
  * parser's classes; rules that it calls and that come later are declared and defined in `expressions.ts` and `parser.ts`.
  */
-import { CstParser } from 'chevrotain';
-import type { CstNode, IParserConfig, ParserMethod, TokenType } from 'chevrotain';
+import { EOF } from 'chevrotain';
+import { RecoveringParser } from './recovery.ts';
+import type { Rule } from './recovery.ts';
 import * as t from './tokens.ts';
 import { keyword as k } from './tokens.ts';
 
-export type Rule = ParserMethod<[], CstNode>;
-
-export class PartRules extends CstParser {
+export class PartRules extends RecoveringParser {
   /** True in the head of `map`, `over`, `repeat`, `train`, `eval`, where the last `as` belongs to the head and not to a call. */
   protected inHead = false;
 
@@ -17,10 +16,6 @@ export class PartRules extends CstParser {
   declare postfix: Rule;
   declare args: Rule;
   declare statement: Rule;
-
-  constructor(config: IParserConfig) {
-    super(t.vocabulary, config);
-  }
 
   /** Runs a part of a rule with `inHead` set or cleared; the flag is restored even when recovery throws. */
   protected withHead<T>(inHead: boolean, part: () => T): T {
@@ -38,10 +33,6 @@ export class PartRules extends CstParser {
     this.inHead = false;
   }
 
-  protected nextIs(distance: number, ...types: TokenType[]): boolean {
-    return types.includes(this.LA(distance).tokenType);
-  }
-
   /** `{ statements }`; the last expression is the value */
   body: Rule = this.RULE('body', () => {
     this.CONSUME(t.LBrace);
@@ -51,6 +42,11 @@ export class PartRules extends CstParser {
 
   statements: Rule = this.RULE('statements', () => {
     this.MANY_SEP({ SEP: t.Separator, DEF: () => this.SUBRULE(this.statement) });
+    // Reached only in wrong texts: what stands here begins no statement, and parsing it as one reports and skips it.
+    while (!this.RECORDING_PHASE && !this.nextIs(1, t.RBrace, EOF)) {
+      if (this.nextIs(1, t.Separator)) this.CONSUME(t.Separator);
+      this.SUBRULE2(this.statement);
+    }
   });
 
   pattern: Rule = this.RULE('pattern', () => {

@@ -13,7 +13,7 @@ import type { Source } from '../source/source.ts';
 import { build } from './build.ts';
 import { tooDeep } from './depth.ts';
 import type { Module } from './nodes.ts';
-import { bracketErrors, characterErrors, inOrder, parserErrors } from './syntax-errors.ts';
+import { bracketErrors, characterErrors, expectedTokens, inOrder, parserErrors } from './syntax-errors.ts';
 
 /** Largest accepted source text, in UTF-16 units. */
 export const maxSourceLength = 1 << 20;
@@ -31,17 +31,17 @@ export function parse(source: Source): Result<Module> {
     ]);
   }
   const lexed = saddleLexer().tokenize(source.text);
-  const characters = characterErrors(source, lexed.errors, lexed.tokens);
+  const characters = characterErrors(source, lexed.errors);
   const { tokens, faults } = layout(lexed.tokens);
   const brackets = bracketErrors(source, faults);
   if (faults.some((fault) => fault.kind === 'deep')) return failed(inOrder([...characters, ...brackets]));
 
   try {
     markKeywords(tokens);
-    parser ??= new SaddleParser();
+    parser ??= new SaddleParser({ errorMessageProvider: expectedTokens });
     parser.input = tokens;
     const tree = parser.file();
-    const syntax = parserErrors(source, parser.errors, tokens, [...characters, ...brackets]);
+    const syntax = parserErrors(source, parser.errors, tokens, parser.statementStarts, [...characters, ...brackets]);
     const errors = inOrder([...characters, ...brackets, ...syntax]);
     if (errors.length > 0) return failed(errors);
     const comments = (lexed.groups.comments ?? []) as IToken[];

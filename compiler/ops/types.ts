@@ -67,7 +67,7 @@ export type Lowering =
   | { readonly family: 'index' }
   | { readonly family: 'contraction' }
   | { readonly family: 'gather' | 'scatter' | 'update' | 'scan' | 'sort' }
-  /** Elementwise over the output index with integer words (random bits, shuffles). `wgsl` gets the flat index first. */
+  /** Elementwise over the output index with integer words (random bits, shuffles). `wgsl` gets the flat index (u32) first, then every component of every input (a key is two). */
   | { readonly family: 'indexed'; readonly wgsl: WgslScalar }
   /** Evaluated on the host once per step; reaches kernels as a parameter word. */
   | { readonly family: 'host' }
@@ -93,6 +93,8 @@ export interface DerivativeContext {
   readonly b: Builder;
   readonly node: Node;
   readonly inputs: readonly Node[];
+  /** Reverse-mode derivatives of an f32 scalar by nodes it reads (zeros where none flows); for the few rules that transpose another. */
+  pull(output: Node, wrt: readonly Node[]): Node[];
 }
 
 /** A drawn test case: input types with values, and attributes. */

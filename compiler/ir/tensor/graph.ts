@@ -2,9 +2,12 @@
  * Builds tensor graphs. A `Graph` numbers nodes and carries the current source span and call path, which every node made
  * meanwhile receives. It holds no list of nodes: a program is whatever its outputs reach.
  */
+import { dependencies } from '../../ops/region.ts';
 import { op as opOf } from '../../ops/table.ts';
 import { type Attrs, type Builder, type Node, type TensorType } from '../../ops/types.ts';
 import type { Span } from '../../source/source.ts';
+
+export { sizeOf, typeText } from '../../ops/arrays.ts';
 
 export class Graph implements Builder {
   private next = 0;
@@ -62,20 +65,7 @@ export function reachable(roots: Iterable<Node>): Node[] {
     const node = stack.pop() as Node;
     if (seen.has(node)) continue;
     seen.add(node);
-    for (const input of node.inputs) stack.push(input);
-    for (const value of Object.values(node.attrs)) {
-      if (typeof value === 'object' && value !== null && 'results' in value) stack.push(...value.results);
-    }
+    for (const dependency of dependencies(node)) stack.push(dependency);
   }
   return [...seen].sort((a, b) => a.id - b.id);
-}
-
-/** Number of elements of a shape. */
-export function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((a, b) => a * b, 1);
-}
-
-/** `f32[64, 10]`, `i32` */
-export function typeText(type: TensorType): string {
-  return type.shape.length === 0 ? type.dtype : `${type.dtype}[${type.shape.join(', ')}]`;
 }

@@ -1,0 +1,160 @@
+/**
+ * Primitives whose value is their first input and whose meaning is what they do to derivatives. Nothing in the traversals of
+ * `autodiff/` knows them: their records say it all.
+ */
+import { fail } from '../diagnostics/diagnostic.ts';
+import { drawArray, drawShape, need, sameType, typeText } from './arrays.ts';
+import { equatable, named } from './elementwise.ts';
+import { applyRegion, isRegion } from './region.ts';
+import { addDefined, Terms } from './terms.ts';
+import type { Attrs, DerivativeContext, Node, OpDef, Region, Rng, TensorType } from './types.ts';
+
+const alias: Pick<OpDef, 'reference' | 'lower' | 'tolerance'> = {
+  reference: ([x], _, type) => ({ type, data: x.data }),
+  lower: { family: 'alias' },
+  tolerance: { relative: 0, absolute: 0 },
+};
+
+/** An identity of one input whose attributes do not depend on its shape. */
+const identity: Pick<OpDef, 'arity' | 'infer' | 'batch' | 'reference' | 'lower' | 'tolerance'> = {
+  ...alias,
+  arity: 1,
+  infer: ([x]) => x,
+  batch: ({ b, node }, [x]) => b.make(node.op, [x], node.attrs),
+};
+
+const sampleOne = (attrs: (rng: Rng) => Attrs) => (rng: Rng) => {
+  const [dtype] = equatable.draw(rng, 1, {});
+  return { inputs: [drawArray(rng, { dtype, shape: drawShape(rng, 0, 3) })], attrs: attrs(rng) };
+};
+
+/** -factor · t, the derivative of a reversal in both modes. */
+function reversed({ b, inputs: [x, factor] }: DerivativeContext, t: Node): Node {
+  const terms = new Terms(b);
+  return terms.neg(terms.mul(terms.spread(factor, x.type.shape), t));
+}
+
+function refuseVersion({ node }: DerivativeContext): never {
+  const cell = String(node.attrs.cell);
+  fail('OPT401', node.span, `this derivative would have to pass a write of '${cell}'`, {
+    hint: `write the loop as 'scan' to differentiate through its steps, or 'stop' the value of '${cell}' to say that it counts as a constant`,
+  });
+}
+
+function ruleOf(attrs: Attrs): Region {
+  const { rule } = attrs;
+  need(isRegion(rule), () => "custom_gradient needs a region 'rule'");
+  return rule;
+}
+
+/** A region parameter made by hand: samples have no graph to make it with. */
+const sampleParameter = (id: number, type: TensorType): Node => ({
+  id,
+  op: 'parameter',
+  inputs: [],
+  attrs: { source: 'region', name: `g${id}`, ...type },
+  type,
+});
+
+export const barrierOps = named({
+  stop: {
+    about: 'x, as a constant for derivatives.',
+    ...identity,
+    vjp: 'none',
+    jvp: 'none',
+    sample: sampleOne(() => ({})),
+  },
+  name: {
+    about: 'x, under the name of a `let` ({name}); transparent to derivatives.',
+    ...identity,
+    vjp: (_, g) => [g],
+    jvp: (_, [t]) => t,
+    sample: sampleOne(() => ({ name: 'a' })),
+  },
+  version: {
+    about: 'The value of {cell} after write number {version}; a derivative that would have to pass it is an error.',
+    ...identity,
+    vjp: refuseVersion,
+    jvp: (ctx, [t]) => (t ? refuseVersion(ctx) : undefined),
+    sample: sampleOne(() => ({ cell: 'w', version: 1 })),
+  },
+  gradient_reversal: {
+    about:
+      'x, whose derivative is -factor in both modes (Ganin and Lempitsky, 2015). Inputs: x, factor (f32 scalar); none flows to the factor.',
+    ...alias,
+    arity: 2,
+    infer: ([x, factor]) => {
+      need(x.dtype === 'f32', () => `only f32 values have gradients to reverse, not ${x.dtype}`);
+      need(
+        factor.dtype === 'f32' && factor.shape.length === 0,
+        () => `the factor of a reversal is an f32 scalar, not ${typeText(factor)}`,
+      );
+      return x;
+    },
+    vjp: (ctx, g) => [reversed(ctx, g), undefined],
+    jvp: (ctx, [t]) => t && reversed(ctx, t),
+    // A factor per element cannot be said in one node; its effect can: x, and a custom gradient -factor · g.
+    batch: ({ b, node, n }, [x, factor], [xMapped, factorMapped]) => {
+      const t = new Terms(b);
+      const all = xMapped ? x : t.lead(x, n);
+      if (!factorMapped) return b.make(node.op, [all, factor]);
+      const g = b.make('parameter', [], { source: 'region', name: 'g', ...all.type });
+      const factors = t.broadcast(factor, all.type.shape, [0]);
+      const rule: Region = { params: [g], results: [t.neg(t.mul(factors, g))] };
+      return b.make('custom_gradient', [all, all], { rule });
+    },
+    sample: (rng) => ({
+      inputs: [
+        drawArray(rng, { dtype: 'f32', shape: drawShape(rng, 0, 3) }),
+        drawArray(rng, { dtype: 'f32', shape: [] }),
+      ],
+      attrs: {},
+    }),
+  },
+  custom_gradient: {
+    about:
+      'y, with the derivative of the region {rule}: from the cotangent g of y to cotangents of x1 … xn. Inputs: y, x1 … xn. `map` cannot batch it before differentiation (its region would have to be batched with it).',
+    ...alias,
+    arity: 'variadic',
+    infer: ([y, ...xs], attrs) => {
+      const { params, results } = ruleOf(attrs);
+      need(
+        params.length === 1 && sameType(params[0].type, y),
+        () =>
+          `the rule takes one cotangent of type ${typeText(y)}, not (${params.map((p) => typeText(p.type)).join(', ')})`,
+      );
+      need(
+        results.length === xs.length && results.every((r, i) => sameType(r.type, xs[i])),
+        () =>
+          `the rule must give cotangents of types (${xs.map(typeText).join(', ')}), but gives (${results.map((r) => typeText(r.type)).join(', ')})`,
+      );
+      return y;
+    },
+    vjp: ({ b, node }, g) => [undefined, ...applyRegion(b, ruleOf(node.attrs), [g])],
+    // The rule is linear in g, so the tangent is the derivative by g of sum over i of <rule_i(g), t_i>.
+    jvp: ({ b, node, inputs, pull }, [, ...tangents]) => {
+      const t = new Terms(b);
+      const { params, results } = ruleOf(node.attrs);
+      const pairings = results.map((result, i) => {
+        const tangent = tangents[i];
+        return (
+          tangent &&
+          t.sum(
+            t.mul(result, tangent),
+            result.type.shape.map((_, a) => a),
+          )
+        );
+      });
+      const pairing = addDefined(t, pairings);
+      if (!pairing) return undefined;
+      const [transposed] = pull(pairing, [params[0]]);
+      return applyRegion(b, { params, results: [transposed] }, [t.zeros(inputs[0].type)])[0];
+    },
+    batch: 'refused',
+    sample: (rng) => {
+      const type: TensorType = { dtype: 'f32', shape: drawShape(rng, 0, 2) };
+      const g = sampleParameter(0, type);
+      return { inputs: [drawArray(rng, type), drawArray(rng, type)], attrs: { rule: { params: [g], results: [g] } } };
+    },
+  },
+});

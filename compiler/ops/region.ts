@@ -1,0 +1,70 @@
+/**
+ * Rebuilding of graphs: the one place where a graph is copied with some nodes replaced. Iterative, each node at most once, and a node
+ * that reaches no replaced node stays itself, so that what does not change is shared.
+ */
+import type { Attrs, AttrValue, Builder, Node, Region } from './types.ts';
+
+export function isRegion(value: AttrValue): value is Region {
+  return typeof value === 'object' && value !== null && 'results' in value;
+}
+
+/** Regions among the attributes of a node. */
+export function regionsOf(node: Node): Region[] {
+  return Object.values(node.attrs).filter(isRegion);
+}
+
+/** What a node reads: its inputs, and what its regions read from outside and inside. */
+export function dependencies(node: Node): readonly Node[] {
+  const regions = regionsOf(node);
+  return regions.length === 0 ? node.inputs : [...node.inputs, ...regions.flatMap((r) => r.results)];
+}
+
+/**
+ * The roots with every node of `map` replaced, inside regions too. `make` builds the copy of a node whose dependencies changed.
+ * A replacement stands as it is: it is not searched for further replacements.
+ */
+export function rebuild(
+  roots: readonly Node[],
+  map: ReadonlyMap<Node, Node>,
+  make: (node: Node, inputs: readonly Node[], attrs: Attrs) => Node,
+): Node[] {
+  const done = new Map<Node, Node>(map);
+  const stack = [...roots];
+  while (stack.length > 0) {
+    const node = stack[stack.length - 1];
+    if (done.has(node)) {
+      stack.pop();
+      continue;
+    }
+    const waiting = dependencies(node).filter((d) => !done.has(d));
+    if (waiting.length > 0) {
+      stack.push(...waiting);
+      continue;
+    }
+    stack.pop();
+    done.set(node, copy(node, done, make));
+  }
+  return roots.map((root) => done.get(root) as Node);
+}
+
+function copy(
+  node: Node,
+  done: ReadonlyMap<Node, Node>,
+  make: (node: Node, inputs: readonly Node[], attrs: Attrs) => Node,
+): Node {
+  if (dependencies(node).every((d) => done.get(d) === d)) return node;
+  const inputs = node.inputs.map((i) => done.get(i) as Node);
+  const attrs = Object.fromEntries(
+    Object.entries(node.attrs).map(([name, value]) => [
+      name,
+      isRegion(value) ? { params: value.params, results: value.results.map((r) => done.get(r) as Node) } : value,
+    ]),
+  );
+  return make(node, inputs, attrs);
+}
+
+/** A region's results with `args` in place of its parameters. */
+export function applyRegion(b: Builder, region: Region, args: readonly Node[]): Node[] {
+  const map = new Map(region.params.map((param, i) => [param, args[i]]));
+  return rebuild(region.results, map, (node, inputs, attrs) => b.make(node.op, inputs, attrs));
+}

@@ -1,0 +1,42 @@
+/**
+ * The op table: every primitive by name. Docs, tests, autodiff, passes and lowering read it; nothing else knows what a primitive means.
+ * To add an elementwise primitive, write one record in `elementwise-unary.ts` or `elementwise-binary.ts`: the tests find it here.
+ */
+import { InternalError } from '../diagnostics/diagnostic.ts';
+import { barrierOps } from './barrier.ts';
+import { contractionOps } from './contraction.ts';
+import { binaryOps } from './elementwise-binary.ts';
+import { unaryOps } from './elementwise-unary.ts';
+import { indexOps } from './index.ts';
+import { randomOps } from './random.ts';
+import { reduceOps } from './reduce.ts';
+import { shapeOps } from './shape.ts';
+import { sourceOps } from './source.ts';
+import type { OpDef } from './types.ts';
+
+const table = {
+  ...sourceOps,
+  ...unaryOps,
+  ...binaryOps,
+  ...reduceOps,
+  ...shapeOps,
+  ...contractionOps,
+  ...indexOps,
+  ...randomOps,
+  ...barrierOps,
+};
+
+export type OpName = keyof typeof table;
+
+/** All records, in the order of the reference page. */
+export const ops: readonly OpDef[] = Object.values(table);
+
+export function isOp(name: string): name is OpName {
+  return Object.hasOwn(table, name);
+}
+
+/** The record of a primitive; an unknown name is a bug of the compiler. */
+export function op(name: string): OpDef {
+  if (!isOp(name)) throw new InternalError(`there is no primitive '${name}'`);
+  return table[name];
+}

@@ -21,8 +21,8 @@ export function decode(file: string, bytes: Uint8Array, element: Element, little
   const size = elementBytes(element);
   const count = bytes.length / size;
   if (size === 1) return decodeBytes(file, bytes, element);
-  // A copy is aligned at 0 and may be swapped in place.
-  const copy = bytes.slice();
+  // A copy is aligned at 0 and may be swapped in place. (`slice` would not copy where a Buffer of Node is given.)
+  const copy = new Uint8Array(bytes);
   if (!littleEndian) swapBytes(copy, size);
   const buffer = copy.buffer;
   switch (element) {
@@ -49,7 +49,7 @@ function decodeBytes(file: string, bytes: Uint8Array, element: Element): Numbers
     const bad = bytes.find((b) => b > 1);
     if (bad !== undefined) damaged(file, 'booleans of 0 and 1', `the byte ${bad}`);
   }
-  return bytes;
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 function decodeWide(file: string, wide: BigInt64Array | BigUint64Array): Float64Array {

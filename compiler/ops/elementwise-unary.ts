@@ -328,6 +328,7 @@ export const unaryOps = named({
     scalar: ([x], _, d) => reinterpret(x, d.inputs[0], d.output),
     wgsl: ([x], d) => `bitcast<${d.output}>(${x})`,
     attrs: (rng) => ({ dtype: wordDtypes[rng.integer(0, 3)] }),
+    draw: (rng, dtype) => (dtype === 'f32' ? 3 * rng.uniform() : rng.integer(0x3f000000, 0x40800000)),
   }),
   integer_pow: elementwise(1, {
     about: `x to the integer {exponent} (at most ${MAX_INTEGER_POWER} in size; not negative for integers) by multiplications: exact where they are, and fine for x <= 0.`,

@@ -1,0 +1,26 @@
+/** Which nodes carry derivatives: those that depend on a leaf through float values and records that differentiate. */
+import { op } from '../ops/table.ts';
+import type { Node } from '../ops/types.ts';
+
+/** Active nodes among those that the outputs reach, in ascending id order; below a leaf nothing is looked at. */
+export function activeNodes(
+  outputs: readonly Node[],
+  leaves: ReadonlySet<Node>,
+  mode: 'vjp' | 'jvp',
+): ReadonlySet<Node> {
+  const seen = new Set<Node>();
+  const stack = [...outputs];
+  while (stack.length > 0) {
+    const node = stack.pop() as Node;
+    if (seen.has(node)) continue;
+    seen.add(node);
+    if (!leaves.has(node)) stack.push(...node.inputs);
+  }
+  const active = new Set<Node>();
+  for (const node of [...seen].sort((a, b) => a.id - b.id)) {
+    if (node.type.dtype !== 'f32') continue;
+    const passes = op(node.op)[mode] !== 'none' && node.inputs.some((input) => active.has(input));
+    if (leaves.has(node) || passes) active.add(node);
+  }
+  return active;
+}

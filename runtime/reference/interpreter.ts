@@ -1,0 +1,67 @@
+/**
+ * Evaluates tensor graphs in float64, straight from the op table: slow, obvious, and the oracle of every device test.
+ * Iterative; every node is evaluated once, and its value is dropped after its last use.
+ */
+import { IndexFault } from '../../compiler/ops/index.ts';
+import { op } from '../../compiler/ops/table.ts';
+import type { NdArray, Node } from '../../compiler/ops/types.ts';
+import type { Span } from '../../compiler/source/source.ts';
+
+/** A run-time check failed while a node was evaluated: an index out of range. */
+export class FaultError extends Error {
+  readonly node: Node;
+  readonly span: Span | undefined;
+
+  constructor(message: string, node: Node) {
+    super(message);
+    this.name = 'FaultError';
+    this.node = node;
+    this.span = node.span;
+  }
+}
+
+/** Nodes that evaluating the roots needs (regions are not evaluated), inputs before users. */
+function needed(roots: readonly Node[]): Node[] {
+  const seen = new Set<Node>();
+  const stack = [...roots];
+  while (stack.length > 0) {
+    const node = stack.pop() as Node;
+    if (seen.has(node)) continue;
+    seen.add(node);
+    stack.push(...node.inputs);
+  }
+  return [...seen].sort((a, b) => a.id - b.id);
+}
+
+/**
+ * Values of the roots. `leaf` supplies the value of each `parameter` node, of the node's type; values are never written to, so they may be
+ * shared with the caller. Throws FaultError, with the span of the node, for an index out of range.
+ */
+export function evaluate(roots: readonly Node[], leaf: (parameter: Node) => NdArray): NdArray[] {
+  const order = needed(roots);
+  const uses = new Map<Node, number>();
+  const use = (node: Node) => uses.set(node, (uses.get(node) ?? 0) + 1);
+  for (const node of order) node.inputs.forEach(use);
+  roots.forEach(use);
+
+  const values = new Map<Node, NdArray>();
+  for (const node of order) {
+    const inputs = node.inputs.map((input) => values.get(input) as NdArray);
+    values.set(node, node.op === 'parameter' ? leaf(node) : evaluateNode(node, inputs));
+    for (const input of node.inputs) {
+      const left = (uses.get(input) as number) - 1;
+      uses.set(input, left);
+      if (left === 0) values.delete(input);
+    }
+  }
+  return roots.map((root) => values.get(root) as NdArray);
+}
+
+function evaluateNode(node: Node, inputs: readonly NdArray[]): NdArray {
+  try {
+    return op(node.op).reference(inputs, node.attrs, node.type);
+  } catch (cause) {
+    if (cause instanceof IndexFault) throw new FaultError(cause.message, node);
+    throw cause;
+  }
+}

@@ -31,7 +31,7 @@ const closers = new Set<TokenType>(closerOf.values());
 
 /** After these a line goes on. */
 const continues = new Set<TokenType>([
-  t.LBrace, t.Comma, t.Colon, t.Write, t.Arrow, t.Pipe, t.ClosedRange, t.Range, t.Dot, t.EqualEqual, t.NotEqual, t.NearlyEqual, t.LessEqual,
+  t.LBrace, t.Comma, t.Colon, t.Write, t.Arrow, t.Pipe, t.ClosedRange, t.Range, t.EqualEqual, t.NotEqual, t.NearlyEqual, t.LessEqual,
   t.GreaterEqual, t.Less, t.Greater, t.Equals, t.Tilde, t.Plus, t.Minus, t.Star, t.Slash, t.MatMul, t.Caret,
 ]); // prettier-ignore
 const continuingWords = new Set(['and', 'or', 'not', 'div', 'mod']);
@@ -77,6 +77,8 @@ class LayoutPass {
   private indent = 0;
   /** The first brace that a brace further left closed: likely the one that was left open. */
   private suspect: IToken | undefined;
+  /** Set behind a bracket that was dropped: the line ends even where its last token would let it go on. */
+  private lineIsOver = false;
 
   constructor(raw: readonly IToken[]) {
     this.raw = raw;
@@ -102,6 +104,7 @@ class LayoutPass {
         if (!this.insideParens()) pending ??= token;
         continue;
       }
+      token.endOffset = token.startOffset + token.image.length - 1; // the lexer tracks starts only; nodes take their ends from here
       if (pending) this.separate(pending, token);
       pending = undefined;
       if (closerOf.has(type)) {
@@ -132,7 +135,9 @@ class LayoutPass {
   private separate(pending: IToken, token: IToken): void {
     const previous = this.tokens.at(-1);
     if (!previous) return;
-    const needless = pending.tokenType === t.Newline ? this.goesOn() : previous.tokenType === t.LBrace;
+    const needless =
+      !this.lineIsOver && (pending.tokenType === t.Newline ? this.goesOn() : previous.tokenType === t.LBrace);
+    this.lineIsOver = false;
     if (!needless && !goesOnBefore(token))
       this.tokens.push({ ...pending, tokenType: t.Separator, tokenTypeIdx: t.Separator.tokenTypeIdx as number });
   }
@@ -158,6 +163,10 @@ class LayoutPass {
     const outer = this.open.findLastIndex(fits);
     if (outer < 0) {
       this.faults.push({ kind: 'unmatched', close: token, open: top?.token });
+      if (top && this.insideParens() && token.tokenType !== t.RBrace) {
+        this.open.pop(); // `[1, 2)`: taken for the closing bracket that it should have been
+        this.insertCloser(top.token, token.startOffset);
+      } else this.lineIsOver = true;
       return false;
     }
     while (this.open.length > outer + 1) this.closeTop(token.startOffset, token);
@@ -173,7 +182,13 @@ class LayoutPass {
 
   private insertCloser(open: IToken, offset: number): void {
     const tokenType = closerOf.get(open.tokenType) as TokenType;
-    this.tokens.push({ image: '', startOffset: offset, tokenType, tokenTypeIdx: tokenType.tokenTypeIdx as number });
+    this.tokens.push({
+      image: '',
+      startOffset: offset,
+      endOffset: offset - 1,
+      tokenType,
+      tokenTypeIdx: tokenType.tokenTypeIdx as number,
+    });
   }
 
   private closeParens(before: IToken): void {

@@ -111,7 +111,7 @@ export abstract class ExpressionBuilder extends PartBuilder {
   }
 
   private checkChain(first: IToken, second: IToken): void {
-    if (first.image === '~=' && second.image === 'within') return;
+    if (second.image === 'within') return;
     const range = second.image.startsWith('..');
     this.report(
       'OPT110',

@@ -97,7 +97,16 @@ class Look {
 type Test = (look: Look) => Slip | undefined;
 
 const slips: readonly Test[] = [
-  // ---- numbers
+  // ---- numbers and ranges
+  (l) =>
+    l.image(0) === '.' && l.image(-1) === '..'
+      ? {
+          code: 'OPT106',
+          message: "'...' is no operator",
+          hint: "a range is written 'a..b', or 'a..=b' with its end",
+          at: l.token(-1),
+        }
+      : undefined,
   (l) =>
     l.image(0) === '.' && l.expectsExpression && l.token(1)?.tokenType === t.NumberToken
       ? { code: 'OPT111', message: 'a number begins with a digit', hint: `write '0.${l.image(1)}'` }
@@ -160,15 +169,6 @@ const slips: readonly Test[] = [
           code: 'OPT106',
           message: "'=>' is no operator",
           hint: "write '>=' to compare, 'fn f(x) = e' for a function",
-          at: l.token(-1),
-        }
-      : undefined,
-  (l) =>
-    l.image(0) === '.' && l.image(-1) === '..'
-      ? {
-          code: 'OPT106',
-          message: "'...' is no operator",
-          hint: "a range is written 'a..b', or 'a..=b' with its end",
           at: l.token(-1),
         }
       : undefined,

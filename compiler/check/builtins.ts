@@ -1,0 +1,109 @@
+/**
+ * Names that need no `use`: functions on values and trees, derivatives, facts of claims, constants, distributions, sets and estimators.
+ * One record each, with what a call may look like; the names pass checks calls against it and the elaborator looks names up in it.
+ */
+
+export type BuiltinKind = 'fn' | 'constant' | 'distribution' | 'set' | 'estimator';
+
+export interface Builtin {
+  readonly name: string;
+  readonly kind: BuiltinKind;
+  /** Short signature, for hints and documentation. */
+  readonly signature: string;
+  /** Fewest and most unnamed arguments; named ones that stand for a position count as unnamed. */
+  readonly min: number;
+  readonly max: number;
+  /** Names by position, for arguments that may be given by name; `named` lists further ones that are always named and optional. */
+  readonly positions: readonly string[];
+  readonly named: readonly string[];
+  /** Named arguments that must be given. */
+  readonly required: readonly string[];
+}
+
+const many = Number.POSITIVE_INFINITY;
+
+/**
+ * Reads a signature such as `sum(x, axis: optional)`: names before a colon are named arguments, `name = …` has a default, `…` repeats,
+ * `name:` without `optional` is a named argument that must be given.
+ */
+function builtin(kind: BuiltinKind, signature: string): Builtin {
+  const open = signature.indexOf('(');
+  const name = open < 0 ? signature : signature.slice(0, open);
+  const parts =
+    open < 0
+      ? []
+      : signature
+          .slice(open + 1, -1)
+          .split(/,\s*/)
+          .filter((part) => part !== '');
+  const positions: string[] = [];
+  const named: string[] = [];
+  const required: string[] = [];
+  let min = 0;
+  let max = 0;
+  for (const part of parts) {
+    if (part === '…') max = many;
+    else if (part.includes(':')) {
+      const label = part.slice(0, part.indexOf(':'));
+      named.push(label);
+      if (!part.includes('optional')) required.push(label);
+    } else {
+      positions.push(part.split(' ')[0]);
+      max++;
+      if (!part.includes('=')) min = max;
+    }
+  }
+  return { name, kind, signature, min, max, positions, named, required };
+}
+
+const functions = [
+  // elementwise
+  'abs(x)', 'sign(x)', 'floor(x)', 'ceil(x)', 'round(x)', 'exp(x)', 'expm1(x)', 'log(x)', 'log1p(x)', 'sqrt(x)', 'rsqrt(x)', 'sin(x)', 'cos(x)', 'tan(x)',
+  'asin(x)', 'acos(x)', 'atan(x)', 'sinh(x)', 'cosh(x)', 'tanh(x)', 'sigmoid(x)', 'softplus(x)', 'erf(x)', 'is_nan(x)', 'is_finite(x)',
+  'clamp(x, lo, hi)', 'where(c, a, b)', 'f32(x)', 'f16(x)', 'i32(x)', 'u32(x)', 'bool(x)',
+  // reductions, of everything or along an axis; max and min also of several values
+  'sum(x, axis: optional)', 'mean(x, axis: optional, last: optional)', 'max(x, …, axis: optional, last: optional)', 'min(x, …, axis: optional, last: optional)',
+  'variance(x, axis: optional)', 'std(x, axis: optional)', 'norm(x, axis: optional)', 'dot(a, b)',
+  // along the last axis
+  'argmax(x, axis: optional)', 'argmin(x, axis: optional)', 'sort(x, axis: optional, descending: optional)', 'argsort(x, axis: optional, descending: optional)',
+  'softmax(x, axis: optional)', 'log_softmax(x, axis: optional)', 'logsumexp(x, axis: optional)', 'cumsum(x, axis: optional)', 'cumprod(x, axis: optional)',
+  // arrays
+  'zeros(n, …)', 'ones(n, …)', 'zeros_like(x)', 'ones_like(x)', 'onehot(i, n)', 'one_hot(i, n)', 'concat(a, …, axis: optional)', 'stack(a, …, axis: optional)',
+  'reshape(x, shape, …)', 'transpose(x)', 'flip(x, axis: optional)', 'pairs(x)', 'logspace(a, b, n)', 'linspace(a, b, n)', 'segment_sum(v, by:, into:)',
+  'len(x)', 'size(x)', 'count(batch)', 'cholesky(A)', 'triangular_solve(A, b, lower: optional, transpose: optional)',
+  // trees
+  'flat(P)', 'unflat(v, like:)',
+  // derivatives and paths of gradients
+  'grad(L, P)', 'jvp(e, x, v)', 'vjp(e, x, u)', 'hvp(e, x, v)', 'jacobian(e, x)', 'hessian(e, x)', 'stop(x)', 'reverse(x, by: optional)',
+  'straight_through(hard, soft)', 'logp(z)',
+  // axes
+  'cut(x, A, dim)', 'join(x, A, dim)',
+  // claims
+  'median(x)', 'nondecreasing(m)', 'highest(s)', 'lowest(s)', 'best(s)', 'peak_bytes(phase)', 'bytes(state)', 'calls(phase, f)',
+]; // prettier-ignore
+
+const distributions = [
+  'normal(mean = 0, std = 1)', 'uniform(lo = 0, hi = 1)', 'integers(lo, hi)', 'bernoulli(p)', 'rademacher', 'categorical(w = none, logits: optional)',
+  'gumbel', 'gamma(shape, scale = 1)', 'beta(a, b)', 'dirichlet(a)', 'permutation(n)', 'subset(n)', 'orthogonal', 'glorot', 'he', 'lecun',
+]; // prettier-ignore
+
+const table: readonly Builtin[] = [
+  ...functions.map((s) => builtin('fn', s)),
+  ...['pi', 'step', 'progress', 'k', 'none'].map((s) => builtin('constant', s)),
+  ...distributions.map((s) => builtin('distribution', s)),
+  builtin('estimator', 'backprop()'),
+];
+
+const byKind = (kinds: readonly BuiltinKind[]): ReadonlyMap<string, Builtin> =>
+  new Map(table.filter((b) => kinds.includes(b.kind)).map((b) => [b.name, b]));
+
+/** Functions, constants and estimators: what a name in an expression may mean. */
+export const builtinValues: ReadonlyMap<string, Builtin> = byKind(['fn', 'constant', 'estimator']);
+
+/** What a name after `~` may mean. */
+export const builtinDistributions: ReadonlyMap<string, Builtin> = byKind(['distribution']);
+
+/** Modules of the standard library, present and planned, for hints. */
+export const standardModules: readonly string[] = [
+  'nn', 'losses', 'rules', 'metrics', 'linalg', 'estimators', 'aggregators', 'solvers', 'sets', 'random', 'ode', 'graph', 'classes',
+]; // prettier-ignore

@@ -1,0 +1,154 @@
+#!/usr/bin/env node
+/**
+ * The command `saddle`: reads the command line and hands over to one command, which is loaded only then (so that `check`, `fmt` and
+ * `explain CODE` start fast). Ends the process with the exit codes of `outcome.ts`; a stack trace is shown only with SADDLE_DEBUG.
+ */
+import { Command, CommanderError, Option } from 'commander';
+import { SaddleError, error, type Diagnostic } from '../compiler/diagnostics/diagnostic.ts';
+import { renderJson } from '../compiler/diagnostics/render.ts';
+import { exitCodeOf, exitCodes, type ExitCode } from './outcome.ts';
+import { printDiagnostics, printJson } from './terminal.ts';
+import { version } from './version.ts';
+
+const collect = (value: string, before: string[]): string[] => [...before, value];
+const set = () =>
+  new Option('--set <NAME=VALUE>', 'value of a dim or hyper of the spec (repeatable)')
+    .argParser(collect)
+    .default([], '');
+const data = () =>
+  new Option('--data <NAME=PATH>', 'file or named set for a data declaration (repeatable)')
+    .argParser(collect)
+    .default([], '');
+const device = () =>
+  new Option(
+    '--device <CHOICE>',
+    'auto, gpu, hardware, lavapipe, swiftshader or reference (default: SADDLE_DEVICE, else auto)',
+  );
+const json = () => new Option('--json', 'one JSON document on standard output, everything else on standard error');
+const quiet = () => new Option('--quiet', 'errors and failing claims only');
+const seed = () => new Option('--seed <N>', 'seed of all random draws (default 1)');
+const steps = () => new Option('--steps <N>', 'length of every train phase');
+
+/** Exit code of the command that ran. */
+let exit: ExitCode = exitCodes.ok;
+
+function program(): Command {
+  const saddle = new Command('saddle')
+    .description('Saddle: declarative optimization, compiled to fused WebGPU kernels.')
+    .version(version(), '-V, --version', 'version of the package')
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
+    .helpCommand(false)
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 ok, 1 wrong source, 2 wrong call, 3 the run failed, 4 an expect does not hold, 70 a bug of Saddle.',
+    );
+
+  saddle
+    .command('run <FILE>')
+    .description('train or solve a spec; writes a run folder (log.jsonl, checkpoint, summary.json)')
+    .addOption(set())
+    .addOption(steps())
+    .addOption(seed())
+    .addOption(device())
+    .addOption(data())
+    .option('--resume [DIR]', 'go on with an earlier run: its folder, or the latest of this spec')
+    .option('--out <DIR>', 'the run folder (default: runs/NAME-N)')
+    .addOption(json())
+    .addOption(quiet())
+    .action(async (file: string, options) => {
+      exit = await (await import('./run.ts')).runCommand(file, options);
+    });
+  saddle
+    .command('check <FILE...>')
+    .description('check specs without a device')
+    .addOption(set())
+    .addOption(data())
+    .addOption(json())
+    .addOption(quiet())
+    .action(async (files: string[], options) => {
+      exit = await (await import('./check.ts')).checkCommand(files, options);
+    });
+  saddle
+    .command('test <PATH...>')
+    .description('run specs and decide their expects; folders are searched for .opt files')
+    .addOption(set())
+    .addOption(steps())
+    .addOption(seed())
+    .addOption(device())
+    .addOption(data())
+    .addOption(json())
+    .addOption(quiet())
+    .action(async (paths: string[], options) => {
+      exit = await (await import('./test.ts')).testCommand(paths, options);
+    });
+  saddle
+    .command('explain <CODE|FILE>')
+    .description('the meaning of a diagnostic, or a program after a stage of the compiler')
+    .option('--stage <STAGE>', 'ast, updates (default), program, graph, optimized, kernels, wgsl, plan or cost')
+    .addOption(set())
+    .addOption(data())
+    .addOption(json())
+    .action(async (what: string, options) => {
+      exit = await (await import('./explain.ts')).explainCommand(what, options);
+    });
+  saddle
+    .command('fmt <PATH...>')
+    .description('rewrite specs in the canonical form')
+    .option('--check', 'write nothing; exit with 1 where a file is not in the canonical form')
+    .option('--stdout', 'print the result instead of writing it')
+    .action(async (paths: string[], options) => {
+      exit = (await import('./fmt.ts')).fmtCommand(paths, options);
+    });
+  saddle
+    .command('doctor')
+    .description('what this machine offers: adapter, driver, limits, what to install')
+    .addOption(device())
+    .addOption(json())
+    .action(async (options) => {
+      exit = await (await import('./doctor.ts')).doctorCommand(options);
+    });
+  return saddle;
+}
+
+/** Runs a command line (without `node` and the script). Resolves to the exit code; nothing escapes. */
+export async function main(args: readonly string[]): Promise<ExitCode> {
+  try {
+    const saddle = program();
+    if (args.length === 0) {
+      saddle.outputHelp();
+      return exitCodes.ok;
+    }
+    await saddle.parseAsync(args, { from: 'user' });
+    return exit;
+  } catch (cause) {
+    if (cause instanceof CommanderError) {
+      if (cause.exitCode === 0) return exitCodes.ok;
+      return refused(callError(cause), args);
+    }
+    if (cause instanceof SaddleError) return refused(cause.diagnostics, args);
+    return (await import('./crash.ts')).reportCrash(cause, args);
+  }
+}
+
+/** Errors before there was a spec: of the call. */
+function refused(diagnostics: readonly Diagnostic[], args: readonly string[]): ExitCode {
+  const none = new Map();
+  printDiagnostics(diagnostics, none);
+  if (args.includes('--json')) printJson({ status: 'failed', error: renderJson(diagnostics[0], none) });
+  return exitCodeOf(diagnostics);
+}
+
+/** Commander's messages: "error: unknown option '--step'\n(Did you mean --steps?)". */
+function callError(cause: CommanderError): Diagnostic[] {
+  const [first, suggestion] = cause.message.replace(/^error: /, '').split('\n');
+  const hint = suggestion
+    ? suggestion.replace(/^\((.*)\)$/, '$1').replace(/^D/, 'd')
+    : 'saddle --help lists the commands, saddle COMMAND --help their options';
+  return [error('OPT801', undefined, first, { hint })];
+}
+
+/** Only where this module is the program itself, not where a test imports it. */
+if (process.argv[1] !== undefined && /(^|[\\/])(main\.ts|cli\.js|saddle)$/.test(process.argv[1])) {
+  process.exit(await main(process.argv.slice(2)));
+}

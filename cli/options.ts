@@ -1,0 +1,75 @@
+/** Reads the values of options. Every mistake is an OPT80x that says what is taken instead. */
+import { fail } from '../compiler/diagnostics/diagnostic.ts';
+import { didYouMean } from '../compiler/diagnostics/suggest.ts';
+
+/** A whole number from `least`. Throws OPT803. */
+export function wholeNumber(option: string, text: string, least: number, most = Number.MAX_SAFE_INTEGER): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text.trim()) && value >= least && value <= most) return value;
+  return fail(
+    'OPT803',
+    undefined,
+    `${option} takes a whole number from ${least}${most < 2 ** 53 - 1 ? ` to ${most}` : ''}, not '${text}'`,
+  );
+}
+
+/** The parts of NAME=VALUE. Throws OPT803. */
+export function nameAndValue(option: string, text: string): [string, string] {
+  const at = text.indexOf('=');
+  if (at > 0 && at < text.length - 1) return [text.slice(0, at).trim(), text.slice(at + 1).trim()];
+  return fail('OPT803', undefined, `${option} takes NAME=VALUE, not '${text}'`, {
+    hint: `for instance ${option} ${option === '--data' ? 'train=digits.npz' : 'B=64'}`,
+  });
+}
+
+/** Values of `--set`, as numbers. Throws OPT803 for texts that are none and for a name set twice. */
+export function settings(texts: readonly string[]): Map<string, number> {
+  const set = new Map<string, number>();
+  for (const text of texts) {
+    const [name, value] = nameAndValue('--set', text);
+    if (set.has(name)) fail('OPT803', undefined, `--set gives '${name}' twice`);
+    if (!/^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(value) || !Number.isFinite(Number(value)))
+      fail('OPT803', undefined, `--set ${name} takes a number, not '${value}'`, {
+        hint: 'decimal numbers such as 64, 0.05 or 1e-3; expressions belong into the spec',
+      });
+    set.set(name, Number(value));
+  }
+  return set;
+}
+
+/** Values of `--data`: paths by the name of the declaration. Throws OPT803. */
+export function dataPaths(texts: readonly string[]): Map<string, string> {
+  const paths = new Map<string, string>();
+  for (const text of texts) {
+    const [name, path] = nameAndValue('--data', text);
+    if (paths.has(name)) fail('OPT803', undefined, `--data gives '${name}' twice`);
+    paths.set(name, path);
+  }
+  return paths;
+}
+
+/** Names that a spec lets the command line replace. */
+export interface Settable {
+  readonly dims: ReadonlySet<string>;
+  readonly hypers: ReadonlySet<string>;
+  readonly data: ReadonlySet<string>;
+}
+
+/** Checks `--set` and `--data` against the spec. Throws OPT802, OPT803, OPT807. */
+export function checkNames(set: ReadonlyMap<string, number>, data: ReadonlyMap<string, string>, spec: Settable): void {
+  const known = [...spec.dims, ...spec.hypers];
+  for (const [name, value] of set) {
+    if (!spec.dims.has(name) && !spec.hypers.has(name))
+      unknown('OPT802', `--set: the spec has no dim or hyper '${name}'`, name, known);
+    if (spec.dims.has(name) && (!Number.isInteger(value) || value < 1))
+      fail('OPT803', undefined, `--set ${name} takes a whole number from 1 (it is a dim), not ${value}`);
+  }
+  for (const name of data.keys())
+    if (!spec.data.has(name)) unknown('OPT807', `--data: the spec loads no data '${name}'`, name, [...spec.data]);
+}
+
+function unknown(code: 'OPT802' | 'OPT807', message: string, name: string, known: readonly string[]): never {
+  return fail(code, undefined, message, {
+    hint: didYouMean(name, known) ?? (known.length > 0 ? `it has ${known.join(', ')}` : 'it has none that can be set'),
+  });
+}

@@ -1,0 +1,204 @@
+/**
+ * `saddle run FILE`: compiles a spec, runs it with all the seeds that its claims need, shows how it goes, and writes a run folder.
+ * `runSpec` is shared with `saddle test`, which writes no folder.
+ */
+import path from 'node:path';
+import type { Bundle } from '../compiler/bundle/format.ts';
+import { InternalError, SaddleError } from '../compiler/diagnostics/diagnostic.ts';
+import type { Backend, DeviceInfo } from '../runtime/backend.ts';
+import type { OpenDevice } from '../runtime/device/device.ts';
+import { deviceChoice, readSettings, type DeviceChoice } from '../runtime/host/settings.ts';
+import { decideClaims, seedsOf } from '../runtime/report/claims.ts';
+import { defaultSeed } from '../runtime/session.ts';
+import { readCall, writeCall, type Call } from './call.ts';
+import { compileSpec, type Compiled } from './compile.ts';
+import { Display } from './display.ts';
+import { execute } from './execute.ts';
+import { Interrupts } from './interrupts.ts';
+import { exitCodeOf, exitCodes, type ExitCode } from './outcome.ts';
+import { folderToResume, RunFolder } from './run-folder.ts';
+import { checkOverrides, describeData, openSpec, type Opened, type Spec } from './spec.ts';
+import { describeErrors, describeExecution, type RunDocument } from './summary.ts';
+import { note, printDiagnostics, printJson } from './terminal.ts';
+
+/** Options of `run` as the command line gives them. */
+export interface RunOptions {
+  readonly set: readonly string[];
+  readonly data: readonly string[];
+  readonly steps?: string;
+  readonly seed?: string;
+  readonly device?: string;
+  readonly resume?: string | true;
+  readonly out?: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+export interface RunOutcome {
+  readonly exit: ExitCode;
+  readonly document: RunDocument;
+}
+
+/** The command. */
+export async function runCommand(file: string, options: RunOptions): Promise<ExitCode> {
+  const { exit, document } = await runSpec(file, options, true);
+  if (options.json) printJson(document);
+  return exit;
+}
+
+/** What a run has got hold of so far: closed at its end, and told in its document, however it ends. */
+interface Progressing {
+  document: RunDocument;
+  folder?: RunFolder;
+  device?: OpenDevice;
+  backend?: Backend;
+}
+
+/** Runs one spec. User errors are shown and end up in the outcome; bugs are thrown. With `writes`, a run folder is written. */
+export async function runSpec(file: string, options: RunOptions, writes: boolean): Promise<RunOutcome> {
+  const opened: Opened = new Map();
+  const got: Progressing = { document: { status: 'failed', file } };
+  const interrupts = new Interrupts();
+  try {
+    const name = path.basename(file).replace(/\.opt$/, '');
+    const resumed = resumedFolder(options, name);
+    const call = readCall(options, resumed);
+    const prepared = await prepare(file, options, call, opened, got);
+    if (writes) {
+      got.folder = resumed === undefined ? RunFolder.create(options.out, name) : RunFolder.reopen(resumed);
+      if (resumed === undefined) writeCall(got.folder.path, file, call);
+      got.document = { ...got.document, out: got.folder.path };
+    }
+    const outcome = await perform(name, prepared, options, call, resumed !== undefined, interrupts, opened, got);
+    got.folder?.summary(outcome.document);
+    return outcome;
+  } catch (cause) {
+    if (!(cause instanceof SaddleError)) throw cause;
+    printDiagnostics(cause.diagnostics, opened);
+    const document = { ...got.document, ...describeErrors(cause.diagnostics, opened) };
+    got.folder?.summary(document);
+    return { exit: exitCodeOf(cause.diagnostics), document };
+  } finally {
+    interrupts.dispose();
+    got.folder?.close();
+    await got.backend?.dispose();
+    got.device?.close();
+  }
+}
+
+function resumedFolder(options: RunOptions, name: string): string | undefined {
+  if (options.resume === undefined) return undefined;
+  return folderToResume(options.resume === true ? undefined : options.resume, options.out, name);
+}
+
+interface Prepared {
+  readonly spec: Spec;
+  readonly bundle: Bundle;
+  readonly device: DeviceInfo;
+}
+
+/** Opens the spec, its data sources and the device, and compiles for that device. */
+async function prepare(
+  file: string,
+  options: RunOptions,
+  call: Call,
+  opened: Opened,
+  got: Progressing,
+): Promise<Prepared> {
+  const choice = options.device === undefined ? readSettings().device : deviceChoice(options.device);
+  const spec = openSpec(file, opened);
+  checkOverrides(spec, call.set, call.data);
+  // Sources are described while the device is opened. A wrong spec is told before a missing device: without a device it is compiled just for that.
+  const [described, device] = await Promise.allSettled([
+    describeData(spec, call.data, true),
+    choice === 'reference' ? undefined : openDevice(choice),
+  ]);
+  if (device.status === 'fulfilled') got.device = device.value;
+  if (described.status === 'rejected') throw described.reason;
+  if (described.value.diagnostics.length > 0) throw new SaddleError(described.value.diagnostics);
+  const request = { set: call.set, infos: described.value.infos, profile: got.device?.profile };
+  const compiled = compileSpec(spec, opened, { ...request, stage: device.status === 'rejected' ? 'check' : 'bundle' });
+  if (device.status === 'rejected') throw device.reason;
+  printDiagnostics(compiled.diagnostics, opened);
+  if (!compiled.bundle) throw new InternalError('the compiler gave no bundle');
+  if (!got.device) got.backend = await referenceBackend(compiled);
+  const info = got.device?.info ?? got.backend?.info;
+  if (!info) throw new InternalError('neither a device nor a backend');
+  got.document = { ...got.document, device: info };
+  return { spec, bundle: compiled.bundle, device: info };
+}
+
+/** Runs all seeds and decides the claims. */
+async function perform(
+  name: string,
+  { spec, bundle, device }: Prepared,
+  options: RunOptions,
+  call: Call,
+  resume: boolean,
+  interrupts: Interrupts,
+  opened: Opened,
+  got: Progressing,
+): Promise<RunOutcome> {
+  const seeds = seedsToRun(bundle.claims, call.seed);
+  const display = new Display(options, device, { name, seeds });
+  const several = {
+    runs: bundle.runs.some((r) => r.name !== ''),
+    phases: bundle.schedule.filter((p) => p.kind === 'train').length > 1,
+  };
+  const executed = await execute({
+    bundle,
+    on: got.device ? { device: got.device } : { backend: got.backend },
+    host: spec.host,
+    data: call.data,
+    seeds,
+    steps: call.steps,
+    folder: got.folder,
+    resume,
+    interrupts,
+    onStart: (session, seed, done) => {
+      printDiagnostics(session.warnings.splice(0), opened);
+      display.start(session.totalSteps, done, seed);
+    },
+    onReport: (report, seed) => {
+      got.folder?.record(report, { ...several, seed: seeds.length > 1 ? seed : undefined });
+      display.progress?.report(report);
+    },
+  });
+  display.end();
+  got.document = { ...got.document, ...describeExecution(bundle, executed, seeds[0]) };
+  if (executed.failure) throw executed.failure;
+  if (executed.interrupted) {
+    if (got.folder) {
+      const again = `saddle run ${quoted(got.document.file)} --resume ${quoted(got.folder.path)}`;
+      note(`interrupted; the state was saved. Go on with:\n  ${again}`);
+    } else note('interrupted');
+    return { exit: exitCodes.interrupted, document: { ...got.document, status: 'interrupted' } };
+  }
+  const expects = decideClaims(bundle, executed.results, call.seed ?? defaultSeed);
+  const pass = expects.every((claim) => claim.pass);
+  const document: RunDocument = { ...got.document, status: pass ? 'ok' : 'failed', expects };
+  display.results(executed, seeds[0], document);
+  return { exit: pass ? exitCodes.ok : exitCodes.claim, document };
+}
+
+/** The driver is loaded only when a program runs, so that other commands start fast. */
+async function openDevice(choice: DeviceChoice): Promise<OpenDevice> {
+  const driver = await import('../runtime/host/driver.ts');
+  return driver.openDevice(choice);
+}
+
+async function referenceBackend(compiled: Compiled): Promise<Backend> {
+  const { createReferenceBackend } = await import('../runtime/reference/backend.ts');
+  return createReferenceBackend(compiled.program);
+}
+
+/** Seeds of the claims, and the one given, first. */
+function seedsToRun(claims: Parameters<typeof seedsOf>[0], given: number | undefined): number[] {
+  const seeds = seedsOf(claims, given ?? defaultSeed);
+  return given !== undefined && !seeds.includes(given) ? [given, ...seeds] : seeds;
+}
+
+/** For a shell. */
+function quoted(text: string): string {
+  return /^[\w./@%+=:,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,177 @@
+/**
+ * A spec on disk, made ready for the compiler: its text, the modules that it imports, and what its data sources hold. The compiler itself
+ * reads no files; everything it asks for is answered from here.
+ */
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { DataDecl, Module, Stmt } from '../compiler/ast/nodes.ts';
+import { parse } from '../compiler/ast/parse.ts';
+import type { DataInfo } from '../compiler/bundle/format.ts';
+import { SaddleError, fail, type Diagnostic } from '../compiler/diagnostics/diagnostic.ts';
+import { Source, type Sources } from '../compiler/source/source.ts';
+import { describeSource } from '../runtime/data/load.ts';
+import { nodeDataHost } from '../runtime/data/node-files.ts';
+import type { FieldRequest } from '../runtime/data/fields.ts';
+import type { DataHost } from '../runtime/data/files.ts';
+import { refusal } from '../runtime/data/paths.ts';
+import { checkNames, type Settable } from './options.ts';
+
+const MAX_SOURCE_BYTES = 4 * 2 ** 20;
+
+export interface Spec {
+  readonly source: Source;
+  readonly folder: string;
+  readonly module: Module;
+  readonly settable: Settable;
+  /** Declarations that load data. */
+  readonly loads: readonly DataDecl[];
+  readonly host: DataHost;
+}
+
+/** All sources read so far, for excerpts in messages. */
+export type Opened = Map<string, Source>;
+
+/** Reads a source file given on the command line. Throws OPT804. */
+export function readSpec(file: string): Source {
+  try {
+    const stat = statSync(file);
+    if (stat.isDirectory()) fail('OPT804', undefined, `'${file}' is a folder; give the .opt file in it`);
+    if (stat.size > MAX_SOURCE_BYTES)
+      fail('OPT804', undefined, `'${file}' has ${stat.size} bytes: too large for a spec`);
+    return new Source(file, readFileSync(file, 'utf8').replace(/^\ufeff/, ''));
+  } catch (cause) {
+    if (cause instanceof SaddleError) throw cause;
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable';
+    return fail(
+      'OPT804',
+      undefined,
+      code === 'ENOENT' ? `there is no file '${file}'` : `'${file}' cannot be read (${code})`,
+      {
+        hint: existsSync(`${file}.opt`) ? `did you mean '${file}.opt'?` : undefined,
+      },
+    );
+  }
+}
+
+/** Reads and parses a spec. Throws OPT804 and the syntax errors. */
+export function openSpec(file: string, opened: Opened): Spec {
+  const source = readSpec(file);
+  opened.set(source.name, source);
+  const parsed = parse(source);
+  if (!parsed.ok) throw new SaddleError(parsed.diagnostics);
+  const folder = path.dirname(path.resolve(file));
+  const loads: DataDecl[] = [];
+  const settable = { dims: new Set<string>(), hypers: new Set<string>(), data: new Set<string>() };
+  visit(parsed.value.statements, (statement) => {
+    if (statement.kind === 'dim') settable.dims.add(statement.name.text);
+    if (statement.kind === 'hyper') settable.hypers.add(statement.name.text);
+    if (statement.kind === 'data' && statement.from) {
+      loads.push(statement);
+      settable.data.add(statement.name.text);
+    }
+  });
+  return { source, folder, module: parsed.value, settable, loads, host: nodeDataHost({ specFolder: folder }) };
+}
+
+/** Statements of a file and of its trials and loops, where declarations may stand. */
+function visit(statements: readonly Stmt[], act: (statement: Stmt) => void): void {
+  for (const statement of statements) {
+    act(statement);
+    if ('body' in statement && statement.body && 'statements' in statement.body) visit(statement.body.statements, act);
+  }
+}
+
+/**
+ * What the data sources hold, by source text. Failures become located diagnostics: all of them with `strict`; without (for `check`, which must work where the
+ * data are not) a missing file or package is a warning and its source stays unknown.
+ */
+export async function describeData(
+  spec: Spec,
+  overrides: ReadonlyMap<string, string>,
+  strict: boolean,
+): Promise<{ infos: Map<string, DataInfo>; diagnostics: Diagnostic[] }> {
+  const infos = new Map<string, DataInfo>();
+  const diagnostics: Diagnostic[] = [];
+  const described = await Promise.allSettled(
+    spec.loads.map((decl) =>
+      describeSource(decl.from!.value, spec.host, requests(spec.source, decl), {
+        override: overrides.get(decl.name.text),
+      }),
+    ),
+  );
+  described.forEach((result, i) => {
+    const decl = spec.loads[i];
+    const source = decl.from!.value;
+    if (result.status === 'fulfilled') {
+      const before = infos.get(source);
+      if (before && before.rows !== result.value.rows)
+        fail(
+          'OPT807',
+          decl.from!.span,
+          `the data '${decl.name.text}' share the source "${source}" with others, which then have other rows`,
+          {
+            hint: `give --data for each declaration from "${source}", or name different sources in the spec`,
+          },
+        );
+      infos.set(source, before ? merge(before, result.value) : result.value);
+    } else if (result.reason instanceof SaddleError) {
+      for (const d of result.reason.diagnostics) {
+        const absent = d.code === 'OPT601' || d.code === 'OPT604';
+        const severity = absent && !strict ? 'warning' : d.severity;
+        diagnostics.push({ ...d, severity, span: d.span ?? decl.from!.span });
+      }
+    } else throw result.reason;
+  });
+  return { infos, diagnostics };
+}
+
+/** Two declarations may read different columns of one source: their fields together, the first of a name counting. */
+function merge(a: DataInfo, b: DataInfo): DataInfo {
+  return { rows: a.rows, fields: [...a.fields, ...b.fields.filter((f) => !a.fields.some((g) => g.name === f.name))] };
+}
+
+function requests(source: Source, decl: DataDecl): FieldRequest[] {
+  return (decl.fields ?? []).map((f) => ({ name: f.name.text, column: f.column && source.slice(f.column.span) }));
+}
+
+/** Checks the names of `--set` and `--data` against the spec. Throws OPT802, OPT803, OPT807. */
+export function checkOverrides(spec: Spec, set: ReadonlyMap<string, number>, data: ReadonlyMap<string, string>): void {
+  checkNames(set, data, spec.settable);
+}
+
+/**
+ * Text of an imported module: a name is one of the stdlib, a path is relative to the file that imports it and, like data, must stay below the spec's
+ * folder or the working directory. Undefined where there is none.
+ */
+export function importReader(spec: Spec, opened: Opened): (module: string, from: string) => Source | undefined {
+  const roots = [spec.folder, process.cwd()].map((root) => realpathSync(root));
+  return (module, from) => {
+    const isPath = module.startsWith('.') || module.includes('/') || module.endsWith('.opt');
+    if (isPath ? refusal(module) !== undefined : !/^[a-z_][a-z0-9_]*$/i.test(module)) return undefined;
+    const fromStdlib = from.startsWith('stdlib/');
+    const name = isPath
+      ? path.join(path.dirname(from), module.endsWith('.opt') ? module : `${module}.opt`)
+      : `stdlib/${module}.opt`;
+    const known = opened.get(name);
+    if (known) return known;
+    const file = isPath && !fromStdlib ? path.resolve(name) : path.join(stdlibFolder(), path.basename(name));
+    if (!existsSync(file) || !statSync(file).isFile() || statSync(file).size > MAX_SOURCE_BYTES) return undefined;
+    const real = realpathSync(file);
+    if (isPath && !fromStdlib && !roots.some((root) => real.startsWith(root + path.sep))) return undefined;
+    const source = new Source(name, readFileSync(real, 'utf8'));
+    opened.set(name, source);
+    return source;
+  };
+}
+
+/** `stdlib/` beside the built command, or at the root of the tree when run from source. */
+function stdlibFolder(): string {
+  const here = path.dirname(fileURLToPath(import.meta.url));
+  return (
+    [path.join(here, 'stdlib'), path.join(here, '..', 'stdlib')].find((folder) => existsSync(folder)) ??
+    path.join(here, 'stdlib')
+  );
+}
+
+export type { Sources };

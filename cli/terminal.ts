@@ -1,0 +1,65 @@
+/**
+ * Everything that is written to the terminal goes through here: colours only where the stream is a terminal and NO_COLOR is not set; results on
+ * standard output, messages on standard error. With `--json`, standard output carries one JSON document and nothing else.
+ */
+import { writeSync } from 'node:fs';
+import pc from 'picocolors';
+import type { Diagnostic } from '../compiler/diagnostics/diagnostic.ts';
+import { renderAll, type Paint } from '../compiler/diagnostics/render.ts';
+import type { Sources } from '../compiler/source/source.ts';
+
+/** Whether to colour what is written to a stream. FORCE_COLOR overrides the test for a terminal, NO_COLOR overrides both. */
+export function hasColour(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv = process.env): boolean {
+  if (env.NO_COLOR) return false;
+  if (env.FORCE_COLOR && env.FORCE_COLOR !== '0') return true;
+  return stream.isTTY === true && env.TERM !== 'dumb';
+}
+
+export function paintFor(stream: NodeJS.WriteStream): Paint {
+  const c = pc.createColors(hasColour(stream));
+  return { error: (t) => c.bold(c.red(t)), warning: (t) => c.bold(c.yellow(t)), accent: c.cyan, dim: c.dim };
+}
+
+export function coloursFor(stream: NodeJS.WriteStream): ReturnType<typeof pc.createColors> {
+  return pc.createColors(hasColour(stream));
+}
+
+/** Writes diagnostics to standard error, with excerpts of the sources at hand. */
+export function printDiagnostics(diagnostics: readonly Diagnostic[], sources: Sources): void {
+  if (diagnostics.length > 0) writeAll(2, `${renderAll(diagnostics, sources, paintFor(process.stderr))}\n`);
+}
+
+/** A line of results. */
+export function print(text: string): void {
+  writeAll(1, `${text}\n`);
+}
+
+/** A line of remarks, on standard error. */
+export function note(text: string): void {
+  writeAll(2, `${text}\n`);
+}
+
+/** The one JSON document of a `--json` call. */
+export function printJson(document: unknown): void {
+  print(
+    JSON.stringify(document, (_key, value: unknown) => (value instanceof Map ? Object.fromEntries(value) : value), 2),
+  );
+}
+
+/**
+ * Writes all of a text before it returns, so that nothing is lost when the process exits at once after it. A pipe that is full is tried again; one
+ * whose reader has gone (`saddle … | head`) ends the writing quietly.
+ */
+export function writeAll(descriptor: 1 | 2, text: string): void {
+  let rest: Uint8Array = new TextEncoder().encode(text);
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(descriptor, rest));
+    } catch (cause) {
+      const code = cause instanceof Error && 'code' in cause ? cause.code : '';
+      if (code === 'EPIPE') return;
+      if (code !== 'EAGAIN') throw cause;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
+    }
+  }
+}

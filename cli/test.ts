@@ -1,0 +1,41 @@
+/** `saddle test PATH…`: runs every spec found and shows each `expect` with the value found. The worst outcome decides the exit code. */
+import { exitCodes, type ExitCode } from './outcome.ts';
+import { specFiles } from './paths.ts';
+import { runSpec, type RunOptions, type RunOutcome } from './run.ts';
+import { claimLine } from './summary.ts';
+import { coloursFor, print, printJson } from './terminal.ts';
+
+export async function testCommand(args: readonly string[], options: RunOptions): Promise<ExitCode> {
+  const c = coloursFor(process.stdout);
+  const outcomes: RunOutcome[] = [];
+  for (const file of specFiles(args)) {
+    // The run itself is quiet: a test is about its claims.
+    const outcome = await runSpec(file, { ...options, quiet: true, json: true }, false);
+    outcomes.push(outcome);
+    if (!options.json) print(`${verdict(outcome, c)}  ${file}  ${c.dim(claimCount(outcome))}`);
+    if (!options.json)
+      for (const claim of outcome.document.expects ?? []) if (!options.quiet || !claim.pass) print(claimLine(claim, c));
+    if (outcome.exit === exitCodes.interrupted) break;
+  }
+  const failed = outcomes.filter((o) => o.exit !== exitCodes.ok).length;
+  if (options.json) printJson({ status: failed === 0 ? 'ok' : 'failed', files: outcomes.map((o) => o.document) });
+  else if (outcomes.length > 1) print(`${outcomes.length - failed} of ${outcomes.length} specs hold`);
+  return worst(outcomes.map((o) => o.exit));
+}
+
+function verdict(outcome: RunOutcome, c: ReturnType<typeof coloursFor>): string {
+  return outcome.exit === exitCodes.ok ? c.green('ok    ') : c.red('FAILED');
+}
+
+function claimCount({ document }: RunOutcome): string {
+  if (document.status === 'interrupted') return 'interrupted';
+  if (!document.expects) return `not run: ${String(document.error?.code ?? 'unknown error')}`;
+  if (document.expects.length === 0) return 'no claims';
+  return `${document.expects.filter((e) => e.pass).length} of ${document.expects.length} claims hold, ${document.seconds?.toFixed(1)} s`;
+}
+
+/** An interrupt, then what is wrong with the call, the source or the run, outweigh a claim that fails. */
+function worst(exits: readonly ExitCode[]): ExitCode {
+  const order: ExitCode[] = [exitCodes.interrupted, exitCodes.call, exitCodes.source, exitCodes.run, exitCodes.claim];
+  return order.find((code) => exits.includes(code)) ?? exitCodes.ok;
+}

@@ -116,19 +116,30 @@ const dotGeneral: Omit<OpDef, 'name'> = {
     }
     return { type, data: out };
   },
-  // With result axes (batch, m, n): d lhs = g contracted with rhs over n, d rhs = g contracted with lhs over m, axes put back in order.
+  // With result axes (batch, m, n): d lhs = g contracted with rhs over n, d rhs = lhs contracted with g over m. The operand whose
+  // free axes come first in what is asked goes left, so that matrices need no permute in any layout.
   vjp: ({ b, node, inputs: [lhs, rhs] }, g) => {
     const t = new Terms(b);
     const x = dotAxes(node.attrs, lhs.type.shape.length, rhs.type.shape.length);
     const batch = range(x.lhsBatch.length);
     const ofLhs = range(x.lhsFree.length).map((i) => batch.length + i);
     const ofRhs = range(x.rhsFree.length).map((i) => batch.length + ofLhs.length + i);
-    const dLhs = dot(t, g, rhs, ofRhs, x.rhsFree, batch, x.rhsBatch); // batch, lhs free, rhs contract ascending
-    const dRhs = dot(t, g, lhs, ofLhs, x.lhsFree, batch, x.lhsBatch); // batch, rhs free, lhs contract ascending
-    return [
-      t.permute(dLhs, inverse([...x.lhsBatch, ...x.lhsFree, ...sortedBy(x.lhsContract, x.rhsContract)])),
-      t.permute(dRhs, inverse([...x.rhsBatch, ...x.rhsFree, ...sortedBy(x.rhsContract, x.lhsContract)])),
-    ];
+    const precedes = (a: readonly number[], c: readonly number[]) => Math.max(-1, ...a) < Math.min(Infinity, ...c);
+    const byRhs = sortedBy(x.lhsContract, x.rhsContract);
+    const byLhs = sortedBy(x.rhsContract, x.lhsContract);
+    const dLhs = precedes(x.lhsFree, x.lhsContract)
+      ? t.permute(dot(t, g, rhs, ofRhs, x.rhsFree, batch, x.rhsBatch), inverse([...x.lhsBatch, ...x.lhsFree, ...byRhs]))
+      : t.permute(
+          dot(t, rhs, g, x.rhsFree, ofRhs, x.rhsBatch, batch),
+          inverse([...x.lhsBatch, ...byRhs, ...x.lhsFree]),
+        );
+    const dRhs = precedes(x.rhsFree, x.rhsContract)
+      ? t.permute(dot(t, g, lhs, ofLhs, x.lhsFree, batch, x.lhsBatch), inverse([...x.rhsBatch, ...x.rhsFree, ...byLhs]))
+      : t.permute(
+          dot(t, lhs, g, x.lhsFree, ofLhs, x.lhsBatch, batch),
+          inverse([...x.rhsBatch, ...byLhs, ...x.rhsFree]),
+        );
+    return [dLhs, dRhs];
   },
   jvp: ({ b, node, inputs: [lhs, rhs] }, [dl, dr]) =>
     addDefined(new Terms(b), [

@@ -91,7 +91,7 @@ function reduction(r: Reduction): Omit<OpDef, 'name'> {
       const out = new Float64Array(sizeOf(type.shape));
       for (let row = 0; row < out.length; row++) {
         let k = row * length;
-        let total = r.start ? r.start(type.dtype) : data[k++];
+        let total = length > 0 || !r.start ? data[k++] : r.start(type.dtype);
         for (const end = (row + 1) * length; k < end; k++) total = r.step(total, data[k], type.dtype);
         out[row] = total;
       }

@@ -1,0 +1,12 @@
+/** The only maker of WGSL identifiers. They come from numbers, never from source text: `[a-z][a-z0-9_]*`. Helper functions of the op table start with `sd_`. */
+export const names = {
+  value: (id: number): string => `v${id}`,
+  index: (id: number): string => `i${id}`,
+  /** Next value of a carried one, before all are replaced together. */
+  next: (id: number): string => `n${id}`,
+  binding: (k: number): string => `b${k}`,
+  workgroup: 'wg',
+  local: 'li',
+  groupNumber: 'gn',
+  entryPoint: 'main',
+} as const;

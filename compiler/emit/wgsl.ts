@@ -1,0 +1,333 @@
+/**
+ * Kernel IR to WGSL text: flat `let`s, one per value, and structured loops. Views become offsets into bound buffers. A buffer that the kernel
+ * ever touches by four elements is declared as an array of vec4 and single elements of it are reached by component.
+ */
+import { op as opOf } from '../ops/table.ts';
+import type { DType } from '../ops/types.ts';
+import { InternalError } from '../diagnostics/diagnostic.ts';
+import {
+  addIndex,
+  atLane,
+  divIndex,
+  ix,
+  laneOf,
+  lanePattern,
+  modIndex,
+  type IndexExpr,
+} from '../ir/kernel/index-expr.ts';
+import { walk, type Expression, type Kernel, type Statement, type View, type Width } from '../ir/kernel/kernel.ts';
+import { literal } from './literals.ts';
+import { names } from './names.ts';
+
+/** Where a view lies: bound buffer (by number), offset in elements (a multiple of four), element type of the buffer. */
+export interface Location {
+  readonly binding: number;
+  readonly offset: number;
+  readonly word: 'f32' | 'u32';
+}
+
+export interface WgslInput {
+  readonly kernel: Kernel;
+  readonly locate: (view: View) => Location;
+  /** Access of each bound buffer, in order; 'faults' is an atomic word. */
+  readonly bindings: readonly { readonly access: 'read' | 'read_write'; readonly word: 'f32' | 'u32' | 'faults' }[];
+  readonly faultBinding: number;
+  /** Workgroups in x; more than one row of them where the total exceeds a dimension's limit. */
+  readonly groupsX: number;
+  readonly folded: boolean;
+}
+
+export function emitWgsl(input: WgslInput): string {
+  const emitter = new Emitter(input);
+  return emitter.module();
+}
+
+const isVectorAccess = (view: View, index: IndexExpr): boolean =>
+  view.storage === 'word' && lanePattern(index).kind === 'vector';
+
+class Emitter {
+  private readonly input: WgslInput;
+  private readonly functions = new Set<string>();
+  private readonly lines: string[] = [];
+  private readonly vectorBindings = new Set<number>();
+  private readonly widths = new Map<number, Width>();
+
+  constructor(input: WgslInput) {
+    this.input = input;
+    walk(input.kernel, (s) => {
+      if (s.kind === 'store' && isVectorAccess(s.view, s.index)) this.vectorBindings.add(input.locate(s.view).binding);
+      if (s.kind !== 'let') return;
+      this.widths.set(s.id, s.width);
+      const e = s.expr;
+      if (e.kind === 'load' && isVectorAccess(e.view, e.index)) this.vectorBindings.add(input.locate(e.view).binding);
+    });
+  }
+
+  module(): string {
+    const { kernel, bindings } = this.input;
+    const g = names.groupNumber;
+    let first = 0;
+    for (const branch of kernel.branches) {
+      const last = first + branch.group.extent;
+      this.widths.clear();
+      this.line(1, kernel.branches.length > 1 || this.input.folded ? `if (${g} >= ${first} && ${g} < ${last}) {` : '{');
+      this.line(2, `let ${names.index(branch.group.id)} = ${first ? `${g} - ${first}` : g};`);
+      this.line(2, `let ${names.index(branch.local.id)} = i32(${names.local});`);
+      this.block(branch.body, 2);
+      this.line(1, '}');
+      first = last;
+    }
+    const head: string[] = kernel.subgroups ? ['enable subgroups;'] : [];
+    bindings.forEach((b, k) => {
+      const element = b.word === 'faults' ? 'atomic<u32>' : this.vectorBindings.has(k) ? `vec4<${b.word}>` : b.word;
+      head.push(`@group(0) @binding(${k}) var<storage, ${b.access}> ${names.binding(k)}: array<${element}>;`);
+    });
+    const fold = this.input.folded ? ` + i32(${names.workgroup}.y) * ${this.input.groupsX}` : '';
+    return [
+      ...head,
+      ...this.functions,
+      `@compute @workgroup_size(${kernel.workgroup})`,
+      `fn ${names.entryPoint}(@builtin(workgroup_id) ${names.workgroup}: vec3<u32>, @builtin(local_invocation_index) ${names.local}: u32) {`,
+      `  let ${g} = i32(${names.workgroup}.x)${fold};`,
+      ...this.lines,
+      '}',
+      '',
+    ].join('\n');
+  }
+
+  private line(depth: number, text: string): void {
+    this.lines.push('  '.repeat(depth) + text);
+  }
+
+  private block(body: readonly Statement[], depth: number): void {
+    for (const s of body) this.statement(s, depth);
+  }
+
+  private statement(s: Statement, depth: number): void {
+    switch (s.kind) {
+      case 'let':
+        this.widths.set(s.id, s.width);
+        this.line(
+          depth,
+          `${s.expr.kind === 'array' ? 'var' : 'let'} ${names.value(s.id)} = ${this.expression(s.expr, s.dtype, s.width)};`,
+        );
+        return;
+      case 'store':
+        this.store(s.view, s.index, s.value, depth);
+        return;
+      case 'fault': {
+        const ok = names.value(s.ok);
+        const test = this.widths.get(s.ok) === 4 ? `!all(${ok})` : `!${ok}`;
+        this.line(depth, `if (${test}) { atomicMax(&${names.binding(this.input.faultBinding)}[0], ${s.number}u); }`);
+        return;
+      }
+      case 'within': {
+        const i = names.index(s.variable.id);
+        this.line(depth, `let ${i} = ${this.index(s.index)};`);
+        const low = s.index.lo < 0 ? `${i} >= 0 && ` : '';
+        this.line(depth, `if (${low}${i} < ${s.variable.extent}) {`);
+        this.block(s.body, depth + 1);
+        this.line(depth, '}');
+        return;
+      }
+      case 'loop': {
+        const i = names.index(s.variable.id);
+        for (const c of s.carries) {
+          this.widths.set(c.id, c.width);
+          this.line(depth, `var ${names.value(c.id)} = ${this.widened(c.init, c.width, c.dtype)};`);
+        }
+        const end = s.end ? `min(${s.variable.extent}, ${this.index(s.end)})` : String(s.variable.extent);
+        this.line(depth, `for (var ${i} = ${this.index(s.start)}; ${i} < ${end}; ${i} += ${s.step}) {`);
+        this.block(s.body, depth + 1);
+        for (const c of s.carries) {
+          this.line(depth + 1, `let ${names.next(c.id)} = ${this.widened(c.next, c.width, c.dtype)};`);
+        }
+        for (const c of s.carries) this.line(depth + 1, `${names.value(c.id)} = ${names.next(c.id)};`);
+        this.line(depth, '}');
+        return;
+      }
+    }
+  }
+
+  /** A value's name, spread where a vector is wanted. */
+  private widened(id: number, width: Width, dtype: DType): string {
+    const name = names.value(id);
+    return width === 4 && this.widths.get(id) !== 4 ? `vec4<${dtype}>(${name})` : name;
+  }
+
+  private component(id: number, k: number): string {
+    return this.widths.get(id) === 4 ? `${names.value(id)}.${'xyzw'[k]}` : names.value(id);
+  }
+
+  private expression(e: Expression, dtype: DType, width: Width): string {
+    switch (e.kind) {
+      case 'constant': {
+        const { text, functions } = literal(e.value, dtype);
+        functions.forEach((f) => this.functions.add(f));
+        return text;
+      }
+      case 'op':
+        return this.op(e, dtype, width);
+      case 'mad': {
+        const [a, b, c] = e.args.map((id) => this.widened(id, width, dtype));
+        return dtype === 'f32' ? `fma(${a}, ${b}, ${c})` : `${a} * ${b} + ${c}`;
+      }
+      case 'index':
+        return this.perLane(e.index, width, 'i32', (i) => this.index(i));
+      case 'inside':
+        return this.perLane(e.index, width, 'bool', (i) => this.inside(i, e.lo, e.hi));
+      case 'load':
+        return this.load(e.view, e.index, width);
+      case 'clamp': {
+        const type = width === 4 ? 'vec4<i32>' : 'i32';
+        return `clamp(${names.value(e.of)}, ${type}(${e.lo}), ${type}(${e.hi}))`;
+      }
+      case 'component':
+        return this.component(e.of, e.component);
+      case 'vector':
+        return `vec4<${dtype}>(${e.of.map(names.value).join(', ')})`;
+      case 'array': {
+        const type = width === 4 ? `vec4<${dtype}>` : dtype;
+        return `array<${type}, ${e.of.length}>(${e.of.map((id) => this.widened(id, width, dtype)).join(', ')})`;
+      }
+      case 'pick':
+        return `${names.value(e.of)}[${this.index(e.index)}]`;
+      case 'shuffle':
+        return `subgroupShuffle(${this.component(e.of, e.component)}, ${e.lane}u)`;
+    }
+  }
+
+  private inside(e: IndexExpr, lo: number, hi: number): string {
+    const text = this.index(e);
+    const tests = [...(e.lo < lo ? [`${text} >= ${lo}`] : []), ...(e.hi > hi ? [`${text} <= ${hi}`] : [])];
+    return tests.length > 0 ? `(${tests.join(' && ')})` : 'true';
+  }
+
+  private op(e: Extract<Expression, { kind: 'op' }>, dtype: DType, width: Width): string {
+    const { lower } = opOf(e.op);
+    if (lower.family !== 'elementwise' && lower.family !== 'indexed') throw new InternalError(`no WGSL for ${e.op}`);
+    const { wgsl } = lower;
+    wgsl.functions?.forEach((f) => this.functions.add(f));
+    const dtypes = { inputs: e.inputs, output: dtype };
+    if (width === 1) return wgsl.expr(e.args.map(names.value), dtypes, e.attrs);
+    if (wgsl.vector) {
+      const args = e.args.map((id, k) => this.widened(id, 4, e.inputs[k]));
+      return wgsl.expr(args, dtypes, e.attrs);
+    }
+    const parts = [0, 1, 2, 3].map((k) =>
+      wgsl.expr(
+        e.args.map((id) => this.component(id, k)),
+        dtypes,
+        e.attrs,
+      ),
+    );
+    return `vec4<${dtype}>(${parts.join(', ')})`;
+  }
+
+  private perLane(e: IndexExpr, width: Width, type: DType, text: (e: IndexExpr) => string): string {
+    if (width === 1) return text(e);
+    return `vec4<${type}>(${[0, 1, 2, 3].map((k) => text(atLane(e, k))).join(', ')})`;
+  }
+
+  // ---------------------------------------------------------------- memory
+
+  /** The word that holds an element (of a scalar access). */
+  private word(at: Location, e: IndexExpr): string {
+    const name = names.binding(at.binding);
+    const position = addIndex(e, ix(at.offset));
+    if (!this.vectorBindings.has(at.binding)) return `${name}[${this.index(position)}]`;
+    return `${name}[${this.index(divIndex(position, 4))}][${this.index(modIndex(position, 4))}]`;
+  }
+
+  private load(view: View, index: IndexExpr, width: Width): string {
+    const at = this.input.locate(view);
+    const pattern = lanePattern(index);
+    if (view.storage === 'u8') return this.loadBytes(view, at, index);
+    if (pattern.kind === 'vector') {
+      const quad = divIndex(addIndex(pattern.base, ix(at.offset)), 4);
+      return decode(`${names.binding(at.binding)}[${this.index(quad)}]`, at.word, view.dtype, 4);
+    }
+    if (width === 1) return decode(this.word(at, index), at.word, view.dtype, 1);
+    const parts = [0, 1, 2, 3].map((k) => decode(this.word(at, atLane(index, k)), at.word, view.dtype, 1));
+    return `vec4<${view.dtype}>(${parts.join(', ')})`;
+  }
+
+  private loadBytes(view: View, at: Location, index: IndexExpr): string {
+    const scale = view.scale === 1 ? '' : ` * ${view.dtype}(${literal(view.scale, 'f32').text})`;
+    const words: Location = { ...at, offset: at.offset / 4 };
+    const pattern = lanePattern(index);
+    if (pattern.kind === 'vector') {
+      const word = this.word(words, divIndex(pattern.base, 4));
+      const bytes = `(vec4<u32>(${word}) >> vec4<u32>(0u, 8u, 16u, 24u)) & vec4<u32>(255u)`;
+      return `vec4<${view.dtype}>(${bytes})${scale}`;
+    }
+    const one = (e: IndexExpr): string => {
+      const word = this.word(words, divIndex(e, 4));
+      return `${view.dtype}((${word} >> (8u * u32(${this.index(modIndex(e, 4))}))) & 255u)`;
+    };
+    if (!laneOf(index)) return one(index) + scale;
+    return `vec4<${view.dtype}>(${[0, 1, 2, 3].map((k) => one(atLane(index, k))).join(', ')})${scale}`;
+  }
+
+  private store(view: View, index: IndexExpr, value: number, depth: number): void {
+    const at = this.input.locate(view);
+    const pattern = lanePattern(index);
+    if (pattern.kind === 'vector') {
+      const quad = divIndex(addIndex(pattern.base, ix(at.offset)), 4);
+      const text = encode(this.widened(value, 4, view.dtype), at.word, view.dtype, 4);
+      this.line(depth, `${names.binding(at.binding)}[${this.index(quad)}] = ${text};`);
+    } else if (pattern.kind === 'same') {
+      this.line(depth, `${this.word(at, index)} = ${encode(this.component(value, 0), at.word, view.dtype, 1)};`);
+    } else {
+      for (let k = 0; k < 4; k++) {
+        const text = encode(this.component(value, k), at.word, view.dtype, 1);
+        this.line(depth, `${this.word(at, atLane(index, k))} = ${text};`);
+      }
+    }
+  }
+
+  // ---------------------------------------------------------------- indices
+
+  private index(e: IndexExpr): string {
+    const parts: string[] = [];
+    for (const { atom, coef } of e.terms) {
+      let text: string;
+      if (atom.kind === 'var') text = names.index(atom.id);
+      else if (atom.kind === 'value') text = names.value(atom.value);
+      else if (atom.kind === 'clamp') text = clampText(this.index(atom.of), atom.of, atom.lo, atom.hi);
+      else text = this.quotient(atom);
+      parts.push(coef === 1 ? text : `${text} * ${coef}`);
+    }
+    if (e.constant !== 0 || parts.length === 0) parts.push(String(e.constant));
+    return parts.length === 1 && !parts[0].includes(' ') ? parts[0] : `(${parts.join(' + ')})`;
+  }
+
+  private quotient(atom: { kind: 'div' | 'mod'; of: IndexExpr; by: number }): string {
+    if (atom.of.lo < 0) throw new InternalError(`index ${atom.of.key} may be negative where it is divided`);
+    const of = this.index(atom.of);
+    const bits = Math.log2(atom.by);
+    if (Number.isInteger(bits)) return atom.kind === 'div' ? `(${of} >> ${bits}u)` : `(${of} & ${atom.by - 1})`;
+    return `i32(u32(${of}) ${atom.kind === 'div' ? '/' : '%'} ${atom.by}u)`;
+  }
+}
+
+function clampText(text: string, of: IndexExpr, lo: number, hi: number): string {
+  if (of.lo >= lo) return `min(${text}, ${hi})`;
+  if (of.hi <= hi) return `max(${text}, ${lo})`;
+  return `clamp(${text}, ${lo}, ${hi})`;
+}
+
+/** A stored word as a number of the view's type. */
+function decode(word: string, stored: 'f32' | 'u32', dtype: DType, width: Width): string {
+  if (stored === dtype) return word;
+  if (dtype === 'bool') return `(${word} != ${width === 4 ? 'vec4<u32>()' : '0u'})`;
+  return `bitcast<${width === 4 ? `vec4<${dtype}>` : dtype}>(${word})`;
+}
+
+function encode(value: string, stored: 'f32' | 'u32', dtype: DType, width: Width): string {
+  if (stored === dtype) return value;
+  if (dtype === 'bool') {
+    return width === 4 ? `select(vec4<u32>(0u), vec4<u32>(1u), ${value})` : `select(0u, 1u, ${value})`;
+  }
+  return `bitcast<${width === 4 ? `vec4<${stored}>` : stored}>(${value})`;
+}

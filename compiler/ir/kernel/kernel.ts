@@ -1,0 +1,134 @@
+/**
+ * The kernel IR: what one dispatch computes, independent of WGSL. A kernel is a list of branches (disjoint ranges of workgroups, so that
+ * independent small kernels can share a launch); a branch is structured code over scalars and vectors of four in single assignment. Memory is
+ * reached only through views by normal-form indices, so `verify.ts` can prove every access in bounds. Invocations do not communicate, except
+ * by `shuffle` within a subgroup: there are no barriers, and no invocation may touch what another one writes (`interpret.ts` checks).
+ */
+import type { Attrs, DType } from '../../ops/types.ts';
+import type { IndexExpr, IndexVar } from './index-expr.ts';
+
+export type ValueId = number;
+export type Width = 1 | 4;
+
+/** A tensor in memory. Where it lies is decided later; `size` counts elements, padding included. */
+export interface View {
+  readonly tensor: string;
+  readonly dtype: DType;
+  /** 'u8' packs four elements to a word and reads as element * scale. Others are one word per element (bool as 0 and 1). */
+  readonly storage: 'word' | 'u8';
+  readonly scale: number;
+  readonly size: number;
+}
+
+export type Expression =
+  | { readonly kind: 'constant'; readonly value: number }
+  /** A primitive of the op table with a scalar meaning; operands of width 1 spread. */
+  | {
+      readonly kind: 'op';
+      readonly op: string;
+      readonly args: readonly ValueId[];
+      readonly inputs: readonly DType[];
+      readonly attrs: Attrs;
+      /** Result shape, for primitives whose element depends on the whole (shuffles). */
+      readonly shape?: readonly number[];
+    }
+  /** a * b + c */
+  | { readonly kind: 'mad'; readonly args: readonly [ValueId, ValueId, ValueId] }
+  /** An index as an i32 number (vector if it depends on a lane). */
+  | { readonly kind: 'index'; readonly index: IndexExpr }
+  | { readonly kind: 'load'; readonly view: View; readonly index: IndexExpr }
+  /** True where lo <= index <= hi. */
+  | { readonly kind: 'inside'; readonly index: IndexExpr; readonly lo: number; readonly hi: number }
+  /** An i32 brought into lo..hi: what an index 'value' atom refers to. */
+  | { readonly kind: 'clamp'; readonly of: ValueId; readonly lo: number; readonly hi: number }
+  | { readonly kind: 'component'; readonly of: ValueId; readonly component: number }
+  | { readonly kind: 'vector'; readonly of: readonly ValueId[] }
+  /** Several values of one type, to be chosen from by 'pick' (its id is no number of its own). */
+  | { readonly kind: 'array'; readonly of: readonly ValueId[] }
+  | { readonly kind: 'pick'; readonly of: ValueId; readonly length: number; readonly index: IndexExpr }
+  /** A value (or a component of it) of invocation `lane` of the subgroup. */
+  | { readonly kind: 'shuffle'; readonly of: ValueId; readonly component: number; readonly lane: number };
+
+/** A value carried round a loop: `id` is the value at the start of a turn, and after the loop. */
+export interface Carry {
+  readonly id: ValueId;
+  readonly dtype: DType;
+  readonly width: Width;
+  readonly init: ValueId;
+  readonly next: ValueId;
+}
+
+export type Statement =
+  | {
+      readonly kind: 'let';
+      readonly id: ValueId;
+      readonly dtype: DType;
+      readonly width: Width;
+      readonly expr: Expression;
+    }
+  /** for (variable = start; variable < min(extent, end); variable += step). A run-time `end` keeps drivers from unrolling. */
+  | {
+      readonly kind: 'loop';
+      readonly variable: IndexVar;
+      readonly start: IndexExpr;
+      readonly step: number;
+      readonly end?: IndexExpr;
+      readonly carries: readonly Carry[];
+      readonly body: readonly Statement[];
+    }
+  /** Runs the body with variable = index where 0 <= index < extent. */
+  | {
+      readonly kind: 'within';
+      readonly variable: IndexVar;
+      readonly index: IndexExpr;
+      readonly body: readonly Statement[];
+    }
+  | { readonly kind: 'store'; readonly view: View; readonly index: IndexExpr; readonly value: ValueId }
+  /** Records fault `number` where `ok` is false in some component. */
+  | { readonly kind: 'fault'; readonly ok: ValueId; readonly number: number };
+
+export interface Branch {
+  /** Index of the workgroup within this branch, and of the invocation within its workgroup. */
+  readonly group: IndexVar;
+  readonly local: IndexVar;
+  readonly body: readonly Statement[];
+}
+
+export interface Kernel {
+  readonly workgroup: number;
+  readonly branches: readonly Branch[];
+  readonly subgroups: boolean;
+}
+
+/** Views that a kernel reads and writes, in order of first use. */
+export function accesses(kernel: Kernel): { reads: Map<string, View>; writes: Map<string, View>; faults: boolean } {
+  const result = { reads: new Map<string, View>(), writes: new Map<string, View>(), faults: false };
+  walk(kernel, (s) => {
+    if (s.kind === 'let' && s.expr.kind === 'load') result.reads.set(s.expr.view.tensor, s.expr.view);
+    if (s.kind === 'store') result.writes.set(s.view.tensor, s.view);
+    if (s.kind === 'fault') result.faults = true;
+  });
+  return result;
+}
+
+/** Visits every statement of a kernel, outer before inner. */
+export function walk(kernel: Kernel, visit: (s: Statement) => void): void {
+  const block = (body: readonly Statement[]): void => {
+    for (const s of body) {
+      visit(s);
+      if (s.kind === 'loop' || s.kind === 'within') block(s.body);
+    }
+  };
+  for (const branch of kernel.branches) block(branch.body);
+}
+
+/** Number of statements and of memory accesses, by which the size of generated code is judged. */
+export function measure(kernel: Kernel): { statements: number; accesses: number } {
+  let statements = 0;
+  let count = 0;
+  walk(kernel, (s) => {
+    statements++;
+    if (s.kind === 'store' || (s.kind === 'let' && s.expr.kind === 'load')) count++;
+  });
+  return { statements, accesses: count };
+}

@@ -1,0 +1,62 @@
+/** Small kernels that do not depend on each other share one launch, each on workgroups of its own. */
+import { measure, type Kernel } from '../ir/kernel/kernel.ts';
+import type { DeviceProfile } from './profile.ts';
+import type { UnitGraph } from './schedule.ts';
+import type { Unit } from './unit.ts';
+
+const MAX_BRANCHES = 8;
+const MAX_ACCESSES = 28;
+const MAX_STATEMENTS = 300;
+/** Lane operations below which a kernel's time is mostly that of its launch. */
+const SMALL_WORK = 400_000;
+
+const work = (u: Unit): number => u.flops + u.bytes;
+
+export function mergeBranches(
+  units: readonly Unit[],
+  graphOf: (list: readonly Unit[]) => UnitGraph,
+  profile: DeviceProfile,
+): Unit[] {
+  let list = [...units];
+  const small = list.filter((u) => work(u) < SMALL_WORK);
+  if (small.length < 2 || profile.maxStorageBuffers < 8) return list;
+  let graph = graphOf(list);
+  const hosts: Unit[] = [];
+  for (const unit of small) {
+    const host = hosts.find((h) => fits(h, unit) && !graph.path(h, unit) && !graph.path(unit, h));
+    if (!host) {
+      hosts.push(unit);
+      continue;
+    }
+    const merged = join(host, unit);
+    list = list.filter((u) => u !== unit).map((u) => (u === host ? merged : u));
+    hosts[hosts.indexOf(host)] = merged;
+    graph = graphOf(list);
+  }
+  return list;
+}
+
+function fits(a: Unit, b: Unit): boolean {
+  if (a.kernel.workgroup !== b.kernel.workgroup || a.kernel.branches.length + b.kernel.branches.length > MAX_BRANCHES)
+    return false;
+  const [x, y] = [measure(a.kernel), measure(b.kernel)];
+  return x.accesses + y.accesses <= MAX_ACCESSES && x.statements + y.statements <= MAX_STATEMENTS;
+}
+
+function join(a: Unit, b: Unit): Unit {
+  const kernel: Kernel = {
+    workgroup: a.kernel.workgroup,
+    branches: [...a.kernel.branches, ...b.kernel.branches],
+    subgroups: a.kernel.subgroups || b.kernel.subgroups,
+  };
+  return {
+    kernel,
+    label: `${a.label}; ${b.label}`,
+    spans: [...a.spans, ...b.spans].slice(0, 8),
+    reads: new Set([...a.reads, ...b.reads]),
+    writes: new Set([...a.writes, ...b.writes]),
+    faults: a.faults || b.faults,
+    flops: a.flops + b.flops,
+    bytes: a.bytes + b.bytes,
+  };
+}

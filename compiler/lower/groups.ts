@@ -1,0 +1,222 @@
+/**
+ * Gathers the stored nodes of an entry into kernels. Nodes are taken in topological order; each joins the kernel that produces what it needs where
+ * one invocation can compute both (row reductions with what follows from them, elementwise work after a contraction), else a kernel of the same
+ * stage that reads the same tensors, else it starts a kernel. Whether it can join is tried out: the kernel is lowered with it.
+ */
+import { op as opOf } from '../ops/table.ts';
+import type { Node } from '../ops/types.ts';
+import { InternalError } from '../diagnostics/diagnostic.ts';
+import { measure, type Kernel } from '../ir/kernel/kernel.ts';
+import { isTiled, lowerContraction } from './contraction.ts';
+import { size } from './fuse.ts';
+import { lowerNest, type Root } from './nest.ts';
+import { lowerScan } from './scan.ts';
+import { lowerSort } from './sort.ts';
+import type { DeviceProfile } from './profile.ts';
+import { NotFusable, type Storage } from './pull.ts';
+
+export interface Group {
+  readonly kind: 'nest' | 'contraction' | 'scan' | 'sort';
+  roots: Node[];
+  /** Invocations of a nest. */
+  rows: number;
+  level: number;
+  /** Stored nodes and leaves that it reads. */
+  reads: Set<Node>;
+  hasReaders: boolean;
+}
+
+const MAX_ACCESSES = 26;
+const MAX_STATEMENTS = 300;
+/** Fewest rows that keep a device busy when a row is walked through by one invocation. */
+const MIN_ROWS = 32;
+const SMALL = 256;
+
+export class Grouping {
+  readonly groups: Group[] = [];
+  readonly groupOf = new Map<Node, Group>();
+  private readonly stored: ReadonlySet<Node>;
+  private readonly isLeaf: (n: Node) => boolean;
+  private readonly storage: (own: ReadonlySet<Node>) => Storage;
+  private readonly profile: DeviceProfile;
+
+  constructor(
+    stored: ReadonlySet<Node>,
+    isLeaf: (n: Node) => boolean,
+    storage: (own: ReadonlySet<Node>) => Storage,
+    profile: DeviceProfile,
+  ) {
+    this.stored = stored;
+    this.isLeaf = isLeaf;
+    this.storage = storage;
+    this.profile = profile;
+    for (const node of stored) if (size(node) > 0) this.place(node);
+  }
+
+  /** Kernel of a group; `targets` says where each root goes. */
+  lower(group: Pick<Group, 'kind' | 'roots' | 'rows'>, targets: (n: Node) => Root['targets']): Kernel {
+    const own = new Set(group.roots);
+    const storage = this.storage(own);
+    const roots: Root[] = group.roots.map((node) => ({ node, targets: targets(node) }));
+    switch (group.kind) {
+      case 'contraction': {
+        const kept = roots.filter((r) => r.targets.length > 0);
+        return lowerContraction({ node: group.roots[0], roots: kept.length > 0 ? kept : roots }, storage, this.profile);
+      }
+      case 'nest': {
+        const kept = roots.filter((r) => r.targets.length > 0);
+        return lowerNest({ rows: group.rows, roots: kept.length > 0 ? kept : roots }, storage, this.profile);
+      }
+      case 'scan':
+        return lowerScan(roots[0], storage, this.profile);
+      case 'sort':
+        return lowerSort(roots[0], storage, this.profile);
+    }
+  }
+
+  private place(node: Node): void {
+    const { family } = opOf(node.op).lower;
+    const reads = this.readsOf(node);
+    const producers = new Set<Group>();
+    for (const n of reads) {
+      const g = this.groupOf.get(n);
+      if (g) producers.add(g);
+    }
+    const level = 1 + Math.max(-1, ...[...producers].map((g) => g.level));
+    if (family === 'scan' || family === 'sort') return this.start(family, node, 1, level, reads, producers);
+    if (family === 'contraction' && isTiled(node)) return this.start('contraction', node, 1, level, reads, producers);
+    if (this.joinProducers(node, reads, producers)) return;
+    const rows = this.naturalRows(node);
+    if (this.joinSibling(node, rows, level, reads, producers)) return;
+    this.start('nest', node, rows, level, reads, producers);
+  }
+
+  private start(
+    kind: Group['kind'],
+    node: Node,
+    rows: number,
+    level: number,
+    reads: Set<Node>,
+    producers: Set<Group>,
+  ): void {
+    const group: Group = { kind, roots: [node], rows, level, reads, hasReaders: false };
+    this.groups.push(group);
+    this.groupOf.set(node, group);
+    for (const p of producers) p.hasReaders = true;
+  }
+
+  /** What a node reads from memory (or from the kernel it is in): the stored nodes and leaves at the edge of its inlined region. */
+  private readsOf(node: Node): Set<Node> {
+    const reads = new Set<Node>();
+    const seen = new Set<Node>();
+    const stack = [...node.inputs];
+    while (stack.length > 0) {
+      const n = stack.pop() as Node;
+      if (seen.has(n)) continue;
+      seen.add(n);
+      if (this.stored.has(n) || this.isLeaf(n) || opOf(n.op).lower.family === 'indexed') reads.add(n);
+      if (!this.stored.has(n) && !this.isLeaf(n)) stack.push(...n.inputs);
+    }
+    return reads;
+  }
+
+  /** Rows of a node's own kernel: all its elements, or fewer where much is computed once for many of them. */
+  private naturalRows(node: Node): number {
+    const total = size(node);
+    for (const n of this.readsOf(node)) {
+      const rows = size(n);
+      if (this.stored.has(n) || this.isLeaf(n) || rows < MIN_ROWS || rows >= total || total % rows !== 0) continue;
+      if (opOf(n.op).lower.family === 'indexed' && node.op === 'gather' && node.inputs[1].type.shape.length > 0)
+        return rows;
+    }
+    return total;
+  }
+
+  private joinProducers(node: Node, reads: Set<Node>, producers: Set<Group>): boolean {
+    if (producers.size === 0) return false;
+    const list = [...producers].sort((a, b) => b.level - a.level);
+    const top = list[0];
+    const peers = list.filter((g) => g.level === top.level);
+    // Two kernels of one stage: one of them can wait for the others if nothing waits for it.
+    let base = top;
+    let joined = [top];
+    if (peers.length > 1) {
+      if (peers.every((g) => g.kind === 'nest')) joined = peers;
+      else {
+        const patient =
+          peers.find((g) => !g.hasReaders && g.kind === 'contraction') ?? peers.find((g) => !g.hasReaders);
+        if (!patient) return false;
+        base = patient;
+        joined = [patient];
+      }
+    }
+    for (const rows of this.candidateRows(joined, node)) {
+      const merged: Group = {
+        kind: base.kind,
+        roots: [...joined.flatMap((g) => g.roots), node],
+        rows,
+        level: peers.length > joined.length ? top.level + 1 : base.level,
+        reads: new Set([...joined.flatMap((g) => [...g.reads]), ...reads]),
+        hasReaders: joined.some((g) => g.hasReaders),
+      };
+      if (!this.accept(merged, joined)) continue;
+      for (const p of producers) if (!joined.includes(p)) p.hasReaders = true;
+      return true;
+    }
+    return false;
+  }
+
+  private joinSibling(node: Node, rows: number, level: number, reads: Set<Node>, producers: Set<Group>): boolean {
+    const family = opOf(node.op).lower.family;
+    for (const g of this.groups) {
+      if (g.level !== level || g.kind !== 'nest') continue;
+      const shares = [...reads].some((n) => g.reads.has(n) && (size(n) > 1 || opOf(n.op).lower.family === 'indexed'));
+      if (!shares) continue;
+      // Reductions of different shape or along different axes walk their input in different orders.
+      const sameRows = g.rows === rows || (family !== 'reduce' && size(node) === g.rows);
+      if (!sameRows) continue;
+      const merged: Group = { ...g, roots: [...g.roots, node], reads: new Set([...g.reads, ...reads]) };
+      if (!this.accept(merged, [g])) continue;
+      for (const p of producers) p.hasReaders = true;
+      return true;
+    }
+    return false;
+  }
+
+  /** Numbers of rows under which a node and the kernels that feed it might be one kernel. */
+  private candidateRows(groups: readonly Group[], node: Node): number[] {
+    const [first] = groups;
+    if (first.kind === 'scan' || first.kind === 'sort') return [];
+    if (first.kind === 'contraction') return size(node) === size(first.roots[0]) && !isReduction(node) ? [1] : [];
+    const rows = Math.min(size(node), ...groups.map((g) => g.rows));
+    const sizes = [size(node), ...groups.flatMap((g) => g.roots.map(size))];
+    if (rows === 0 || sizes.some((s) => s % rows !== 0)) return [];
+    const widest = Math.max(...sizes);
+    const narrows = groups.some((g) => g.rows > rows) || size(node) > rows;
+    if (narrows && rows < MIN_ROWS && widest > SMALL) return [];
+    return [rows];
+  }
+
+  private accept(merged: Group, parts: readonly Group[]): boolean {
+    let kernel: Kernel;
+    try {
+      kernel = this.lower(merged, () => []);
+    } catch (error) {
+      if (error instanceof NotFusable) return false;
+      throw error;
+    }
+    const m = measure(kernel);
+    if (m.accesses + merged.roots.length > MAX_ACCESSES || m.statements > MAX_STATEMENTS) return false;
+    const [into, ...others] = parts;
+    if (!into) throw new InternalError('no group to join');
+    Object.assign(into, merged);
+    for (const g of others) this.groups.splice(this.groups.indexOf(g), 1);
+    for (const root of merged.roots) this.groupOf.set(root, into);
+    return true;
+  }
+}
+
+function isReduction(node: Node): boolean {
+  const { family } = opOf(node.op).lower;
+  return family === 'reduce' || family === 'scatter' || family === 'contraction';
+}

@@ -1,0 +1,145 @@
+/**
+ * Kernels of independent invocations: elementwise groups, rows with reductions along them, and any mixture. The parallel space is `outer`;
+ * a root is either one value per element of `outer` ('row'), or has further axes that the same invocation walks through ('element'): so
+ * softmax is one kernel of outer [rows]. Elementwise kernels are the case where all roots are rows.
+ */
+import type { Node } from '../ops/types.ts';
+import { op as opOf } from '../ops/table.ts';
+import { sizeOf } from '../ir/tensor/graph.ts';
+import { BranchBuilder, type Value } from '../ir/kernel/builder.ts';
+import {
+  addIndex,
+  divIndex,
+  flatten,
+  ix,
+  lanePattern,
+  ofAtom,
+  scaleIndex,
+  unflatten,
+  type IndexExpr,
+} from '../ir/kernel/index-expr.ts';
+import { walk, type Kernel, type View } from '../ir/kernel/kernel.ts';
+import { verifyKernel } from '../ir/kernel/verify.ts';
+import { launchShape, type DeviceProfile } from './profile.ts';
+import { NotFusable, Puller, type Storage } from './pull.ts';
+
+export interface Root {
+  readonly node: Node;
+  /** Where its elements go, in row-major order; empty for values that only this kernel needs. */
+  readonly targets: readonly View[];
+}
+
+export interface NestSpec {
+  /** Number of rows: invocations to share out. */
+  readonly rows: number;
+  readonly roots: readonly Root[];
+}
+
+/** Body size beyond which drivers take long to compile and caches overflow (wgsl-limits.md, 0.5). */
+const MAX_SITES_VECTOR = 16;
+
+/** Throws NotFusable where a root would need what another invocation computes. */
+export function lowerNest(spec: NestSpec, storage: Storage, profile: DeviceProfile): Kernel {
+  const candidates: (() => Kernel)[] = [];
+  const allRows = spec.roots.every((r) => sizeOf(r.node.type.shape) === spec.rows);
+  if (allRows && spec.rows > 1) {
+    if (spec.rows % 4 === 0) candidates.push(() => emitRows(spec, storage, profile, spec.rows, 4));
+    else candidates.push(() => emitRows(spec, storage, profile, Math.ceil(spec.rows / 4) * 4, 4));
+  }
+  for (const candidate of candidates) {
+    const kernel = candidate();
+    if (vectorPays(kernel) && verifyKernel(kernel).length === 0 && !(spec.rows % 4 !== 0 && hasFaults(kernel)))
+      return kernel;
+  }
+  return emitRows(spec, storage, profile, spec.rows, 1);
+}
+
+/** An elementwise kernel over `rows` elements of an arena in which several tensors lie side by side (see flat.ts). */
+export function lowerFlat(spec: NestSpec, storage: Storage, profile: DeviceProfile): Kernel {
+  return emitRows(spec, storage, profile, spec.rows, 4, true);
+}
+
+function hasFaults(kernel: Kernel): boolean {
+  let found = false;
+  walk(kernel, (s) => {
+    if (s.kind === 'fault') found = true;
+  });
+  return found;
+}
+
+/** Vectors pay where most accesses are of four neighbours; scattered ones become four loads each. */
+function vectorPays(kernel: Kernel): boolean {
+  let vectors = 0;
+  let scattered = 0;
+  walk(kernel, (s) => {
+    const index = s.kind === 'store' ? s.index : s.kind === 'let' && s.expr.kind === 'load' ? s.expr.index : undefined;
+    if (!index) return;
+    const { kind } = lanePattern(index);
+    if (kind === 'vector') vectors++;
+    if (kind === 'gather') scattered++;
+  });
+  return scattered <= vectors && vectors + 4 * scattered <= MAX_SITES_VECTOR * 2;
+}
+
+/** True where a row holds a reduction or much that is computed once for all its elements. */
+function isHeavy(roots: readonly Root[], rows: number): boolean {
+  return roots.some((r) => sizeOf(r.node.type.shape) > rows || opOf(r.node.op).lower.family === 'reduce');
+}
+
+function emitRows(
+  spec: NestSpec,
+  storage: Storage,
+  profile: DeviceProfile,
+  extent: number,
+  width: 1 | 4,
+  flat = false,
+): Kernel {
+  const shape = launchShape(profile);
+  const count = extent / width;
+  const perLane = !flat && isHeavy(spec.roots, spec.rows) ? 1 : 4;
+  const groups = Math.max(1, Math.min(shape.maxGroups, Math.ceil(count / (shape.workgroup * perLane))));
+  const b = new BranchBuilder(groups, shape.workgroup);
+  const start = addIndex(scaleIndex(ofAtom(b.group), shape.workgroup), ofAtom(b.local));
+  b.loop(count, start, groups * shape.workgroup, [], (i) => {
+    const row = width === 4 ? addIndex(scaleIndex(ofAtom(i), 4), ofAtom(b.lane())) : ofAtom(i);
+    emitBody(b, spec, storage, row, flat);
+    return [];
+  });
+  return { workgroup: shape.workgroup, branches: [b.finish()], subgroups: false };
+}
+
+function emitBody(b: BranchBuilder, spec: NestSpec, storage: Storage, row: IndexExpr, flat: boolean): void {
+  const inner = (node: Node): number => (flat ? 1 : sizeOf(node.type.shape) / Math.max(1, spec.rows));
+  const own = new Map(spec.roots.map((r) => [r.node, inner(r.node)]));
+  // A root of this kernel asked for by another root must belong to this invocation's row.
+  const puller = new Puller(b, storage, (node, index) => {
+    const inner = own.get(node);
+    if (inner === undefined) return undefined;
+    const position = divIndex(flatten(index, node.type.shape), inner);
+    if (position.key !== row.key) throw new NotFusable(`${node.op} of another row`);
+    return undefined;
+  });
+  const rowRoots = spec.roots.filter((r) => own.get(r.node) === 1);
+  const values = rowRoots.map((r) => puller.pull(r.node, unflatten(row, r.node.type.shape)));
+  const byInner = new Map<number, Root[]>();
+  for (const r of spec.roots) {
+    const inner = own.get(r.node) as number;
+    if (inner !== 1) byInner.set(inner, [...(byInner.get(inner) ?? []), r]);
+  }
+  for (const [inner, roots] of byInner) {
+    const vector = inner % 4 === 0;
+    b.loop(vector ? inner / 4 : inner, ix(0), 1, [], (j) => {
+      const column = vector ? addIndex(scaleIndex(ofAtom(j), 4), ofAtom(b.lane())) : ofAtom(j);
+      const position = addIndex(scaleIndex(row, inner), column);
+      const computed = roots.map((r) => puller.pull(r.node, unflatten(position, r.node.type.shape)));
+      roots.forEach((r, k) => storeAll(b, r, position, computed[k]));
+      return [];
+    });
+  }
+  // Last, so that everything that the row reads has been read.
+  rowRoots.forEach((r, k) => storeAll(b, r, row, values[k]));
+}
+
+function storeAll(b: BranchBuilder, root: Root, position: IndexExpr, value: Value): void {
+  for (const view of root.targets) b.store(view, position, value);
+}

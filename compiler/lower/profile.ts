@@ -1,0 +1,27 @@
+/** What the compiler knows of the device it compiles for. The runtime measures it; without one, the default is safe everywhere. */
+export interface DeviceProfile {
+  /** Lanes of a subgroup where all subgroups have the same size and the 'subgroups' feature is granted; else 0. */
+  readonly subgroups: number;
+  readonly maxStorageBuffers: number;
+  /** Most bytes of one bound buffer. */
+  readonly maxBindingBytes: number;
+  /** Software devices want few workgroups of long loops, hardware many short ones. */
+  readonly class: 'hardware' | 'software' | 'unknown';
+}
+
+export const defaultProfile: DeviceProfile = {
+  subgroups: 0,
+  maxStorageBuffers: 8,
+  maxBindingBytes: 128 * 1024 * 1024,
+  class: 'unknown',
+};
+
+/** Launch shape of kernels whose invocations are independent. */
+export interface LaunchShape {
+  readonly workgroup: number;
+  readonly maxGroups: number;
+}
+
+export function launchShape(profile: DeviceProfile): LaunchShape {
+  return profile.class === 'software' ? { workgroup: 8, maxGroups: 32 } : { workgroup: 64, maxGroups: 4096 };
+}

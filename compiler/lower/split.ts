@@ -1,0 +1,101 @@
+/**
+ * Long reductions with few results are done in two stages, so that many invocations share the work: element s of the first stage's extra leading axis
+ * takes every S-th item. Contractions with few results and a long shared axis become a batch of shorter ones and a sum.
+ */
+import type { Node } from '../ops/types.ts';
+import { op as opOf } from '../ops/table.ts';
+import { reachable, sizeOf } from '../ir/tensor/graph.ts';
+import { contractionOf } from './dims.ts';
+import type { DeviceProfile } from './profile.ts';
+
+/** Items that one invocation may as well take alone. */
+const SHORT = 2048;
+
+export function splitReductions(roots: readonly Node[], profile: DeviceProfile): Node[] {
+  const wanted = profile.class === 'software' ? 64 : 4096;
+  const done = new Map<Node, Node>();
+  for (const node of reachable(roots)) {
+    const inputs = node.inputs.map((i) => done.get(i) ?? i);
+    const same = inputs.every((input, k) => input === node.inputs[k]);
+    const rebuilt: Node = same ? node : { ...node, inputs };
+    done.set(node, split(rebuilt, wanted));
+  }
+  return roots.map((r) => done.get(r) as Node);
+}
+
+function split(node: Node, wanted: number): Node {
+  const { lower } = opOf(node.op);
+  if (lower.family === 'reduce' && node.attrs.axes !== undefined) return splitReduce(node, wanted);
+  if (lower.family === 'contraction') return splitContraction(node, wanted);
+  return node;
+}
+
+function splitReduce(node: Node, wanted: number): Node {
+  const [x] = node.inputs;
+  const axes = node.attrs.axes as readonly number[];
+  const length = sizeOf(axes.map((a) => x.type.shape[a]));
+  const outer = sizeOf(node.type.shape);
+  if (length <= SHORT || outer === 0 || outer >= wanted) return node;
+  const splits = Math.min(Math.ceil(wanted / outer), Math.floor(length / 256));
+  if (splits < 2) return node;
+  const type = { dtype: node.type.dtype, shape: [splits, ...node.type.shape] };
+  // A half id keeps the order of ids: after the inputs, before the result.
+  const partial: Node = { ...node, id: node.id - 0.5, type, attrs: { axes, $splits: splits } };
+  return { ...node, inputs: [partial], attrs: { axes: [0] } };
+}
+
+function splitContraction(node: Node, wanted: number): Node {
+  const c = contractionOf(node);
+  const results = c.batch * c.m * c.n;
+  const contract = node.attrs.lhs_contract as readonly number[];
+  if (contract.length !== 1 || node.type.dtype !== 'f32' || results === 0 || c.k < 1024) return node;
+  // A tile of 16 x 32 results is one piece of work.
+  const pieces = c.m >= 4 && c.n >= 4 ? c.batch * Math.ceil(c.m / 16) * Math.ceil(c.n / 32) : results;
+  const target = wanted === 64 ? 16 : 256;
+  if (pieces * 2 > target) return node;
+  const splits = divisor(c.k, Math.ceil(target / pieces));
+  if (splits < 2) return node;
+  const lhsBatch = node.attrs.lhs_batch as readonly number[];
+  const rhsBatch = node.attrs.rhs_batch as readonly number[];
+  const rhsContract = node.attrs.rhs_contract as readonly number[];
+  const left = splitAxis(node.inputs[0], contract[0], splits, node.id - 0.75);
+  const right = splitAxis(node.inputs[1], rhsContract[0], splits, node.id - 0.7);
+  const moved = (axis: number, at: number): number => (axis > at ? axis + 1 : axis);
+  const partial: Node = {
+    ...node,
+    id: node.id - 0.5,
+    inputs: [left, right],
+    attrs: {
+      lhs_contract: [contract[0] + 1],
+      rhs_contract: [rhsContract[0] + 1],
+      lhs_batch: [contract[0], ...lhsBatch.map((a) => moved(a, contract[0]))],
+      rhs_batch: [rhsContract[0], ...rhsBatch.map((a) => moved(a, rhsContract[0]))],
+    },
+    type: { dtype: 'f32', shape: [splits, ...node.type.shape] },
+  };
+  return { ...node, op: 'reduce_sum', inputs: [partial], attrs: { axes: [0] } };
+}
+
+/** x with one axis as [splits, size / splits]. */
+function splitAxis(x: Node, axis: number, splits: number, id: number): Node {
+  const { shape } = x.type;
+  const to = [...shape.slice(0, axis), splits, shape[axis] / splits, ...shape.slice(axis + 1)];
+  return {
+    id,
+    op: 'reshape',
+    inputs: [x],
+    attrs: { shape: to },
+    type: { dtype: x.type.dtype, shape: to },
+    span: x.span,
+  };
+}
+
+/** Greatest divisor of k up to `most` that leaves pieces of at least 64, of a multiple of four where there is one. */
+function divisor(k: number, most: number): number {
+  let best = 1;
+  for (let d = 2; d <= most && k / d >= 64; d++) {
+    if (k % d !== 0) continue;
+    if ((k / d) % 4 === 0 || (k / best) % 4 !== 0) best = d;
+  }
+  return best;
+}

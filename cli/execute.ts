@@ -11,6 +11,7 @@ import type { OpenDevice } from '../runtime/device/device.ts';
 import type { Backend } from '../runtime/backend.ts';
 import type { Results } from '../runtime/session-results.ts';
 import { load, type Report, type Session } from '../runtime/session.ts';
+import type { Position } from '../runtime/session-schedule.ts';
 import { existsSync } from 'node:fs';
 import type { Interrupts } from './interrupts.ts';
 import type { RunFolder } from './run-folder.ts';
@@ -54,12 +55,18 @@ export async function execute(e: Execution): Promise<Executed> {
   let steps = 0;
   let milliseconds = 0;
   let failure: SaddleError | undefined;
+  /** Where the last checkpoint stands. */
+  let last: { readonly seed: number; readonly position: Position } | undefined;
   try {
     for (const seed of e.seeds) {
-      session = await begin(e, session, seed);
+      const began = await begin(e, session, seed);
+      session = began.session;
       results.set(seed, session.results);
       e.onStart(session, seed, stepsOf(session.results));
-      if (session.done && stepsOf(session.results) > 0) continue; // of the run that is resumed
+      if (began.restored) last = { seed, position: session.position };
+      if (began.restored && session.done) continue; // finished by the run that is resumed
+      // Lines after the last checkpoint are those of steps that are taken again now.
+      if (e.resume && last) e.folder?.rewind(last.seed, last.position);
       const before = performance.now();
       const stepsBefore = stepsOf(session.results);
       try {
@@ -68,6 +75,7 @@ export async function execute(e: Execution): Promise<Executed> {
         milliseconds += performance.now() - before;
         steps += stepsOf(session.results) - stepsBefore;
       }
+      last = { seed, position: session.position };
       if (e.interrupts.requested) break;
     }
   } catch (cause) {
@@ -96,7 +104,11 @@ function stepsOf(results: Results): number {
 }
 
 /** The session at the beginning of a seed, or where its checkpoint left it. One session serves all seeds: data and kernels stay. */
-async function begin(e: Execution, session: Session | undefined, seed: number): Promise<Session> {
+async function begin(
+  e: Execution,
+  session: Session | undefined,
+  seed: number,
+): Promise<{ readonly session: Session; readonly restored: boolean }> {
   const checkpoint = e.folder?.checkpoint(seed, e.seeds[0]);
   const saved = e.resume && checkpoint && existsSync(checkpoint) ? await loadCheckpoint(checkpoint) : undefined;
   if (!session) {
@@ -116,24 +128,22 @@ async function begin(e: Execution, session: Session | undefined, seed: number): 
       },
     });
     e.interrupts.stopInOrder();
-    if (saved) e.folder?.rewind(seed, started.position);
-    return started;
+    return { session: started, restored: saved !== undefined };
   }
-  if (saved) {
-    await session.restore(saved);
-    e.folder?.rewind(seed, session.position);
-  } else await session.restart({ seed });
-  return session;
+  if (saved) await session.restore(saved);
+  else await session.restart({ seed });
+  return { session, restored: saved !== undefined };
 }
 
 /** Trains to the end of the schedule or to an interrupt, saving about once a minute and at the end. */
 async function train(e: Execution, session: Session, seed: number): Promise<void> {
   const flushing = setInterval(() => e.folder?.flush(), FLUSH_MS);
   try {
-    while (!e.interrupts.requested) {
+    for (;;) {
       const slice = new AbortController();
       const timer = setTimeout(() => slice.abort(), AUTOSAVE_MS);
       const forget = e.interrupts.listen(() => slice.abort());
+      if (e.interrupts.requested) slice.abort();
       try {
         for await (const report of session.train({ signal: slice.signal })) e.onReport(report, seed);
       } finally {
@@ -141,7 +151,7 @@ async function train(e: Execution, session: Session, seed: number): Promise<void
         forget();
       }
       await save(e, session, seed);
-      if (session.done) return;
+      if (session.done || e.interrupts.requested) return;
     }
   } finally {
     clearInterval(flushing);

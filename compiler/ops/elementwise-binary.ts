@@ -141,9 +141,9 @@ export const binaryOps = named({
   }),
   pow: elementwise(2, {
     about:
-      'x to the power y, as in C: 1 where y is 0; negative x has integer powers only. Derivatives at x = 0 follow JAX.',
+      'x to the power y, as in C: 1 where y is 0; negative x has integer powers only; zeros have no sign. Derivatives at x = 0 follow JAX.',
     types: float,
-    scalar: ([x, y]) => x ** y,
+    scalar: ([x, y]) => (x + 0) ** y,
     wgsl: ([x, y]) => `sd_pow(${x}, ${y})`,
     functions: wgsl.pow,
     d: [
@@ -181,10 +181,9 @@ export const binaryOps = named({
     kink: difference,
   }),
   atan2: elementwise(2, {
-    about:
-      'Angle of the point (y, x) where the first input is the ordinate y; 0 at the origin, whatever the signs of zero.',
+    about: 'Angle of the point (y, x) where the first input is the ordinate y; 0 at the origin; zeros have no sign.',
     types: float,
-    scalar: ([y, x]) => (y === 0 && x === 0 ? 0 : Math.atan2(y, x)),
+    scalar: ([y, x]) => Math.atan2(y + 0, x + 0),
     wgsl: ([y, x]) => `sd_atan2(${y}, ${x})`,
     functions: wgsl.atan2,
     // (x dy - y dx) / (x^2 + y^2); c.x is the ordinate here
@@ -205,7 +204,7 @@ export const binaryOps = named({
     kink: quotientToInteger,
   }),
   floor_mod: elementwise(2, {
-    about: 'x - y floor(x / y), which has the sign of y; for integers 0 where y is 0.',
+    about: 'x - y floor(x / y), which has the sign of y, for finite y; for integers 0 where y is 0.',
     types: numeric,
     scalar: ([x, y], _, d) => floorMod(x, y, d.output),
     wgsl: ([x, y], d) => `sd_floor_mod_${d.output}(${x}, ${y})`,

@@ -91,10 +91,10 @@ export const unaryOps = named({
     kink: distanceToZero,
   }),
   sign: elementwise(1, {
-    about: '-1, 0 or 1; its derivative is zero.',
+    about: '-1, 0 or 1, and NaN for NaN; its derivative is zero.',
     types: signed,
     scalar: ([x]) => Math.sign(x),
-    wgsl: ([x]) => `sign(${x})`,
+    wgsl: ([x], d) => (d.output === 'f32' ? `select(sign(${x}), ${x}, !(${x} == ${x}))` : `sign(${x})`),
     vector: true,
     kink: distanceToZero,
   }),
@@ -317,7 +317,12 @@ export const unaryOps = named({
     about: 'Converts to {dtype}: f32 → i32 truncates (and saturates), bool ↔ numbers by 0 and 1.',
     types: castTypes,
     scalar: ([x], _, d) => castScalar(x, d.inputs[0], d.output),
-    wgsl: ([x], d) => `${d.output}(${x})`,
+    // what a device makes of NaN as an integer differs; 0 here
+    wgsl: ([x], d) =>
+      d.inputs[0] === 'f32' && (d.output === 'i32' || d.output === 'u32')
+        ? `select(${d.output}(${x}), ${d.output}(0), sd_is_nan(${x}))`
+        : `${d.output}(${x})`,
+    functions: [wgsl.isNan],
     d: [(c, t) => (c.out.type.dtype === 'f32' ? t : undefined)],
     attrs: (rng) => ({ dtype: anyDtypes[rng.integer(0, 4)] }),
     draw: (rng, dtype) => (dtype === 'f32' ? 5 * rng.uniform() : rng.integer(0, 2)),

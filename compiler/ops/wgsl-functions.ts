@@ -106,7 +106,8 @@ const atanText = `fn sd_atan(x: f32) -> f32 {
 }`;
 
 const atan2Text = `fn sd_atan2(y: f32, x: f32) -> f32 {
-  if (x == 0.0) { return select(0.0, select(1.570796327, -1.570796327, y < 0.0), y != 0.0); }
+  if (sd_is_nan(y)) { return y; }
+  if (x == 0.0) { return 1.570796327 * sign(y); }
   let r = sd_atan(y / x);
   if (x > 0.0) { return r; }
   return r + select(3.141592654, -3.141592654, y < 0.0);
@@ -135,13 +136,14 @@ const acosText = `fn sd_acos(x: f32) -> f32 {
 /** x^y with the meaning of C's pow: x^0 is 1, 0^y is 0 or infinity, negative bases have integer powers only. */
 const powText = `fn sd_pow(x: f32, y: f32) -> f32 {
   if (y == 0.0) { return 1.0; }
+  if (sd_is_nan(y)) { return y; }
   let a = abs(x);
   let r = round(y);
   let odd = y == r && abs(r - 2.0 * floor(0.5 * r)) == 1.0;
   var m: f32;
   if (a == 0.0) { m = select(0.0, sd_infinity(), y < 0.0); }
   else { m = exp(y * sd_log(a)); }
-  if (x < 0.0) { return select(select(sd_nan(), m, y == r), -m, odd); }
+  if (x < 0.0) { return select(select(sd_nan(), m, y == r || a > 3.4e38), -m, odd); }
   return m;
 }`;
 
@@ -171,10 +173,10 @@ export const sigmoid = [sigmoidText];
 export const softplus = [...log1p, softplusText];
 export const erf = [erfText];
 export const atan = [atanText];
-export const atan2 = [...atan, atan2Text];
+export const atan2 = [isNan, ...atan, atan2Text];
 export const asin = [asinCore, asinText];
 export const acos = [asinCore, acosText];
-export const pow = [...log, infinity, nan, powText];
+export const pow = [isNan, ...log, infinity, nan, powText];
 
 // ---------------------------------------------------------------- random bits
 

@@ -1,0 +1,133 @@
+/**
+ * Runs the WGSL of single primitives on a device: each case is a scalar expression over operand words, evaluated for many elements. The
+ * kernels are as plain as can be, so that what is tested is the text of the records and nothing else.
+ */
+import { create, globals } from 'webgpu';
+import type { Attrs, DType, WgslScalar } from '../../compiler/ops/types.ts';
+
+/** One expression, and its operands: `count` values each, as 32-bit words. */
+export interface KernelCase {
+  readonly wgsl: WgslScalar;
+  readonly attrs: Attrs;
+  readonly dtypes: { readonly inputs: readonly DType[]; readonly output: DType };
+  readonly operands: readonly Uint32Array[];
+  readonly count: number;
+  /** The flat index is the first operand (the 'indexed' family). */
+  readonly indexed?: boolean;
+}
+
+const words = new DataView(new ArrayBuffer(4));
+
+/** A value as the word that holds it on the device. */
+export function toWord(value: number, dtype: DType): number {
+  if (dtype === 'f32') words.setFloat32(0, value);
+  else words.setInt32(0, value | 0);
+  return words.getUint32(0);
+}
+
+export function fromWord(word: number, dtype: DType): number {
+  words.setUint32(0, word);
+  if (dtype === 'f32') return words.getFloat32(0);
+  return dtype === 'i32' ? words.getInt32(0) : word;
+}
+
+const read: Record<DType, (word: string) => string> = {
+  f32: (w) => `bitcast<f32>(${w})`,
+  i32: (w) => `bitcast<i32>(${w})`,
+  u32: (w) => w,
+  bool: (w) => `(${w} != 0u)`,
+};
+const write: Record<DType, (value: string) => string> = {
+  f32: (v) => `bitcast<u32>(${v})`,
+  i32: (v) => `bitcast<u32>(${v})`,
+  u32: (v) => v,
+  bool: (v) => `select(0u, 1u, ${v})`,
+};
+
+/** One kernel that evaluates all cases, and where their operands and results lie. */
+function program(cases: readonly KernelCase[]): { code: string; input: Uint32Array<ArrayBuffer>; results: number } {
+  const functions = new Set<string>();
+  const input: number[] = [];
+  const blocks: string[] = [];
+  let results = 0;
+  for (const c of cases) {
+    c.wgsl.functions?.forEach((f) => functions.add(f));
+    const names = c.operands.map((operand, k) => {
+      const start = input.length;
+      for (const word of operand) input.push(word);
+      return `let v${k} = ${read[c.dtypes.inputs[k]](`operands[${start}u + i]`)};`;
+    });
+    const args = [...(c.indexed ? ['i'] : []), ...c.operands.map((_, k) => `v${k}`)];
+    const value = write[c.dtypes.output](c.wgsl.expr(args, c.dtypes, c.attrs));
+    blocks.push(`  if (i < ${c.count}u) { ${names.join(' ')} results[${results}u + i] = ${value}; }`);
+    results += c.count;
+  }
+  const code = `@group(0) @binding(0) var<storage, read> operands: array<u32>;
+@group(0) @binding(1) var<storage, read_write> results: array<u32>;
+${[...functions].join('\n')}
+@compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+  let i = id.x;
+${blocks.join('\n')}
+}`;
+  return { code, input: Uint32Array.from(input.length > 0 ? input : [0]), results };
+}
+
+export class KernelRunner {
+  private readonly gpu: GPU;
+  private readonly adapter: GPUAdapter;
+  private readonly device: GPUDevice;
+
+  private constructor(gpu: GPU, adapter: GPUAdapter, device: GPUDevice) {
+    [this.gpu, this.adapter, this.device] = [gpu, adapter, device];
+  }
+
+  /** Undefined where there is no adapter. */
+  static async open(): Promise<KernelRunner | undefined> {
+    Object.assign(globalThis, globals);
+    const gpu = create([]);
+    const adapter = await gpu.requestAdapter().catch(() => null);
+    return adapter ? new KernelRunner(gpu, adapter, await adapter.requestDevice()) : undefined;
+  }
+
+  /** Result words of each case. Throws with the compiler's message where the WGSL is refused. */
+  async run(cases: readonly KernelCase[]): Promise<Uint32Array[]> {
+    const { device } = this;
+    const { code, input, results } = program(cases);
+    device.pushErrorScope('validation');
+    const operands = device.createBuffer({
+      size: input.byteLength,
+      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST,
+    });
+    device.queue.writeBuffer(operands, 0, input);
+    const size = 4 * results;
+    const output = device.createBuffer({ size, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC });
+    const back = device.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+    const module = device.createShaderModule({ code });
+    const pipeline = device.createComputePipeline({ layout: 'auto', compute: { module, entryPoint: 'main' } });
+    const group = device.createBindGroup({
+      layout: pipeline.getBindGroupLayout(0),
+      entries: [operands, output].map((buffer, binding) => ({ binding, resource: { buffer } })),
+    });
+    const encoder = device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, group);
+    pass.dispatchWorkgroups(Math.ceil(Math.max(...cases.map((c) => c.count)) / 64));
+    pass.end();
+    encoder.copyBufferToBuffer(output, 0, back, 0, size);
+    device.queue.submit([encoder.finish()]);
+    const problem = await device.popErrorScope();
+    if (problem) throw new Error(`${problem.message}\n${code}`);
+    await back.mapAsync(GPUMapMode.READ);
+    const all = new Uint32Array(back.getMappedRange().slice(0));
+    for (const buffer of [operands, output, back]) buffer.destroy();
+    let start = 0;
+    return cases.map((c) => all.slice(start, (start += c.count)));
+  }
+
+  /** Also keeps instance and adapter alive until here: Dawn crashes when they are collected before their device. */
+  close(): void {
+    this.device.destroy();
+    void [this.gpu, this.adapter];
+  }
+}

@@ -26,7 +26,7 @@ export function installLavapipe(osRelease: string): string {
 /** Explains what the driver search wrote. */
 export function explainStderr(text: string, install: string): Cause {
   const library = /(\S+\.so[.\d]*): cannot open shared object file/.exec(text)?.[1];
-  if (/Couldn't load Vulkan|libvulkan\.so/.test(text) && library?.startsWith('libvulkan.so'))
+  if (/Couldn't load Vulkan/.test(text) && (!library || library.startsWith('libvulkan.so')))
     return { found: 'no Vulkan loader is installed (libvulkan.so.1)', fix: install };
   if (/shaderUniform\w*ArrayDynamicIndexing required|Vulkan .* required/.test(text))
     return { found: 'the Mesa driver is too old (23 or newer is needed)', fix: install };

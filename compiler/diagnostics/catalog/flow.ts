@@ -15,4 +15,87 @@ export const flowCodes = {
       right: 'let v = w - lr * grad(L(w), w)\nlet meta = grad(L(w) at { w: v }, lr)',
     },
   },
+  OPT410: {
+    title: 'stale objective',
+    about:
+      'The objective was computed from an older version of what the update moves: a let reads the versions of its definition, and the target was moved since. The gradient would be taken at one point and applied at another. A fn is evaluated at each use and reads the current version. Reads that pass stop do not count.',
+  },
+  OPT411: {
+    title: 'objective does not reach what it moves',
+    about:
+      'An update names a target on which its objective does not depend, so nothing would move. Usually a name is wrong, or the objective was computed from a copy.',
+  },
+  OPT412: {
+    title: 'gradient is zero everywhere',
+    about:
+      'The objective depends on the target only through operations without a derivative (comparisons, argmax, sign, rounding, integers) or through stop. The update would do nothing, silently. Use straight_through, or a fn with a gradient clause, at the place shown.',
+  },
+  OPT413: {
+    title: 'pipeline writes nothing',
+    about: 'A pipeline of rules has stages that rewrite the direction g but none that writes the parameter p.',
+  },
+  OPT414: {
+    title: 'replacement is not used',
+    about:
+      "'e at { x: v }' replaces reads of x in the graph of e, and e has none. Usually e captured another version or another name than was meant.",
+  },
+  OPT415: {
+    title: 'nothing to differentiate by or to replace',
+    about:
+      'grad, at and their kin act on values computed at run time (cells, lets, arguments, draws) of type f32; numbers known at compile time and integers have no derivative.',
+  },
+  OPT416: {
+    title: 'frozen value moved',
+    about: 'A frozen value is drawn or computed once and may never be moved or written.',
+  },
+  OPT417: {
+    title: 'nobody moves this model',
+    about:
+      'No statement of any run moves the parameters of this model, so it keeps its initial values. Declare it from another model or frozen values, replace it by at, or add it to an update.',
+  },
+  OPT418: {
+    title: 'moved by two statements of one step',
+    about:
+      'Two statements of one step move the same parameter. That is seldom meant: the second acts on the result of the first, with a rule state of its own. Minimize the sum in one update, or silence the warning by allow OPT418.',
+  },
+  OPT419: {
+    title: 'negative reversal factor',
+    about:
+      'reverse(x, by: c) already negates the gradient. With a negative c the two signs cancel, and the adversary is helped instead of opposed: one of the silent errors of adversarial training.',
+  },
+  OPT420: {
+    title: 'reversals cancel',
+    about:
+      'Two reversals lie on one path from the objective to a parameter, so the gradient arrives with its original sign.',
+  },
+  OPT421: {
+    title: 'reversed and subtracted',
+    about:
+      'An objective enters the sum with a minus sign and also passes a reversal on its way to a parameter: the two signs cancel, so the parameter descends what it was meant to climb. Keep one of them.',
+  },
+  OPT422: {
+    title: 'cannot be moved or written',
+    about:
+      'Only cells of the own run (var, models and their parts, states) can be moved by update or written by <-; values, lets and cells of other runs cannot.',
+  },
+  OPT423: {
+    title: 'value of a step read outside of it',
+    about:
+      'A value that is computed at each step (a let of a train body, step, progress) is read by text that does not belong to the step. A fn is evaluated where it is used; a hyper is evaluated by the host for the phase that reads it.',
+  },
+  OPT424: {
+    title: 'wrong place',
+    about:
+      'A construct stands where it has no meaning: a layer called outside of layers and models, an eval with times without a train phase, models of runs reached from outside of them.',
+  },
+  OPT425: {
+    title: 'reads of several versions',
+    about:
+      'A derivative is asked by a cell that the expression reads both before and after it was moved, so it has no one place to be taken at.',
+  },
+  OPT426: {
+    title: 'an eval writes',
+    about:
+      'An eval, export or until condition observes the run and writes nothing; updates and writes belong in train bodies.',
+  },
 } satisfies Record<string, CatalogEntry>;

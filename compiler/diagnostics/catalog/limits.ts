@@ -21,4 +21,30 @@ export const limitsCodes = {
     about:
       'One fused kernel reads or writes tensors of more separate buffers (data fields, arenas of several runs) than the device binds at once. Read fewer data fields in one expression, or use a device with a larger limit.',
   },
+  OPT501: {
+    title: 'program too large',
+    about:
+      'repeat and static for are unrolled, and templates are inlined; the graph of the whole program is limited so that compilation stays quick. Use fewer turns, or let train do the looping.',
+  },
+  OPT502: {
+    title: 'not compiled yet',
+    about: 'The construct is part of the language, and its text is checked, but this version cannot compile it yet.',
+  },
+  OPT503: {
+    title: 'tensor too large',
+    about: 'A single value has more elements than can be addressed. Split the computation or use a smaller batch.',
+  },
+  OPT504: {
+    title: 'imports too deep',
+    about: 'Files use each other in a chain that is too long, or in a circle.',
+  },
+  OPT505: {
+    title: 'endless template',
+    about: 'A template is evaluated inside itself. Templates are inlined, so they cannot be recursive; use repeat.',
+  },
+  OPT506: {
+    title: 'size of data needed',
+    about:
+      'A static loop or too many unknown sizes depend on data that are not there. Checking works with symbolic sizes where it can; here the number itself is needed.',
+  },
 } satisfies Record<string, CatalogEntry>;

@@ -1,0 +1,227 @@
+/**
+ * What a name stands for where it is read. Values computed in an earlier entry reach a later one through a cell that keeps them, unless they
+ * can be computed again from data, constants and scalars alone; declarations are instantiated by the run that first reads them.
+ */
+import type * as ast from '../ast/nodes.ts';
+import { fail } from '../diagnostics/diagnostic.ts';
+import { didYouMean } from '../diagnostics/suggest.ts';
+import type { Node } from '../ops/types.ts';
+import type { Span } from '../source/source.ts';
+import type { Elaboration } from './context.ts';
+import { mapLeaves, readCells, toNode } from './convert.ts';
+import { type EntryBuilder, reads } from './entry.ts';
+import { hyper } from './hypers.ts';
+import { declaredCell } from './cells.ts';
+import { declaredModel } from './models.ts';
+import { type Binding, type Frame, nested } from './scope.ts';
+import { exact, tensor, type Value } from './values.ts';
+
+/** Value of a name in expression position. */
+export function readName(e: Elaboration, name: string, span: Span, frame: Frame): Value {
+  const binding = frame.scope.find(name);
+  if (binding) return e.do.binding(e, binding, name, span);
+  return builtinName(e, name, span, frame);
+}
+
+function builtinName(e: Elaboration, name: string, span: Span, frame: Frame): Value {
+  switch (name) {
+    case 'pi':
+      return exact(Math.PI, false);
+    case 'step':
+    case 'progress':
+    case 'steps':
+      // A hyper is evaluated by the host for the phase that reads it; other texts must stand in a phase themselves.
+      if (frame.body !== 'file' && frame.body !== 'trial' && e.entry.kind !== 'train' && e.entry.kind !== 'until') {
+        fail('OPT423', span, `'${name}' is only known inside a train phase`, {
+          hint: 'pass it in from a train body, or use a hyper',
+        });
+      }
+      return tensor(e.scalar(name));
+    default:
+      return { kind: 'builtin', name };
+  }
+}
+
+export function readBinding(e: Elaboration, binding: Binding, name: string, span: Span): Value {
+  switch (binding.kind) {
+    case 'value':
+      if (binding.value.kind === 'thunk') return e.do.expression(e, binding.value.expr, binding.value.frame);
+      if (binding.value.kind === 'cell') return readCells(e, binding.value, span);
+      if (binding.home === undefined || binding.home === e.entry) return binding.value;
+      return carry(e, binding.value, binding.home, name, span, binding.span);
+    case 'slot':
+      return binding.read();
+    case 'named':
+      return namedFn(e, binding.decl, binding.frame, span);
+    case 'family': {
+      const members = new Map<number, Value>();
+      for (const [k, member] of binding.members) members.set(k, readBinding(e, member, `${name}[${k}]`, span));
+      return { kind: 'family', name, members };
+    }
+    case 'declared':
+      return declared(e, binding.decl, binding.frame, span);
+  }
+}
+
+/** A parameterless fn: its body in its own frame, with the cells of now. */
+function namedFn(e: Elaboration, decl: ast.FnDecl, frame: Frame, span: Span): Value {
+  if (frame.depth > e.limits.depth)
+    fail('OPT505', span, `${decl.name.text} reads itself without end`, { hint: 'a fn cannot be recursive' });
+  const value = e.do.body(e, decl.body, {
+    ...nested(frame),
+    body: frame.owner ? frame.body : 'fn',
+    depth: frame.depth + 1,
+  });
+  if (value === undefined)
+    fail('OPT304', span, `the body of ${decl.name.text} has no value`, { hint: 'end it with an expression' });
+  return value;
+}
+
+/** The run's instance of a declaration. File-level frozen values and hypers are shared by all runs. */
+function declared(e: Elaboration, decl: ast.Stmt, frame: Frame, span: Span): Value {
+  const shared = frame.body === 'file' && (decl.kind === 'hyper' || (decl.kind === 'cell' && decl.word === 'frozen'));
+  const owner = shared ? e.fileRun : e.run;
+  const known = owner.instances.get(decl);
+  if (known) return known.kind === 'cell' ? readCells(e, known, span) : known;
+  if (!shared && owner === e.fileRun && e.hasRuns) {
+    fail(
+      'OPT424',
+      span,
+      `each run has its own ${'name' in decl ? (decl.name as ast.Name).text : 'instance'}: this text is outside every run`,
+      {
+        labels: [{ span: decl.span, text: 'declared here, instantiated by each run' }],
+        hint: 'reach it through a run: myrun.Name',
+      },
+    );
+  }
+  switch (decl.kind) {
+    case 'hyper':
+      return hyper(e, decl, frame, owner);
+    case 'cell':
+      return readCells(e, declaredCell(e, decl, frame, owner), span);
+    default:
+      return declaredModel(e, decl as ast.ModelDecl | ast.ModelInstance, frame);
+  }
+}
+
+/** A value computed in `home`, for use in the current entry. */
+export function carry(
+  e: Elaboration,
+  value: Value,
+  home: EntryBuilder,
+  name: string,
+  span: Span,
+  declaredAt: Span,
+): Value {
+  switch (value.kind) {
+    case 'tensor':
+      return tensor(carryNode(e, value.node, home, name, span, declaredAt));
+    case 'tuple':
+      return { kind: 'tuple', items: value.items.map((v, i) => carry(e, v, home, `${name}.${i}`, span, declaredAt)) };
+    case 'record':
+      return {
+        kind: 'record',
+        fields: new Map([...value.fields].map(([k, v]) => [k, carry(e, v, home, `${name}.${k}`, span, declaredAt)])),
+      };
+    case 'tree':
+      return {
+        kind: 'tree',
+        leaves: value.leaves.map((l) => ({
+          path: l.path,
+          node: carryNode(e, l.node, home, `${name}.${l.path}`, span, declaredAt),
+        })),
+      };
+    case 'range':
+      return value.lo.kind === 'tensor'
+        ? { ...value, lo: tensor(carryNode(e, value.lo.node, home, name, span, declaredAt)) }
+        : value;
+    default:
+      return value;
+  }
+}
+
+function carryNode(e: Elaboration, node: Node, home: EntryBuilder, name: string, span: Span, declaredAt: Span): Node {
+  if (isFree(e, node)) return node;
+  if (home.kind !== 'once') {
+    fail('OPT423', span, `'${name}' is a value of one step and cannot be read here`, {
+      labels: [{ span: declaredAt, text: 'computed at each step here' }],
+      hint: `make it a fn, which is evaluated where it is used: fn ${name} = …`,
+    });
+  }
+  const cell = home.keep(node, (type) =>
+    e.newCell({
+      id: e.qualifiedBy(home.run, name),
+      run: home.run,
+      label: name,
+      type,
+      kind: 'let',
+      group: e.qualifiedBy(home.run, name),
+      span: declaredAt,
+      persistent: true,
+    }),
+  );
+  return e.entry.read(cell);
+}
+
+/** Whether a node may simply be computed again elsewhere: it reads no cell that can change and draws nothing, and costs nothing to speak of. */
+function isFree(e: Elaboration, node: Node): boolean {
+  let root = node;
+  while (root.op === 'name') root = root.inputs[0];
+  const { cells, draws, data } = reads([root]);
+  if (root.op === 'parameter') return root.attrs.source !== 'cell' || isConstantCell(e, root.attrs.name as string);
+  return !draws && !data && cells.size === 0;
+}
+
+function isConstantCell(e: Elaboration, id: string): boolean {
+  const kind = e.cells.get(id)?.kind;
+  return kind === 'frozen' || kind === 'let';
+}
+
+/** Values of patterns: `let (a, (b, c)) = e`. */
+export function bindPattern(
+  e: Elaboration,
+  pattern: ast.Pattern,
+  value: Value,
+  span: Span,
+  bind: (name: ast.Name, value: Value) => void,
+): void {
+  if (pattern.kind === 'bind') {
+    bind(pattern.name, value);
+    return;
+  }
+  const items =
+    value.kind === 'tuple'
+      ? value.items
+      : value.kind === 'record'
+        ? [...value.fields.values()]
+        : value.kind === 'tree' && value.leaves.length === pattern.items.length
+          ? value.leaves.map((l) => tensor(l.node))
+          : undefined;
+  if (!items || items.length !== pattern.items.length) {
+    fail(
+      'OPT319',
+      pattern.span,
+      `the pattern has ${pattern.items.length} names, but the value ${items ? `has ${items.length} parts` : 'has no parts'}`,
+      {
+        labels: [{ span, text: 'this value' }],
+        hint: 'give one name to each part',
+      },
+    );
+  }
+  pattern.items.forEach((p, i) => bindPattern(e, p, items[i], span, bind));
+}
+
+/** A value that later reads, `at` and messages know by name. */
+export function named(e: Elaboration, name: string, value: Value, span: Span): Value {
+  if (!['tensor', 'tuple', 'record', 'tree'].includes(value.kind)) return value;
+  return mapLeaves(e, value, span, (leaf) =>
+    leaf.kind === 'tensor' ? tensor(e.make('name', [toNode(e, leaf, span)], { name })) : leaf,
+  );
+}
+
+/** Fails for a name nobody declared; the names pass normally says so first. */
+export function unknownName(name: string, span: Span, frame: Frame): never {
+  fail('OPT304', span, `nothing is called '${name}' here`, {
+    hint: didYouMean(name, frame.scope.visible()) ?? 'declare it first',
+  });
+}

@@ -1,0 +1,156 @@
+/** Elementwise functions: one record of the op table each, leaf by leaf on trees, exact on numbers known now; and where, clamp, conversions. */
+import { fail } from '../diagnostics/diagnostic.ts';
+import { op as opOf } from '../ops/table.ts';
+import type { DType, Node } from '../ops/types.ts';
+import { broadcastShape, cast, exactUnary } from './arithmetic.ts';
+import type { BuiltinCall, BuiltinFn } from './builtins.ts';
+import { broadcastTo, mapLeaves, toNode, zipLeaves } from './convert.ts';
+import { exact, tensor, truth, type Value } from './values.ts';
+
+/** Functions of the language that are a primitive of one argument; `x` where the names differ. */
+const UNARY: Record<string, string> = {
+  abs: 'abs',
+  sign: 'sign',
+  floor: 'floor',
+  ceil: 'ceil',
+  round: 'round',
+  exp: 'exp',
+  log: 'log',
+  log1p: 'log1p',
+  expm1: 'expm1',
+  sqrt: 'sqrt',
+  rsqrt: 'rsqrt',
+  sin: 'sin',
+  cos: 'cos',
+  tan: 'tan',
+  sinh: 'sinh',
+  cosh: 'cosh',
+  tanh: 'tanh',
+  asin: 'asin',
+  acos: 'acos',
+  atan: 'atan',
+  sigmoid: 'sigmoid',
+  erf: 'erf',
+  softplus: 'softplus',
+};
+/** Those that keep integers; the others take f32. */
+const KEEPS_INTEGERS = new Set(['abs', 'sign']);
+
+function unary(op: string): BuiltinFn {
+  return (c) => {
+    c.expect(1, 1);
+    return mapLeaves(c.e, c.value(0), c.at(0), (v) => {
+      if (v.kind === 'exact') return exactUnary(op, v);
+      const node = toNode(c.e, v, c.at(0), KEEPS_INTEGERS.has(op) ? undefined : 'f32');
+      if (node.type.dtype === 'bool' || (node.type.dtype !== 'f32' && !KEEPS_INTEGERS.has(op))) {
+        fail('OPT301', c.at(0), `${c.name} takes f32, but this has type ${c.e.typeText(node.type)}`, {
+          hint: 'convert it: f32(x)',
+        });
+      }
+      return tensor(c.e.make(op, [node]));
+    });
+  };
+}
+
+function test(op: string): BuiltinFn {
+  return (c) => {
+    c.expect(1, 1);
+    return mapLeaves(c.e, c.value(0), c.at(0), (v) =>
+      v.kind === 'exact'
+        ? truth(op === 'is_nan' ? Number.isNaN(v.value) : Number.isFinite(v.value))
+        : tensor(c.e.make(op, [toNode(c.e, v, c.at(0), 'f32')])),
+    );
+  };
+}
+
+/** Elementwise two-argument primitive with broadcasting. */
+export function pairwise(c: BuiltinCall, op: string, i: number, j: number): Value {
+  return zipLeaves(c.e, [c.value(i), c.value(j)], [c.at(i), c.at(j)], ([a, b]) => {
+    if (a.kind === 'exact' && b.kind === 'exact') {
+      const value = opOf(op).scalar?.([a.value, b.value], {}, { inputs: ['f32', 'f32'], output: 'f32' }) ?? Number.NaN;
+      return exact(value, a.integral && b.integral && op !== 'atan2');
+    }
+    const nodes = meet(c, [a, b], [i, j]);
+    return tensor(c.e.make(op, nodes));
+  });
+}
+
+/** Operands as nodes of one dtype and shape; exact ones take the dtype of the others. */
+function meet(c: BuiltinCall, values: readonly Value[], at: readonly number[]): Node[] {
+  const fixed = values.find((v) => v.kind !== 'exact' && v.kind !== 'exactArray');
+  let dtype: DType;
+  if (fixed) dtype = toNode(c.e, fixed, c.span).type.dtype;
+  else dtype = values.every((v) => (v.kind === 'exact' || v.kind === 'exactArray') && v.integral) ? 'i32' : 'f32';
+  const spans = at.map((i) => c.at(i));
+  const nodes = values.map((v, k) => toNode(c.e, v, spans[k], dtype));
+  nodes.forEach((node, k) => {
+    if (node.type.dtype !== dtype) {
+      fail('OPT301', c.span, `${c.name} of ${dtype} and ${node.type.dtype}`, {
+        labels: nodes.map((n, m) => ({ span: spans[m], text: `this has type ${c.e.typeText(n.type)}` })),
+        hint: 'convert one side: f32(x) or i32(x)',
+      });
+    }
+    void k;
+  });
+  const shape = broadcastShape(c.e, nodes, spans, c.span);
+  return nodes.map((n) => broadcastTo(c.e, n, shape));
+}
+
+/** where(c, a, b): a where c holds, else b; leaf by leaf. */
+const where: BuiltinFn = (c) => {
+  c.expect(3, 3);
+  const args = [0, 1, 2].map((i) => c.value(i));
+  return zipLeaves(c.e, args, [c.at(0), c.at(1), c.at(2)], ([condition, a, b]) => {
+    if (condition.kind === 'truth') return condition.value ? a : b;
+    const test = toNode(c.e, condition, c.at(0));
+    if (test.type.dtype !== 'bool')
+      fail('OPT301', c.at(0), `where takes a condition (bool) first, not ${c.e.typeText(test.type)}`, {
+        hint: 'compare: where(x > 0, a, b)',
+      });
+    const [x, y] = meet(c, [a, b], [1, 2]);
+    const shape = broadcastShape(c.e, [x, test], [c.at(1), c.at(0)], c.span);
+    return tensor(
+      c.e.make('select', [broadcastTo(c.e, test, shape), broadcastTo(c.e, x, shape), broadcastTo(c.e, y, shape)]),
+    );
+  });
+};
+
+/** clamp(x, lo, hi) = min(max(x, lo), hi). */
+const clamp: BuiltinFn = (c) => {
+  c.expect(3, 3);
+  return zipLeaves(c.e, [c.value(0), c.value(1), c.value(2)], [c.at(0), c.at(1), c.at(2)], ([x, lo, hi]) => {
+    if (x.kind === 'exact' && lo.kind === 'exact' && hi.kind === 'exact')
+      return exact(Math.min(Math.max(x.value, lo.value), hi.value), x.integral && lo.integral && hi.integral);
+    const [a, b, d] = meet(c, [x, lo, hi], [0, 1, 2]);
+    return tensor(c.e.make('min', [c.e.make('max', [a, b]), d]));
+  });
+};
+
+/** f32(x), i32(x) (towards zero), u32(x): conversions, leaf by leaf. */
+function convert(dtype: DType): BuiltinFn {
+  return (c) => {
+    c.expect(1, 1);
+    return mapLeaves(c.e, c.value(0), c.at(0), (v) => {
+      if (v.kind === 'exact') return dtype === 'f32' ? exact(v.value, false) : exact(Math.trunc(v.value), true);
+      if (v.kind === 'truth') return exact(v.value ? 1 : 0, dtype !== 'f32');
+      if (v.kind === 'exactArray')
+        return dtype === 'f32' ? { ...v, integral: false } : { ...v, values: v.values.map(Math.trunc), integral: true };
+      return tensor(cast(c.e, toNode(c.e, v, c.at(0)), dtype));
+    });
+  };
+}
+
+export const elementwiseBuiltins: Record<string, BuiltinFn> = {
+  ...Object.fromEntries(Object.entries(UNARY).map(([name, op]) => [name, unary(op)])),
+  is_finite: test('is_finite'),
+  is_nan: test('is_nan'),
+  atan2: (c) => {
+    c.expect(2, 2);
+    return pairwise(c, 'atan2', 0, 1);
+  },
+  where,
+  clamp,
+  f32: convert('f32'),
+  i32: convert('i32'),
+  u32: convert('u32'),
+};

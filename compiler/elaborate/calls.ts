@@ -1,0 +1,59 @@
+/** Calls: what is called decides. Primitives and functions that need no `use`, templates, layers and models; rules and other words take arguments and stay templates. */
+import type * as ast from '../ast/nodes.ts';
+import { fail } from '../diagnostics/diagnostic.ts';
+import { giveArguments } from './arguments.ts';
+import { elementwiseBuiltins } from './builtins-elementwise.ts';
+import { reduceBuiltins } from './builtins-reduce.ts';
+import { shapeBuiltins } from './builtins-shape.ts';
+import { type BuiltinFn, evaluateArguments } from './builtins.ts';
+import { unknownName } from './bindings.ts';
+import type { Elaboration } from './context.ts';
+import { specialForms } from './derivatives.ts';
+import { callLayer, callModel } from './models.ts';
+import type { Frame } from './scope.ts';
+import { siteName } from './sites.ts';
+import { callFn } from './templates.ts';
+import { kindText, type Value } from './values.ts';
+
+const builtins: Readonly<Record<string, BuiltinFn>> = { ...elementwiseBuiltins, ...reduceBuiltins, ...shapeBuiltins };
+
+/** Names that this version evaluates without a `use`. */
+export const builtinNames: readonly string[] = [...Object.keys(builtins), ...Object.keys(specialForms)];
+
+export function call(e: Elaboration, expr: ast.Call, frame: Frame): Value {
+  const { callee } = expr;
+  const unbound = callee.kind === 'name' && frame.scope.find(callee.name) === undefined;
+  if (unbound && Object.hasOwn(specialForms, callee.name)) return specialForms[callee.name](e, expr, frame);
+  const value = e.do.expression(e, callee, frame);
+  const site = { name: siteName(expr), span: expr.span };
+  switch (value.kind) {
+    case 'builtin': {
+      if (!Object.hasOwn(builtins, value.name)) {
+        if (Object.hasOwn(specialForms, value.name)) return specialForms[value.name](e, expr, frame);
+        unknownName(value.name, callee.span, frame);
+      }
+      return builtins[value.name](evaluateArguments(e, value.name, expr.args, frame, expr.span));
+    }
+    case 'model':
+      return callModel(e, value.instance, expr.args, site, frame);
+    case 'template':
+      switch (value.decl.kind) {
+        case 'fn':
+          if (value.decl.opaque) e.notYet('an opaque fn', expr.span);
+          return callFn(e, giveArguments(e, value, expr.args, frame, expr.span), site, frame);
+        case 'layer':
+          return callLayer(e, value, expr.args, site, frame);
+        case 'trial':
+          fail('OPT424', expr.span, `the trial ${value.decl.name.text} is instantiated by a run`, {
+            hint: `write run name = ${value.decl.name.text}(…)`,
+          });
+        // falls through: fail never returns
+        default:
+          return giveArguments(e, value, expr.args, frame, expr.span);
+      }
+    default:
+      fail('OPT322', callee.span, `${kindText(value)} cannot be called`, {
+        hint: 'only functions, layers, models and rules take arguments',
+      });
+  }
+}

@@ -1,0 +1,264 @@
+/**
+ * The state of one elaboration: the graph, the program's parts so far, the run and the entry now being built, and the constructs
+ * of the language as a table of functions (each construct lives in a file of its own and reaches the others through this table).
+ */
+import type * as ast from '../ast/nodes.ts';
+import type { Claim, DataInfo, Place } from '../bundle/format.ts';
+import { warning, type Diagnostic, fail, type DiagnosticParts } from '../diagnostics/diagnostic.ts';
+import type { DiagnosticCode } from '../diagnostics/catalog.ts';
+import type { Data, EvalTimes, Export, Hyper, Phase, Run, UpdateRecord } from '../ir/program.ts';
+import { Graph, sizeOf } from '../ir/tensor/graph.ts';
+import { type DType, type Node, ShapeError, type TensorType } from '../ops/types.ts';
+import type { Span } from '../source/source.ts';
+import { EntryBuilder } from './entry.ts';
+import type { Binding, Frame, Scope } from './scope.ts';
+import type { CellRef, CellValue, ModelInstance, RunValue, Template, Value } from './values.ts';
+import { Witnesses } from './witness.ts';
+
+export interface ElaborateOptions {
+  /** Name of the program: the main file without its ending. */
+  readonly name: string;
+  /** Values for `dim` and `hyper` declarations of the main file, from `--set`. */
+  readonly set: ReadonlyMap<string, number>;
+  dataInfo(source: string): DataInfo | undefined;
+  /** Module of a `use`, already parsed; undefined where it does not exist. */
+  readImport(module: string, from: string): ast.Module | undefined;
+  /** Source text of a span, for names of objectives and pipelines in reports. */
+  text(span: Span): string;
+  place(span: Span): Place;
+  readonly limits?: Partial<Limits>;
+}
+
+export interface Limits {
+  /** Nodes of the whole program; `repeat` and static `for` unroll. */
+  readonly nodes: number;
+  /** Elements of one tensor. */
+  readonly elements: number;
+  /** Nesting of template calls. */
+  readonly depth: number;
+}
+
+export const defaultLimits: Limits = { nodes: 200_000, elements: 2 ** 28, depth: 200 };
+
+/** Functions of the constructs, by what they take. */
+export interface Constructs {
+  expression(e: Elaboration, expr: ast.Expr, frame: Frame): Value;
+  /** Statements of a block, then its value. */
+  body(e: Elaboration, body: ast.Body, frame: Frame): Value | undefined;
+  statement(e: Elaboration, stmt: ast.Stmt, frame: Frame): void;
+  /** A trial with some arguments given. */
+  trialTemplate(e: Elaboration, expr: ast.Expr, frame: Frame): Template;
+  /** Names that a `use` brings into a scope. */
+  importNames(e: Elaboration, use: ast.UseDecl, scope: Scope): void;
+  binding(e: Elaboration, binding: Binding, name: string, span: Span): Value;
+}
+
+export interface RunContext {
+  readonly name: string;
+  /** What the run has instantiated of declarations (cells, models, hypers), by declaration. */
+  readonly instances: Map<object, Value>;
+  readonly series: Map<string, 'report' | 'metric'>;
+  readonly members: Map<string, Value>;
+  /** Entry of statements outside phases; replaced after each phase. */
+  once: EntryBuilder | undefined;
+  /** The last train phase, to which an `eval every` directly after it belongs. */
+  lastTrain: TrainPhase | undefined;
+  phases: number;
+  frame: Frame | undefined;
+}
+
+/** A train phase under construction. */
+export interface TrainPhase {
+  readonly phase: Extract<Phase, { kind: 'train' }>;
+  readonly entry: EntryBuilder;
+  readonly evals: { readonly entry: string; readonly times: EvalTimes }[];
+  readonly frame: Frame;
+}
+
+export class Elaboration {
+  readonly graph = new Graph();
+  readonly options: ElaborateOptions;
+  readonly limits: Limits;
+  readonly do: Constructs;
+  readonly witnesses = new Witnesses();
+  readonly diagnostics: Diagnostic[] = [];
+
+  /** Persistent cells of the program, and with local variables all of them, by id. */
+  readonly cells = new Map<string, CellRef>();
+  readonly allCells = new Map<string, CellRef>();
+  /** Cells replaced by `at` or copied: nobody needs to move them. */
+  readonly substituted = new Set<string>();
+  readonly entries: EntryBuilder[] = [];
+  readonly schedule: Phase[] = [];
+  readonly hypers: Hyper[] = [];
+  readonly data: Data[] = [];
+  readonly runs: Run[] = [];
+  readonly exports: Export[] = [];
+  readonly claims: Claim[] = [];
+  readonly updates: UpdateRecord[] = [];
+  readonly models: ModelInstance[] = [];
+  /** True where the file has trials or runs, so that its models belong to runs and not to the file. */
+  hasRuns = false;
+  /** The file's own context: shared values; in a file without trials also its one run. */
+  readonly fileRun: RunContext;
+  run: RunContext;
+  entry: EntryBuilder;
+  /** States of rules, by run, statement, cell and name. */
+  readonly states = new Map<string, CellValue>();
+  /** Claims, read once all runs are known. */
+  readonly expects: { readonly stmt: ast.ExpectStmt; readonly frame: Frame; readonly run: string }[] = [];
+  /** Counts the parts of claims that the program computes. */
+  hiddenMetrics = 0;
+  importDepth = 0;
+  /** Work at the end of the run: exports, which may use every cell. */
+  readonly later: (() => void)[] = [];
+  readonly entryNames = new Set<string>();
+  /** Counts local variables, so that their ids differ. */
+  nextLocal = 0;
+  readonly modules = new Map<string, Scope>();
+  readonly runValues = new Map<string, RunValue>();
+  /** Codes silenced by `allow` on the statement now elaborated. */
+  allowed: readonly string[] = [];
+
+  constructor(options: ElaborateOptions, constructs: Constructs) {
+    this.options = options;
+    this.limits = { ...defaultLimits, ...options.limits };
+    this.do = constructs;
+    this.fileRun = newRun('');
+    this.run = this.fileRun;
+    this.entry = this.newEntry('once', 'init');
+    this.run.once = this.entry;
+    this.schedule.push({ kind: 'once', name: 'init', run: '', entry: this.entry.id });
+  }
+
+  // -------------------------------------------------------------- entries
+
+  /** A new entry with a unique id made of the run's name and `name`. */
+  newEntry(kind: EntryBuilder['kind'], name: string, init?: EntryBuilder): EntryBuilder {
+    const base = this.run.name ? `${this.run.name}/${name}` : name;
+    let id = base;
+    for (let i = 1; this.entryNames.has(id); i++) id = `${base}_${i}`;
+    this.entryNames.add(id);
+    const entry = new EntryBuilder(this.graph, id, kind, this.run.name, init);
+    this.entries.push(entry);
+    return entry;
+  }
+
+  /** The entry of statements that stand outside phases; opened anew after each phase. */
+  once(): EntryBuilder {
+    if (!this.run.once) {
+      this.run.once = this.newEntry('once', 'once');
+      this.schedule.push({ kind: 'once', name: 'once', run: this.run.name, entry: this.run.once.id });
+    }
+    return this.run.once;
+  }
+
+  /** Evaluates with another entry as the current one. */
+  within<T>(entry: EntryBuilder, body: () => T): T {
+    const before = this.entry;
+    this.entry = entry;
+    try {
+      return body();
+    } finally {
+      this.entry = before;
+    }
+  }
+
+  // -------------------------------------------------------------- cells
+
+  /** A new cell; its id gets an ordinal where it is taken. */
+  newCell(cell: Omit<CellRef, 'id' | 'run'> & { readonly id: string; readonly run?: string }): CellRef {
+    let id = cell.id;
+    for (let i = 1; this.allCells.has(id); i++) id = `${cell.id}_${i}`;
+    const ref: CellRef = { ...cell, id, run: cell.run ?? this.run.name };
+    if (cell.persistent) this.cells.set(id, ref);
+    this.allCells.set(id, ref);
+    return ref;
+  }
+
+  /** Name with the run before it. */
+  qualified(name: string): string {
+    return this.qualifiedBy(this.run.name, name);
+  }
+
+  qualifiedBy(run: string, name: string): string {
+    return run ? `${run}/${name}` : name;
+  }
+
+  // -------------------------------------------------------------- nodes
+
+  constant(value: number, dtype: DType = 'f32', shape: readonly number[] = []): Node {
+    return this.graph.constant(value, { dtype, shape });
+  }
+
+  /** Makes a node; a misfit that no check foresaw becomes a located error. */
+  make(op: string, inputs: readonly Node[], attrs: Parameters<Graph['make']>[2] = {}): Node {
+    try {
+      const node = this.graph.make(op, inputs, attrs);
+      this.checkSize(node);
+      return node;
+    } catch (error) {
+      if (error instanceof ShapeError)
+        fail('OPT302', this.graph.span, error.message, { hint: 'check the shapes of what meets here' });
+      throw error;
+    }
+  }
+
+  private checkSize(node: Node): void {
+    if (node.id > this.limits.nodes) {
+      fail('OPT501', this.graph.span, `the program grows past ${this.limits.nodes} operations here`, {
+        hint: 'repeat and for are unrolled: use fewer turns, or train for loops over steps',
+      });
+    }
+    const size = sizeOf(node.type.shape);
+    if (size > this.limits.elements && !node.type.shape.some((d) => this.witnesses.involved(d))) {
+      fail('OPT503', this.graph.span, `a value of ${size} elements is too large: ${this.typeText(node.type)}`, {
+        hint: `at most ${this.limits.elements} elements in one tensor`,
+      });
+    }
+  }
+
+  scalar(name: 'seed' | 'step' | 'steps' | 'progress' | `hyper:${string}`): Node {
+    const dtype: DType = name === 'seed' ? 'u32' : name === 'step' || name === 'steps' ? 'i32' : 'f32';
+    return this.graph.parameter('scalar', name, { dtype, shape: [] });
+  }
+
+  // -------------------------------------------------------------- messages
+
+  typeText(type: TensorType): string {
+    return type.shape.length === 0 ? type.dtype : `${type.dtype}[${type.shape.map((d) => this.dim(d)).join(', ')}]`;
+  }
+
+  shapeText(shape: readonly number[]): string {
+    return `[${shape.map((d) => this.dim(d)).join(', ')}]`;
+  }
+
+  dim(size: number): string {
+    return this.witnesses.text(size);
+  }
+
+  /** Adds a warning unless `allow CODE` stands on the statement. */
+  warn(code: DiagnosticCode, span: Span | undefined, message: string, parts: DiagnosticParts = {}): void {
+    if (!this.allowed.includes(code)) this.diagnostics.push(warning(code, span, message, parts));
+  }
+
+  /** Refuses a construct of the language that this version does not elaborate. */
+  notYet(what: string, span: Span, hint?: string): never {
+    fail('OPT502', span, `${what} cannot be compiled yet`, {
+      hint: hint ?? 'this version checks its text only; see docs/language.md for what runs',
+    });
+  }
+}
+
+export function newRun(name: string): RunContext {
+  return {
+    name,
+    instances: new Map(),
+    series: new Map(),
+    members: new Map(),
+    once: undefined,
+    lastTrain: undefined,
+    phases: 0,
+    frame: undefined,
+  };
+}

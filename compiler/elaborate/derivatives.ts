@@ -1,0 +1,201 @@
+/**
+ * `grad`, `jvp`, `vjp`, `hvp`: expanded where they are written, on the graph of their expression; and `e at { x: v }`, which replaces nodes of it.
+ * Neither redraws nor re-reads: both act on values that exist already.
+ */
+import type * as ast from '../ast/nodes.ts';
+import { grad as reverseMode, jvp as forwardMode, vjp as pullBack } from '../autodiff/index.ts';
+import { fail } from '../diagnostics/diagnostic.ts';
+import { substitute } from '../ir/tensor/rewrite.ts';
+import type { Node } from '../ops/types.ts';
+import type { Span } from '../source/source.ts';
+import type { Elaboration } from './context.ts';
+import { broadcastTo, leafNodes, leaves, plain, rebuild, toFloat, toNode, zipLeaves } from './convert.ts';
+import type { Frame } from './scope.ts';
+import { derivativeNodes, readsOf, target, visibleNodes } from './targets.ts';
+import { kindText, tensor, type Value } from './values.ts';
+
+export type SpecialForm = (e: Elaboration, call: ast.Call, frame: Frame) => Value;
+
+function positional(call: ast.Call, name: string, wanted: readonly string[]): readonly ast.Expr[] {
+  const extra = call.args.find((a) => a.name);
+  if (call.args.length !== wanted.length || extra) {
+    fail('OPT311', extra?.span ?? call.span, `${name} takes ${wanted.length} arguments: ${wanted.join(', ')}`, {
+      hint: `write ${name}(${wanted.join(', ')})`,
+    });
+  }
+  return call.args.map((a) => a.value);
+}
+
+/** The objective of a derivative: one f32 number. */
+export function objectiveNode(e: Elaboration, value: Value, span: Span): Node {
+  const node = toFloat(e, value, span);
+  if (node.type.shape.length > 0) {
+    fail('OPT308', span, `an objective is one number, but this has type ${e.typeText(node.type)}`, {
+      hint: 'reduce it: mean(…) or sum(…)',
+    });
+  }
+  return node;
+}
+
+function floatTarget(nodes: readonly Node[], e: Elaboration, span: Span): void {
+  const other = nodes.find((n) => n.type.dtype !== 'f32');
+  if (other)
+    fail('OPT415', span, `derivatives are taken by f32 values, not by ${e.typeText(other.type)}`, {
+      hint: 'integers and conditions have no derivative',
+    });
+}
+
+const grad: SpecialForm = (e, call, frame) => {
+  const [objective, by] = positional(call, 'grad', ['objective', 'by']);
+  const output = objectiveNode(e, e.do.expression(e, objective, frame), objective.span);
+  const t = target(e, by, frame);
+  const wrt = derivativeNodes(e, t, [output]);
+  floatTarget(wrt, e, by.span);
+  return rebuild(e, t.value, reverseMode(e.graph, output, wrt).values, call.span);
+};
+
+/** Directions shaped like the target, as nodes. */
+function direction(e: Elaboration, value: Value, like: Value, nodes: readonly Node[], span: Span): Node[] {
+  const given = leafNodes(e, value, span, 'f32');
+  if (given.length !== nodes.length)
+    fail(
+      'OPT313',
+      span,
+      `the direction is ${kindText(plain(e, value, span))}, but what it belongs to is ${kindText(like)}`,
+      { hint: 'both must have the same leaves' },
+    );
+  return given.map((n, i) => {
+    const wanted = nodes[i].type;
+    if (n.type.dtype !== 'f32' || (n.type.shape.length > 0 && n.type.shape.join() !== wanted.shape.join())) {
+      fail(
+        'OPT302',
+        span,
+        `the direction has type ${e.typeText(n.type)}, but what it belongs to has type ${e.typeText(wanted)}`,
+        { hint: 'both must have the same shape' },
+      );
+    }
+    return broadcastTo(e, n, wanted.shape);
+  });
+}
+
+const jvp: SpecialForm = (e, call, frame) => {
+  const [expr, by, along] = positional(call, 'jvp', ['e', 'x', 'v']);
+  const value = e.do.expression(e, expr, frame);
+  const outputs = leafNodes(e, value, expr.span, 'f32');
+  const t = target(e, by, frame);
+  const wrt = derivativeNodes(e, t, outputs);
+  floatTarget(wrt, e, by.span);
+  const v = direction(e, e.do.expression(e, along, frame), t.value, wrt, along.span);
+  return rebuild(e, value, forwardMode(e.graph, outputs, wrt, v).values, call.span);
+};
+
+const vjp: SpecialForm = (e, call, frame) => {
+  const [expr, by, weights] = positional(call, 'vjp', ['e', 'x', 'u']);
+  const value = e.do.expression(e, expr, frame);
+  const outputs = leafNodes(e, value, expr.span, 'f32');
+  const t = target(e, by, frame);
+  const wrt = derivativeNodes(e, t, outputs);
+  floatTarget(wrt, e, by.span);
+  const u = direction(e, e.do.expression(e, weights, frame), value, outputs, weights.span);
+  return rebuild(e, t.value, pullBack(e.graph, outputs, u, wrt).values, call.span);
+};
+
+/** Forward over reverse: the derivative of the gradient along v. */
+const hvp: SpecialForm = (e, call, frame) => {
+  const [expr, by, along] = positional(call, 'hvp', ['e', 'x', 'v']);
+  const output = objectiveNode(e, e.do.expression(e, expr, frame), expr.span);
+  const t = target(e, by, frame);
+  const wrt = derivativeNodes(e, t, [output]);
+  floatTarget(wrt, e, by.span);
+  const v = direction(e, e.do.expression(e, along, frame), t.value, wrt, along.span);
+  const gradient = reverseMode(e.graph, output, wrt).values;
+  return rebuild(e, t.value, forwardMode(e.graph, gradient, wrt, v).values, call.span);
+};
+
+function later(what: string): SpecialForm {
+  return (e, call) => e.notYet(what, call.span);
+}
+
+export const specialForms: Readonly<Record<string, SpecialForm>> = {
+  grad,
+  jvp,
+  vjp,
+  hvp,
+  jacobian: later('jacobian'),
+  hessian: later('hessian'),
+  logp: later('logp'),
+  cut: later('cut'),
+  join: later('join'),
+  pairs: later('pairs'),
+  solve_linear: later('solve_linear'),
+};
+
+/** `e at { x: v }`: every read of x in e's graph becomes v; what x was written from is not looked at. */
+export function at(e: Elaboration, expr: ast.AtExpr, frame: Frame): Value {
+  if (expr.step)
+    fail('OPT331', expr.span, "'at' with a step reads a series and belongs in an expect", {
+      hint: 'write e at { x: v } to replace x',
+    });
+  const value = plain(e, e.do.expression(e, expr.expr, frame), expr.expr.span);
+  const parts = leaves(e, value, expr.expr.span);
+  const roots = parts.map((l) => (l.value.kind === 'tensor' ? l.value.node : undefined));
+  const nodes = roots.filter((n) => n !== undefined);
+  const visible = visibleNodes(nodes);
+  const map = new Map<Node, Node>();
+  for (const node of visible) if (node.op === 'version') map.set(node, node);
+  for (const binding of expr.bindings) {
+    const t = target(e, binding.target, frame);
+    const given = e.do.expression(e, binding.value, frame);
+    let used = false;
+    const replacements: Node[] = [];
+    zipLeaves(e, [t.value, given], [t.span, binding.value.span], ([own, v]) => {
+      const wanted = toNode(e, own, t.span).type;
+      const node = toNode(e, v, binding.value.span, wanted.dtype);
+      if (
+        node.type.dtype !== wanted.dtype ||
+        (node.type.shape.length > 0 && node.type.shape.join() !== wanted.shape.join())
+      ) {
+        fail(
+          'OPT302',
+          binding.value.span,
+          `${t.text} has type ${e.typeText(wanted)}, but its replacement has type ${e.typeText(node.type)}`,
+          {
+            labels: [{ span: t.span, text: `this has type ${e.typeText(wanted)}` }],
+            hint: 'a replacement has the type of what it replaces',
+          },
+        );
+      }
+      replacements.push(broadcastTo(e, node, wanted.shape));
+      return own;
+    });
+    t.leaves.forEach((leaf, i) => {
+      const found = leaf.cell ? readsOf(visible, leaf.cell) : visible.has(leaf.node) ? [leaf.node] : [];
+      for (const node of found) map.set(node, replacements[i]);
+      if (found.length > 0) used = true;
+      if (leaf.cell) e.substituted.add(leaf.cell.id);
+    });
+    if (!used) {
+      fail(
+        'OPT414',
+        binding.target.span,
+        `nothing in this expression reads ${t.text}, so there is nothing to replace`,
+        {
+          labels: [{ span: expr.expr.span, text: 'this expression' }],
+          hint: 'a let reads the versions of its definition; name what the expression itself reads',
+        },
+      );
+    }
+  }
+  const replaced = substitute(e.graph, nodes, map);
+  let next = 0;
+  return parts.length === 1 && parts[0].path === ''
+    ? roots[0]
+      ? tensor(replaced[0])
+      : value
+    : rebuild(
+        e,
+        value,
+        roots.map((root, i) => (root ? replaced[next++] : toNode(e, parts[i].value, expr.span))),
+        expr.span,
+      );
+}

@@ -1,0 +1,116 @@
+/**
+ * Elaboration: a checked module becomes a program. An abstract interpreter evaluates declarations and statements in textual order with static
+ * shapes; templates are inlined where they are called, runs one after another, and every phase becomes an entry of the program.
+ */
+import type * as ast from '../ast/nodes.ts';
+import { fail, type Result, SaddleError } from '../diagnostics/diagnostic.ts';
+import { didYouMean } from '../diagnostics/suggest.ts';
+import type { Program } from '../ir/program.ts';
+import { readBinding } from './bindings.ts';
+import { claim } from './claims.ts';
+import { type Constructs, Elaboration, type ElaborateOptions } from './context.ts';
+import { expression } from './expressions.ts';
+import { importNames } from './imports.ts';
+import { trialTemplate } from './runs.ts';
+import { type Frame, noLoop, Scope } from './scope.ts';
+import { nameSites } from './sites.ts';
+import { body, statement } from './statements.ts';
+import type { RunValue } from './values.ts';
+
+export type { ElaborateOptions } from './context.ts';
+
+const constructs: Constructs = { expression, body, statement, binding: readBinding, trialTemplate, importNames };
+
+/** Elaborates the main module. Errors are located; the first one ends the elaboration. */
+export function elaborate(module: ast.Module, options: ElaborateOptions): Result<Program> {
+  const e = new Elaboration(options, constructs);
+  try {
+    const program = elaborateModule(e, module);
+    return { ok: true, value: program, diagnostics: e.diagnostics };
+  } catch (error) {
+    if (!(error instanceof SaddleError)) throw error;
+    return { ok: false, diagnostics: [...error.diagnostics, ...e.diagnostics] };
+  }
+}
+
+function elaborateModule(e: Elaboration, module: ast.Module): Program {
+  nameSites(module);
+  e.hasRuns = declaresRuns(module.statements);
+  checkSettings(e, module);
+  const scope = new Scope();
+  const frame: Frame = { scope, body: 'file', path: [], indices: [], execution: noLoop, depth: 0 };
+  for (const stmt of module.statements) e.do.statement(e, stmt, frame);
+  if (!e.hasRuns) e.runs.push({ name: '', mayFail: false });
+  for (const job of e.later.splice(0)) job();
+  const file: RunValue = { kind: 'run', name: '', members: e.fileRun.members, series: e.fileRun.series };
+  for (const { stmt, frame: at, run } of e.expects) {
+    e.claims.push(e.graph.at(stmt.span, () => claim(e, stmt, at, e.runValues.get(run) ?? file)));
+    if (stmt.fails) mayFail(e, e.claims[e.claims.length - 1].body);
+  }
+  return assemble(e);
+}
+
+/** `expect a fails` implies that a may fail. */
+function mayFail(e: Elaboration, body: Program['claims'][number]['body']): void {
+  if (body.kind !== 'fails') return;
+  const at = e.runs.findIndex((r) => r.name === body.run);
+  if (at >= 0) e.runs[at] = { ...e.runs[at], mayFail: true };
+}
+
+function declaresRuns(statements: readonly ast.Stmt[]): boolean {
+  return statements.some(
+    (s) => s.kind === 'run' || s.kind === 'trial' || (s.kind === 'for' && declaresRuns(s.body.statements)),
+  );
+}
+
+/** `--set` may name dims and hypers only. */
+function checkSettings(e: Elaboration, module: ast.Module): void {
+  const names: string[] = [];
+  const collect = (statements: readonly ast.Stmt[]): void => {
+    for (const s of statements) {
+      if (s.kind === 'dim' || s.kind === 'hyper') names.push(s.name.text);
+      if (s.kind === 'trial' && s.body) collect(s.body.statements);
+    }
+  };
+  collect(module.statements);
+  for (const name of e.options.set.keys()) {
+    if (!names.includes(name))
+      fail('OPT323', undefined, `nothing called '${name}' can be set`, {
+        hint:
+          didYouMean(name, names) ??
+          (names.length > 0
+            ? `dims and hypers of this file are ${names.join(', ')}`
+            : 'this file declares no dim and no hyper'),
+      });
+  }
+}
+
+/** The parts as a program; entries that do nothing are left out. */
+function assemble(e: Elaboration): Program {
+  const idle = new Set(e.entries.filter((entry) => entry.kind === 'once' && entry.idle).map((entry) => entry.id));
+  const entries = e.entries.filter((entry) => !idle.has(entry.id)).map((entry) => entry.finish());
+  const written = new Set(entries.flatMap((entry) => entry.writes.map((w) => w.cell)));
+  return {
+    name: e.options.name,
+    hypers: e.hypers,
+    data: e.data,
+    cells: [...e.cells.values()]
+      .filter((c) => written.has(c.id))
+      .map(({ id, type, kind, run, group, span }) => ({ id, type, kind, run, group, span })),
+    entries,
+    schedule: e.schedule.filter((phase) => phase.kind !== 'once' || !idle.has(phase.entry)),
+    runs: e.runs,
+    exports: e.exports,
+    claims: e.claims,
+    updates: e.updates,
+    models: e.models
+      .filter((m) => m.params.size > 0)
+      .map((m) => ({
+        name: m.run === '' ? m.name : `${m.run}.${m.name}`,
+        run: m.run,
+        cells: [...m.params.values()].map((c) => c.id),
+        span: m.span,
+        frozen: m.substituted || [...m.params.values()].some((c) => e.substituted.has(c.id)),
+      })),
+  };
+}

@@ -1,0 +1,165 @@
+/**
+ * One entry under construction: which node is each cell's current value, what was written, what is reported.
+ * Reads of a cell see the version of the moment; at the end the last version of every written cell is the entry's write.
+ */
+import { reachable, type Graph } from '../ir/tensor/graph.ts';
+import type { Entry, OutputKind, UpdateRecord } from '../ir/program.ts';
+import type { Node, TensorType } from '../ops/types.ts';
+import type { Span } from '../source/source.ts';
+import type { CellRef } from './values.ts';
+
+export type EntryKind = 'once' | 'train' | 'eval' | 'until' | 'export';
+
+interface Current {
+  readonly node: Node;
+  readonly version: number;
+}
+
+interface Output {
+  readonly name: string;
+  readonly kind: OutputKind;
+  readonly value: Node;
+  readonly span?: Span;
+}
+
+export class EntryBuilder {
+  readonly id: string;
+  readonly kind: EntryKind;
+  readonly run: string;
+  /** Where cells first used here get their initial values: an entry scheduled before this one (a 'once' entry: itself). */
+  readonly init: EntryBuilder;
+  readonly updates: UpdateRecord[] = [];
+  readonly outputs: Output[] = [];
+  readonly inputs: { readonly name: string; readonly type: TensorType }[] = [];
+  /** Updates of this entry so far, by cell, for alternation and for double moves. */
+  readonly moved = new Map<string, Span>();
+  private readonly graph: Graph;
+  private readonly current = new Map<string, Current>();
+  private readonly cells = new Map<string, CellRef>();
+  /** Values of `let`s that later entries read: nodes kept in cells. */
+  private readonly kept = new Map<Node, CellRef>();
+
+  constructor(graph: Graph, id: string, kind: EntryKind, run: string, init?: EntryBuilder) {
+    this.graph = graph;
+    this.id = id;
+    this.kind = kind;
+    this.run = run;
+    this.init = init ?? this;
+  }
+
+  /** Current value of a cell. */
+  read(cell: CellRef): Node {
+    return this.state(cell).node;
+  }
+
+  private state(cell: CellRef): Current {
+    let found = this.current.get(cell.id);
+    if (!found) {
+      found = { node: this.graph.parameter('cell', cell.id, cell.type), version: 0 };
+      this.current.set(cell.id, found);
+      this.cells.set(cell.id, cell);
+    }
+    return found;
+  }
+
+  /** Makes `value` the cell's value from here on; returns the node that later reads see. */
+  write(cell: CellRef, value: Node): Node {
+    const version = this.state(cell).version + 1;
+    const node = this.graph.make('version', [value], { cell: cell.id, version });
+    this.current.set(cell.id, { node, version });
+    return node;
+  }
+
+  /** Gives the cell its first value, in the entry that initialises it. */
+  initialise(cell: CellRef, value: Node): void {
+    this.cells.set(cell.id, cell);
+    const node = this.graph.make('version', [value], { cell: cell.id, version: 0 });
+    this.current.set(cell.id, { node, version: 0 });
+  }
+
+  /** Current nodes by cell, for `every`, which must choose between before and after. */
+  snapshot(): ReadonlyMap<string, Node> {
+    return new Map([...this.current].map(([id, c]) => [id, c.node]));
+  }
+
+  /** Cells whose value changed since the snapshot, with their values then (undefined where not read before) and now. */
+  changedSince(before: ReadonlyMap<string, Node>): { cell: CellRef; before: Node | undefined; now: Node }[] {
+    const changed: { cell: CellRef; before: Node | undefined; now: Node }[] = [];
+    for (const [id, { node }] of this.current) {
+      const old = before.get(id);
+      if (old === node || node.op === 'parameter') continue;
+      changed.push({ cell: this.cells.get(id) as CellRef, before: old, now: node });
+    }
+    return changed;
+  }
+
+  /** A cell that keeps `node`, a value computed here, for later entries; made once per node. */
+  keep(node: Node, make: (type: TensorType) => CellRef): CellRef {
+    let cell = this.kept.get(node);
+    if (!cell) {
+      cell = make(node.type);
+      this.kept.set(node, cell);
+    }
+    return cell;
+  }
+
+  output(name: string, kind: OutputKind, value: Node, span?: Span): void {
+    this.outputs.push({ name, kind, value, span });
+  }
+
+  /** A report that several leaves of a rule make: combined into one. */
+  combineReport(name: string, value: Node, span: Span, combine: (a: Node, b: Node) => Node): void {
+    const at = this.outputs.findIndex((o) => o.name === name && o.kind === 'report');
+    if (at < 0) this.output(name, 'report', value, span);
+    else this.outputs[at] = { ...this.outputs[at], value: combine(this.outputs[at].value, value) };
+  }
+
+  /** The objective of an update; a statement that is unrolled into several turns keeps the last. */
+  objective(name: string, value: Node, span: Span): void {
+    const at = this.outputs.findIndex((o) => o.name === name && o.kind === 'objective');
+    if (at >= 0) this.outputs.splice(at, 1);
+    this.output(name, 'objective', value, span);
+  }
+
+  /** True where the entry does nothing that anyone could see. */
+  get idle(): boolean {
+    return this.outputs.length === 0 && this.writes().length === 0;
+  }
+
+  private writes(): { cell: string; value: Node }[] {
+    const writes: { cell: string; value: Node }[] = [];
+    for (const [id, { node }] of this.current) {
+      const cell = this.cells.get(id);
+      if (cell?.persistent && !(node.op === 'parameter' && node.attrs.name === id))
+        writes.push({ cell: id, value: node });
+    }
+    for (const [node, cell] of this.kept) writes.push({ cell: cell.id, value: node });
+    return writes;
+  }
+
+  finish(): Entry {
+    return { id: this.id, writes: this.writes(), outputs: [...this.outputs], inputs: [...this.inputs] };
+  }
+}
+
+/** Leaves (cells, data, scalars) and draws that a value depends on. */
+export function reads(roots: Iterable<Node>): {
+  cells: Set<string>;
+  draws: boolean;
+  data: boolean;
+  scalars: Set<string>;
+} {
+  const cells = new Set<string>();
+  const scalars = new Set<string>();
+  let draws = false;
+  let data = false;
+  for (const node of reachable(roots)) {
+    if (node.op === 'random_key') draws = true;
+    if (node.op === 'version') cells.add(node.attrs.cell as string);
+    if (node.op !== 'parameter') continue;
+    if (node.attrs.source === 'cell') cells.add(node.attrs.name as string);
+    if (node.attrs.source === 'data') data = true;
+    if (node.attrs.source === 'scalar') scalars.add(node.attrs.name as string);
+  }
+  return { cells, draws, data, scalars };
+}

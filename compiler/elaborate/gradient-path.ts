@@ -1,0 +1,85 @@
+/** Why a gradient is zero everywhere: no path at all, or a path that is cut; the place of the cut is found and named. */
+import { fail } from '../diagnostics/diagnostic.ts';
+import { reachable } from '../ir/tensor/graph.ts';
+import { op as opOf } from '../ops/table.ts';
+import type { Node } from '../ops/types.ts';
+import type { Span } from '../source/source.ts';
+import type { Elaboration } from './context.ts';
+import { cellRead, type Target, visibleNodes } from './targets.ts';
+
+/** Fails with the reason why `output` has no derivative by any of `wrt`. */
+export function explainCut(
+  e: Elaboration,
+  output: Node,
+  wrt: readonly Node[],
+  t: Target,
+  text: string,
+  at: Span,
+): never {
+  const leaves = new Set(wrt);
+  const visible = visibleNodes([output]);
+  if (![...leaves].some((n) => visible.has(n))) {
+    const behind = writtenFrom(output, leaves);
+    fail('OPT411', t.span, `${text} does not depend on ${t.text}, so it cannot move it`, {
+      labels: [
+        { span: at, text: 'the objective' },
+        ...(behind?.span
+          ? [
+              {
+                span: behind.span,
+                text: `${t.text} enters ${cellRead(behind) ?? 'a cell'} only through this write, which no gradient passes`,
+              },
+            ]
+          : []),
+      ],
+      hint: behind
+        ? 'derivatives end at writes of cells: compute the value without a cell, or use scan'
+        : `remove ${t.text} from the targets, or use it in the objective`,
+    });
+  }
+  const cut = findCut(output, leaves);
+  fail('OPT412', t.span, `the gradient of ${text} by ${t.text} is zero everywhere`, {
+    labels: [{ span: at, text: 'the objective' }, ...(cut?.span ? [{ span: cut.span, text: cutText(cut) }] : [])],
+    hint:
+      cut?.op === 'stop'
+        ? 'every path goes through a stop: remove it where the gradient is meant'
+        : 'give the cut place a derivative: straight_through(hard, soft), or a gradient clause of a fn',
+  });
+}
+
+/** A write, among those the output reads, whose value depends on one of the leaves. */
+function writtenFrom(output: Node, leaves: ReadonlySet<Node>): Node | undefined {
+  for (const node of visibleNodes([output])) {
+    if (node.op === 'version' && reachable([node]).some((n) => leaves.has(n))) return node;
+  }
+  return undefined;
+}
+
+/** A node through which values flow from the leaves to the output, but no derivative. */
+function findCut(output: Node, leaves: ReadonlySet<Node>): Node | undefined {
+  const order = [...visibleNodes([output])].sort((a, b) => a.id - b.id);
+  const depends = new Set<Node>();
+  const differentiable = new Set<Node>();
+  for (const node of order) {
+    if (leaves.has(node)) {
+      depends.add(node);
+      differentiable.add(node);
+      continue;
+    }
+    if (node.op === 'version' || !node.inputs.some((i) => depends.has(i))) continue;
+    depends.add(node);
+    const float = node.inputs.some((i) => differentiable.has(i));
+    const cuts = opOf(node.op).vjp === 'none' || node.type.dtype !== 'f32' || FLAT.has(node.op);
+    if (float && cuts) return node;
+    if (float) differentiable.add(node);
+  }
+  return undefined;
+}
+
+/** Primitives of float values whose derivative is zero wherever it exists. */
+const FLAT = new Set(['sign', 'floor', 'ceil', 'round']);
+
+function cutText(node: Node): string {
+  if (node.op === 'stop') return 'stop cuts the path here';
+  return `${node.op} has no derivative: the path is cut here`;
+}

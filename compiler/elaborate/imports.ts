@@ -1,0 +1,65 @@
+/** `use`: declarations of another file become visible under their names. Each file is elaborated once; it may declare templates, dims and values known at compile time. */
+import type * as ast from '../ast/nodes.ts';
+import { fail } from '../diagnostics/diagnostic.ts';
+import { didYouMean } from '../diagnostics/suggest.ts';
+import { builtinNames } from './calls.ts';
+import type { Elaboration } from './context.ts';
+import { type Frame, noLoop, Scope } from './scope.ts';
+import { nameSites } from './sites.ts';
+
+const DECLARATIONS = new Set([
+  'use',
+  'dim',
+  'fn',
+  'layer',
+  'rule',
+  'estimator',
+  'aggregator',
+  'solver',
+  'class',
+  'set',
+  'trial',
+  'let',
+  'model',
+  'modelInstance',
+  'hyper',
+  'problem',
+]);
+const MAX_DEPTH = 32;
+
+export function importNames(e: Elaboration, use: ast.UseDecl, into: Scope): void {
+  const name = 'kind' in use.module ? use.module.value : use.module.text;
+  const scope = moduleScope(e, name, use);
+  for (const { name: item, as } of use.names) {
+    const binding = scope.names.get(item.text);
+    if (binding) into.set((as ?? item).text, binding);
+    else if (builtinNames.includes(item.text))
+      into.set((as ?? item).text, { kind: 'value', value: { kind: 'builtin', name: item.text }, span: item.span });
+    else
+      fail('OPT304', item.span, `${name} declares nothing called '${item.text}'`, {
+        hint: didYouMean(item.text, scope.names.keys()) ?? `it declares ${[...scope.names.keys()].join(', ')}`,
+      });
+  }
+}
+
+function moduleScope(e: Elaboration, name: string, use: ast.UseDecl): Scope {
+  const module = e.options.readImport(name, use.span.file);
+  if (!module)
+    fail('OPT304', use.module.span, `there is no module '${name}'`, {
+      hint: 'modules of the library are nn, losses, rules, metrics, linalg; files are written "./mine.opt"',
+    });
+  const known = e.modules.get(module.file);
+  if (known) return known;
+  if (e.importDepth >= MAX_DEPTH)
+    fail('OPT504', use.span, `imports nest deeper than ${MAX_DEPTH} files`, {
+      hint: 'files may not use each other in a circle',
+    });
+  nameSites(module);
+  const scope = new Scope();
+  e.modules.set(module.file, scope);
+  const frame: Frame = { scope, body: 'file', path: [], indices: [], execution: noLoop, depth: 0 };
+  e.importDepth++;
+  for (const stmt of module.statements) if (DECLARATIONS.has(stmt.kind)) e.do.statement(e, stmt, frame);
+  e.importDepth--;
+  return scope;
+}

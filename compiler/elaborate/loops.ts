@@ -1,0 +1,131 @@
+/**
+ * Static loops and choices. `repeat` and `for` are unrolled; `every n` runs its body always and keeps its effects at the steps that count (or, inside an
+ * unrolled repeat, is decided now); `if` takes one branch.
+ */
+import type * as ast from '../ast/nodes.ts';
+import { fail } from '../diagnostics/diagnostic.ts';
+import type { Node } from '../ops/types.ts';
+import { broadcastTo, toDim, toNode } from './convert.ts';
+import type { Elaboration } from './context.ts';
+import { type Execution, type Frame, nested, Scope } from './scope.ts';
+import { exact, kindText, type Value } from './values.ts';
+
+export function repeat(e: Elaboration, stmt: ast.RepeatStmt, frame: Frame): void {
+  if (stmt.restart) e.notYet("'repeat … restart'", stmt.span);
+  const turns = toDim(e, e.do.expression(e, stmt.count, frame), stmt.count.span, 'the number of turns');
+  if (turns < 0)
+    fail('OPT305', stmt.count.span, `the number of turns cannot be negative: ${turns}`, {
+      hint: 'repeat 0 is the least',
+    });
+  const outer = frame.execution.index;
+  for (let turn = 0; turn < turns; turn++) {
+    const inner = {
+      ...nested(frame),
+      indices: [...frame.indices, e.constant(turn, 'i32')],
+      execution: turnExecution(e, outer, turn, turns),
+    };
+    if (stmt.as) inner.scope.set(stmt.as.text, { kind: 'value', value: exact(turn, true), span: stmt.as.span });
+    e.do.body(e, stmt.body, inner);
+  }
+}
+
+/** Execution count inside turn `turn` of `turns`: outer · turns + turn. */
+function turnExecution(e: Elaboration, outer: Node | undefined, turn: number, turns: number): Execution {
+  const count = e.constant(turn, 'i32');
+  const index = outer ? e.make('add', [e.make('mul', [outer, e.constant(turns, 'i32')]), count]) : count;
+  return { index, innermost: { kind: 'repeat', turn, turns, outer } };
+}
+
+/** `for l in 0..n { … }`: each turn in a scope of its own; families declared in it outlive the loop. */
+export function staticFor(e: Elaboration, stmt: ast.ForStmt, frame: Frame): void {
+  for (const [turn, value] of elements(e, stmt.over, frame).entries()) {
+    const scope = new Scope(frame.scope);
+    const label = value.kind === 'exact' ? `${stmt.name.text}=${value.value}` : `${stmt.name.text}.${turn}`;
+    scope.set(stmt.name.text, { kind: 'value', value, span: stmt.name.span });
+    e.do.body(e, stmt.body, {
+      ...frame,
+      scope,
+      path: [...frame.path, label],
+      familyScope: frame.familyScope ?? frame.scope,
+    });
+  }
+}
+
+function elements(e: Elaboration, expr: ast.Expr, frame: Frame): Value[] {
+  if (expr.kind === 'array') return expr.items.map((item) => e.do.expression(e, item, frame));
+  const value = e.do.expression(e, expr, frame);
+  if (value.kind === 'range' && value.lo.kind === 'exact') {
+    if (e.witnesses.involved(value.length))
+      fail('OPT506', expr.span, `a loop over ${e.dim(value.length)} turns needs the data to be known`, {
+        hint: 'check with the data present',
+      });
+    const lo = value.lo.value;
+    return Array.from({ length: value.length }, (_, i) => exact(lo + i, true));
+  }
+  if (value.kind === 'tuple') return [...value.items];
+  if (value.kind === 'exactArray' && value.shape.length === 1) return value.values.map((v) => exact(v, value.integral));
+  fail('OPT305', expr.span, `a for goes over a static range or list, not over ${kindText(value)}`, {
+    hint: 'write for l in 0..n { … }',
+  });
+}
+
+export function ifStatement(e: Elaboration, stmt: ast.IfStmt, frame: Frame): void {
+  const condition = e.do.expression(e, stmt.condition, frame);
+  if (condition.kind !== 'truth') {
+    if (condition.kind !== 'tensor' || condition.node.type.dtype !== 'bool')
+      fail('OPT318', stmt.condition.span, `a condition is needed here, not ${kindText(condition)}`, {
+        hint: 'compare: if x > 0 { … }',
+      });
+    e.notYet("an 'if' that is decided at run time", stmt.condition.span, 'use where(c, a, b) in the values written');
+  }
+  const taken = condition.value ? stmt.then : stmt.otherwise;
+  if (!taken) return;
+  if ('kind' in taken) return ifStatement(e, taken, frame);
+  e.do.body(e, taken, nested(frame));
+}
+
+/** `every n { … }`: counts the innermost loop, true at 0; in a rule the updates of its statement. */
+export function every(e: Elaboration, stmt: ast.EveryStmt, frame: Frame): void {
+  const period = e.do.expression(e, stmt.period, frame);
+  if (period.kind === 'exact' && (period.value < 1 || !Number.isInteger(period.value))) {
+    fail('OPT305', stmt.period.span, `a period is a whole number of at least 1, not ${period.value}`, {
+      hint: 'write every 10 { … }',
+    });
+  }
+  const { innermost, index } = frame.execution;
+  if (innermost.kind === 'repeat' && frame.body !== 'rule') {
+    const n = toDim(e, period, stmt.period.span, 'a period inside a repeat');
+    if (innermost.turn % n !== 0) return;
+    const times = Math.ceil(innermost.turns / n);
+    e.do.body(e, stmt.body, {
+      ...nested(frame),
+      execution: { ...turnExecution(e, innermost.outer, innermost.turn / n, times), innermost },
+    });
+    return;
+  }
+  if (!index) {
+    // Outside loops everything happens once, which is time 0.
+    e.do.body(e, stmt.body, nested(frame));
+    return;
+  }
+  const n = toNode(e, period, stmt.period.span, 'i32');
+  if (n.type.dtype !== 'i32' || n.type.shape.length > 0)
+    fail('OPT305', stmt.period.span, `a period is one whole number, not ${e.typeText(n.type)}`, {
+      hint: 'convert it: i32(x)',
+    });
+  const due = e.make('eq', [e.make('floor_mod', [index, n]), e.constant(0, 'i32')]);
+  const before = e.entry.snapshot();
+  const inner: Frame = { ...nested(frame), execution: { ...frame.execution, index: e.make('floor_div', [index, n]) } };
+  const slots = frame.ruleSlots?.() ?? [];
+  e.do.body(e, stmt.body, inner);
+  for (const change of e.entry.changedSince(before)) {
+    if (!change.cell.persistent && change.before === undefined) continue;
+    const old = change.before ?? e.graph.parameter('cell', change.cell.id, change.cell.type);
+    e.entry.write(change.cell, choose(e, due, change.now, old));
+  }
+  for (const slot of slots) slot.restore((now, old) => choose(e, due, now, old));
+}
+
+function choose(e: Elaboration, due: Node, now: Node, old: Node): Node {
+  return e.make('select', [broadcastTo(e, due, now.type.shape), now, old]);
+}

@@ -1,0 +1,219 @@
+/**
+ * Phases: `train` becomes an entry that the schedule runs step by step, `eval` an entry of metrics; statements between phases share one entry that runs
+ * once. Cells first used in a phase get their initial values in an entry just before it.
+ */
+import type * as ast from '../ast/nodes.ts';
+import { fail } from '../diagnostics/diagnostic.ts';
+import type { Node } from '../ops/types.ts';
+import type { Span } from '../source/source.ts';
+import type { Elaboration } from './context.ts';
+import { plain, toDim, toNode } from './convert.ts';
+import { type Frame, nested, noLoop, Scope } from './scope.ts';
+import { siteName } from './sites.ts';
+import { staticType } from './types.ts';
+import { giveArguments } from './arguments.ts';
+import { callFn } from './templates.ts';
+import { kindText, tensor, type Template, type Value } from './values.ts';
+
+export function train(e: Elaboration, stmt: ast.TrainStmt, frame: Frame): void {
+  const steps = toDim(e, e.do.expression(e, stmt.steps, frame), stmt.steps.span, 'the number of steps');
+  if (steps < 0)
+    fail('OPT305', stmt.steps.span, `the number of steps cannot be negative: ${steps}`, {
+      hint: 'train 0 { … } is the least',
+    });
+  const name = siteName(stmt);
+  const init = e.newEntry('once', `${name}.init`);
+  e.schedule.push({ kind: 'once', name: 'init', run: e.run.name, entry: init.id });
+  const entry = e.newEntry('train', name, init);
+  const until = stmt.until && e.newEntry('until', `${name}.until`, init);
+  const step = e.scalar('step');
+  const inner: Frame = {
+    ...nested(frame),
+    body: 'train',
+    path: [...frame.path, name],
+    indices: [...frame.indices, step],
+    execution: { index: step, innermost: { kind: 'train' } },
+  };
+  const evals: { entry: string; times: { at: readonly number[]; every?: number; end: boolean } }[] = [];
+  const phase = {
+    kind: 'train',
+    name,
+    run: e.run.name,
+    steps,
+    entry: entry.id,
+    until: until?.id,
+    evals,
+    span: stmt.span,
+  } as const;
+  e.run.once = undefined;
+  e.run.lastTrain = { phase, entry, evals, frame: inner };
+  e.schedule.push(phase);
+  e.within(entry, () => e.do.body(e, stmt.body, inner));
+  if (until && stmt.until)
+    e.within(until, () =>
+      until.output('until', 'metric', condition(e, stmt.until as ast.Expr, inner), stmt.until?.span),
+    );
+  if (entry.idle) fail('OPT424', stmt.span, 'this train body moves and reports nothing', { hint: 'add an update' });
+}
+
+function condition(e: Elaboration, expr: ast.Expr, frame: Frame): Node {
+  const node = toNode(e, e.do.expression(e, expr, { ...frame, body: 'eval' }), expr.span);
+  if (node.type.dtype !== 'bool' || node.type.shape.length > 0)
+    fail('OPT318', expr.span, `until takes one condition, not ${e.typeText(node.type)}`, {
+      hint: 'compare: until loss < 0.1',
+    });
+  return node;
+}
+
+// ---------------------------------------------------------------- evals
+
+export function evaluation(e: Elaboration, stmt: ast.EvalStmt, frame: Frame): void {
+  if (stmt.chunks) e.notYet("'in chunks of'", stmt.chunks.span, 'leave it off: the set is taken whole');
+  const timed = stmt.at.length > 0 || stmt.every !== undefined;
+  const inner: Frame = {
+    ...nested(frame),
+    body: 'eval',
+    path: [...frame.path, 'eval'],
+    indices: [],
+    execution: noLoop,
+  };
+  const body = () => {
+    if (stmt.over) bindOver(e, stmt.over, stmt.as, inner);
+    e.do.body(e, stmt.body, inner);
+  };
+  if (!timed) {
+    if (frame.body === 'train')
+      fail('OPT424', stmt.span, 'an eval inside a train body needs its times', {
+        hint: 'write eval every 100 { … } or eval at 0, end { … }',
+      });
+    body();
+    return;
+  }
+  const train = e.run.lastTrain;
+  if (!train)
+    fail('OPT424', stmt.span, 'an eval with times belongs to the train phase it stands in or directly after', {
+      hint: 'put it after the train body, or leave the times off',
+    });
+  const entry = e.newEntry('eval', `${train.phase.name}.eval`, train.entry.init);
+  e.within(entry, body);
+  const times = {
+    at: stmt.at.flatMap((t) =>
+      t.kind === 'end' ? [] : [toDim(e, e.do.expression(e, t, frame), t.span, 'the time of an eval')],
+    ),
+    every: stmt.every && toDim(e, e.do.expression(e, stmt.every, frame), stmt.every.span, 'the period of an eval'),
+    end: stmt.at.some((t) => t.kind === 'end'),
+  };
+  if (times.every !== undefined && times.every < 1)
+    fail('OPT305', stmt.every?.span, `the period of an eval is at least 1, not ${times.every}`, {
+      hint: 'write eval every 100',
+    });
+  train.evals.push({ entry: entry.id, times });
+}
+
+function bindOver(e: Elaboration, over: ast.Expr, as: ast.Name | undefined, frame: Frame): void {
+  const set = e.do.expression(e, over, frame);
+  if (set.kind !== 'dataset')
+    fail('OPT304', over.span, `an eval goes over a data set, not over ${kindText(set)}`, {
+      hint: 'name a data declaration',
+    });
+  if (as) frame.scope.set(as.text, { kind: 'value', value: set, span: as.span });
+}
+
+/** `metric m = e`: one number, recorded under its name. */
+export function metric(e: Elaboration, stmt: ast.MetricStmt, frame: Frame): void {
+  const member =
+    stmt.member && toDim(e, e.do.expression(e, stmt.member, frame), stmt.member.span, 'the index of a member');
+  const name = member === undefined ? stmt.name.text : `${stmt.name.text}[${member}]`;
+  const node = scalar(e, plain(e, e.do.expression(e, stmt.value, frame), stmt.value.span), stmt.value.span, 'a metric');
+  series(e, name, 'metric', stmt.name.span);
+  e.entry.output(name, 'metric', node, stmt.span);
+}
+
+/** `report a, b = e`: numbers of every step. */
+export function report(e: Elaboration, stmt: ast.ReportStmt, frame: Frame): void {
+  for (const item of stmt.items) {
+    const expr: ast.Expr = item.value ?? { kind: 'name', name: item.name.text, span: item.name.span };
+    const node = scalar(e, plain(e, e.do.expression(e, expr, frame), expr.span), expr.span, 'a report');
+    if (frame.ruleReport) {
+      frame.ruleReport(item.name.text, node, item.name.span);
+      continue;
+    }
+    series(e, item.name.text, 'report', item.name.span);
+    e.entry.output(item.name.text, 'report', node, item.name.span);
+  }
+}
+
+function scalar(e: Elaboration, value: Value, span: Span, what: string): Node {
+  const node = toNode(e, value, span, 'f32');
+  if (node.type.shape.length > 0)
+    fail('OPT308', span, `${what} is one number, but this has type ${e.typeText(node.type)}`, {
+      hint: 'reduce it: mean(…), sum(…) or max(…)',
+    });
+  return node;
+}
+
+function series(e: Elaboration, name: string, kind: 'report' | 'metric', span: Span): void {
+  if (e.run.series.has(name))
+    fail('OPT312', span, `'${name}' is already recorded in this run`, {
+      hint: 'metrics and reports of one run have distinct names',
+    });
+  e.run.series.set(name, kind);
+}
+
+// ---------------------------------------------------------------- exports
+
+/** `export fn f(x: f32[1, 784]) = e`: an entry with inputs, called by a session at any time. */
+export function exported(e: Elaboration, stmt: ast.ExportDecl, frame: Frame): void {
+  const decl = stmt.fn;
+  const template: Template = { kind: 'template', decl, frame, bound: new Map() };
+  frame.scope.set(decl.name.text, { kind: 'value', value: template, span: decl.name.span });
+  e.later.push(() => {
+    const init = e.newEntry('once', `${decl.name.text}.init`);
+    e.schedule.push({ kind: 'once', name: 'init', run: e.run.name, entry: init.id });
+    const entry = e.newEntry('export', decl.name.text, init);
+    const name = e.qualified(decl.name.text);
+    e.within(entry, () => {
+      const inner: Frame = {
+        ...nested(frame),
+        body: 'export',
+        path: [...frame.path, decl.name.text],
+        indices: [],
+        execution: noLoop,
+      };
+      const bound = new Map<string, Value>();
+      for (const param of decl.params ?? []) {
+        if (!param.type)
+          fail('OPT310', param.span, `the parameter ${param.name.text} of an export needs a type`, {
+            hint: `write ${param.name.text}: f32[1, 784]`,
+          });
+        const type = staticType(e, param.type, { ...inner, scope: new Scope(frame.scope) });
+        entry.inputs.push({ name: param.name.text, type });
+        bound.set(param.name.text, tensor(e.graph.parameter('input', param.name.text, type)));
+      }
+      const given = giveArguments(e, { ...template, bound }, [], inner, decl.name.span);
+      const value = decl.params
+        ? callFn(e, given, { name: decl.name.text, span: decl.name.span }, inner)
+        : e.do.body(e, decl.body, inner);
+      if (value === undefined)
+        fail('OPT304', decl.span, `the export ${decl.name.text} has no value`, {
+          hint: 'end its body with an expression',
+        });
+      for (const [path, node] of results(e, plain(e, value, decl.span), decl.span))
+        entry.output(path, 'result', node, decl.span);
+    });
+    e.exports.push({ name, entry: entry.id });
+  });
+}
+
+function results(e: Elaboration, value: Value, span: Span): [string, Node][] {
+  if (value.kind === 'record')
+    return [...value.fields].flatMap(([k, v]) =>
+      results(e, plain(e, v, span), span).map(([p, n]): [string, Node] => [p === 'result' ? k : `${k}.${p}`, n]),
+    );
+  if (value.kind === 'tuple')
+    return value.items.flatMap((v, i) =>
+      results(e, plain(e, v, span), span).map(([p, n]): [string, Node] => [p === 'result' ? `${i}` : `${i}.${p}`, n]),
+    );
+  if (value.kind === 'tree') return value.leaves.map((l) => [l.path, l.node]);
+  return [['result', toNode(e, value, span, 'f32')]];
+}

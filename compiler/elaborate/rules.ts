@@ -1,0 +1,295 @@
+/**
+ * Pipelines of rules: from a direction to new values of the cells it belongs to. A leaf rule runs once for each leaf, a tree rule once for all;
+ * each stage rewrites g or writes p. A rule's `state` is a cell for each (statement, cell), and lives as long as the cell.
+ */
+import type * as ast from '../ast/nodes.ts';
+import { fail } from '../diagnostics/diagnostic.ts';
+import type { Node } from '../ops/types.ts';
+import type { Span } from '../source/source.ts';
+import { bindParameters } from './arguments.ts';
+import { cellsFor, initialValue } from './cells.ts';
+import type { Elaboration } from './context.ts';
+import { broadcastTo, leafNodes, rebuild, toFloat } from './convert.ts';
+import { type Binding, type Frame, Scope } from './scope.ts';
+import { annotate, staticType } from './types.ts';
+import { type CellRef, exact, kindText, tensor, type Template, type Value } from './values.ts';
+
+/** One leaf that a pipeline moves: its cell, its value and its direction, which stages replace. */
+export interface Moving {
+  readonly path: string;
+  readonly cell: CellRef;
+  p: Node;
+  g: Node;
+  written: boolean;
+}
+
+/** The statement that applies a pipeline. */
+export interface Application {
+  readonly frame: Frame;
+  /** Site of the statement, the key of states and draws. */
+  readonly path: readonly string[];
+  readonly names: string;
+  /** Structure of the targets: a tree, tensor or tuple of them. */
+  readonly structure: Value;
+  readonly span: Span;
+}
+
+/** Rules of a pipeline in order. */
+export function stagesOf(e: Elaboration, pipeline: ast.Pipeline, frame: Frame): Template[] {
+  if (pipeline.otherwise)
+    e.notYet(
+      "'else' in a pipeline of rules",
+      pipeline.otherwise.span,
+      'update the leaves of different shape by separate statements',
+    );
+  return pipeline.stages.flatMap((stage) => {
+    const value = e.do.expression(e, stage, frame);
+    if (value.kind === 'pipeline') return [...value.stages];
+    if (value.kind === 'template' && value.decl.kind === 'rule') return [value];
+    fail('OPT304', stage.span, `a rule is needed here, not ${kindText(value)}`, {
+      hint: 'rules come from: use rules { sgd, adam }',
+    });
+  });
+}
+
+export function applyPipeline(
+  e: Elaboration,
+  stages: readonly Template[],
+  moving: readonly Moving[],
+  app: Application,
+): void {
+  stages.forEach((stage, index) => {
+    const name = `${stage.decl.name.text}${index > 0 && stages.slice(0, index).some((s) => s.decl.name.text === stage.decl.name.text) ? `_${index}` : ''}`;
+    if ((stage.decl as ast.RuleDecl).tree) applyTree(e, stage, name, moving, app);
+    else for (const leaf of moving) applyLeaf(e, stage, name, leaf, app);
+  });
+}
+
+function ruleFrame(app: Application, t: Template, name: string, leaf: string): Frame {
+  return {
+    scope: new Scope(t.frame.scope),
+    body: 'rule',
+    path: leaf === '' ? [...app.path, name] : [...app.path, name, leaf],
+    indices: app.frame.indices,
+    execution: app.frame.execution,
+    depth: app.frame.depth + 1,
+  };
+}
+
+/** k: updates of this statement so far, from 1. */
+function bindCount(e: Elaboration, frame: Frame, span: Span): void {
+  const { index } = frame.execution;
+  const value = index ? tensor(e.make('add', [index, e.constant(1, 'i32')])) : exact(1, true);
+  frame.scope.set('k', { kind: 'value', value, home: index && e.entry, span });
+}
+
+function applyLeaf(e: Elaboration, t: Template, name: string, leaf: Moving, app: Application): void {
+  const decl = t.decl as ast.RuleDecl;
+  const home = e.entry;
+  const base = ruleFrame(app, t, name, leaf.cell.label);
+  const frame: Frame = {
+    ...base,
+    ruleState: (state, inner) =>
+      declareState(
+        e,
+        state,
+        inner,
+        `${leaf.cell.id}#${name}`,
+        `${app.path.join('/')}#${name}`,
+        `${leaf.cell.label}#${name}`,
+        app,
+      ),
+    ruleReport: reportMaximum(e),
+    ruleSlots: () => [keep(leaf)],
+  };
+  bindCount(e, frame, app.span);
+  bindParameters(e, t, frame.scope, frame, app.span);
+  if (decl.valueType)
+    annotate(e, tensor(leaf.p), decl.valueType, frame, app.span, {
+      what: `the leaf ${leaf.cell.label}, for the rule ${decl.name.text}`,
+      declared: decl.valueType.span,
+    });
+  frame.scope.set(
+    decl.value.text,
+    slot(
+      e,
+      home,
+      decl.value.span,
+      () => tensor(leaf.p),
+      () => tensor(e.entry.read(leaf.cell)),
+      (value, span) => {
+        leaf.p = fitLeaf(e, value, leaf.p, span);
+        leaf.written = true;
+      },
+    ),
+  );
+  frame.scope.set(
+    decl.gradient.text,
+    slot(
+      e,
+      home,
+      decl.gradient.span,
+      () => tensor(leaf.g),
+      undefined,
+      (value, span) => {
+        leaf.g = fitLeaf(e, value, leaf.g, span);
+      },
+    ),
+  );
+  e.do.body(e, decl.body, frame);
+}
+
+function applyTree(e: Elaboration, t: Template, name: string, moving: readonly Moving[], app: Application): void {
+  const decl = t.decl as ast.RuleDecl;
+  if (decl.objective) e.notYet('a rule that reads the objective', decl.objective.span);
+  const home = e.entry;
+  const frame: Frame = {
+    ...ruleFrame(app, t, name, ''),
+    ruleState: (state, inner) =>
+      declareState(
+        e,
+        state,
+        inner,
+        `${e.qualified(app.names)}#${name}`,
+        `${app.path.join('/')}#${name}`,
+        `${app.names}#${name}`,
+        app,
+      ),
+    ruleReport: reportMaximum(e),
+    ruleSlots: () => moving.map(keep),
+  };
+  bindCount(e, frame, app.span);
+  bindParameters(e, t, frame.scope, frame, app.span);
+  const tree = (pick: (m: Moving) => Node) => rebuild(e, app.structure, moving.map(pick), app.span);
+  const assign = (value: Value, span: Span, put: (m: Moving, node: Node) => void) => {
+    const nodes = leafNodes(e, value, span, 'f32');
+    if (nodes.length !== moving.length && nodes.length !== 1)
+      fail('OPT313', span, `${kindText(value)} does not match the tree it is written to`, {
+        hint: 'the value needs the same leaves',
+      });
+    moving.forEach((m, i) => put(m, nodes[nodes.length === 1 ? 0 : i]));
+  };
+  frame.scope.set(
+    decl.value.text,
+    slot(
+      e,
+      home,
+      decl.value.span,
+      () => tree((m) => m.p),
+      () => tree((m) => e.entry.read(m.cell)),
+      (value, span) =>
+        assign(value, span, (m, node) => {
+          m.p = fitLeaf(e, tensor(node), m.p, span);
+          m.written = true;
+        }),
+    ),
+  );
+  frame.scope.set(
+    decl.gradient.text,
+    slot(
+      e,
+      home,
+      decl.gradient.span,
+      () => tree((m) => m.g),
+      undefined,
+      (value, span) =>
+        assign(value, span, (m, node) => {
+          m.g = fitLeaf(e, tensor(node), m.g, span);
+        }),
+    ),
+  );
+  e.do.body(e, decl.body, frame);
+}
+
+/** p or g of a rule. In the initial value of a state, p is the cell's initial value, and g does not exist yet. */
+function slot(
+  e: Elaboration,
+  home: Elaboration['entry'],
+  span: Span,
+  now: () => Value,
+  initial: (() => Value) | undefined,
+  write: (value: Value, span: Span) => void,
+): Binding {
+  return {
+    kind: 'slot',
+    span,
+    read: () => {
+      if (e.entry === home) return now();
+      if (initial) return initial();
+      fail(
+        'OPT423',
+        e.graph.span,
+        'the initial value of a state cannot read the direction: it is computed before the first step',
+        { hint: 'start from zeros_like(p)' },
+      );
+    },
+    write,
+  };
+}
+
+/** A written value in the shape of the leaf; single numbers are repeated. */
+function fitLeaf(e: Elaboration, value: Value, like: Node, span: Span): Node {
+  const node = toFloat(e, value, span);
+  const wanted = like.type.shape;
+  if (node.type.shape.length > 0 && node.type.shape.join() !== wanted.join()) {
+    fail(
+      'OPT302',
+      span,
+      `this has shape ${e.shapeText(node.type.shape)}, but the leaf it is written to has ${e.shapeText(wanted)}`,
+      { hint: 'a rule keeps the shape of its leaf' },
+    );
+  }
+  return broadcastTo(e, node, wanted);
+}
+
+function declareState(
+  e: Elaboration,
+  decl: ast.CellDecl,
+  frame: Frame,
+  id: string,
+  group: string,
+  label: string,
+  app: Application,
+): void {
+  if (decl.over) e.notYet('a state over an axis', decl.over.span);
+  const name = decl.name.text;
+  const key = `${e.run.name}|${app.path.join('/')}|${id}.${name}`;
+  let cells = e.states.get(key);
+  if (!cells) {
+    cells = e.within(e.entry.init, () => {
+      const type = decl.type && staticType(e, decl.type, frame);
+      const value = initialValue(e, decl, type, frame, [...frame.path, name]);
+      const place = {
+        kind: 'state',
+        id: `${id}.${name}`,
+        label: `${label}.${name}`,
+        group: e.qualified(`${group}.${name}`),
+        run: e.run.name,
+        persistent: true,
+        span: decl.name.span,
+      } as const;
+      return cellsFor(e, value, place, decl.span);
+    });
+    e.states.set(key, cells);
+  }
+  frame.scope.set(name, { kind: 'value', value: cells, span: decl.name.span });
+}
+
+/** Remembers p and g of a leaf, for `every` in a rule. */
+function keep(leaf: Moving): { restore(merge: (now: Node, old: Node) => Node): void } {
+  const { p, g } = leaf;
+  return {
+    restore: (merge) => {
+      if (leaf.p !== p) leaf.p = merge(leaf.p, p);
+      if (leaf.g !== g) leaf.g = merge(leaf.g, g);
+    },
+  };
+}
+
+/** `report` in a rule: over several leaves the maximum. */
+function reportMaximum(e: Elaboration): (name: string, value: Node, span: Span) => void {
+  return (name, value, span) => {
+    e.entry.combineReport(name, value, span, (a, b) => e.make('max', [a, b]));
+    e.run.series.set(name, 'report');
+  };
+}

@@ -1,0 +1,135 @@
+/**
+ * Runs: a trial is elaborated once for each run, with cells, models and hypers of its own and the same sites of draws, so that runs are paired. `each`
+ * in an argument makes a sweep: members `a[0]`, `a[1]`, one run each.
+ */
+import type * as ast from '../ast/nodes.ts';
+import { fail } from '../diagnostics/diagnostic.ts';
+import { bindParameters, giveArguments, parametersOf } from './arguments.ts';
+import { newRun, type Elaboration, type RunContext } from './context.ts';
+import { toDim } from './convert.ts';
+import { copyModel, newModel } from './models.ts';
+import { type Frame, noLoop, Scope } from './scope.ts';
+import { kindText, type RunValue, type Template, type Value } from './values.ts';
+
+export function trialRun(e: Elaboration, stmt: ast.RunDecl, frame: Frame): void {
+  if (stmt.value.kind === 'solveExpr') e.notYet('a run of a solver', stmt.value.span);
+  const member =
+    stmt.member && toDim(e, e.do.expression(e, stmt.member, frame), stmt.member.span, 'the index of a run');
+  const name = member === undefined ? stmt.name.text : `${stmt.name.text}[${member}]`;
+  const sweep = sweepOf(stmt.value);
+  if (sweep) {
+    const members = new Map<number, Value>();
+    sweep.forEach((value, k) => members.set(k, oneRun(e, stmt, `${name}[${k}]`, value, frame)));
+    frame.scope.set(stmt.name.text, {
+      kind: 'value',
+      value: { kind: 'family', name: stmt.name.text, members },
+      span: stmt.name.span,
+    });
+    return;
+  }
+  const run = oneRun(e, stmt, name, stmt.value, frame);
+  if (member === undefined) {
+    frame.scope.set(stmt.name.text, { kind: 'value', value: run, span: stmt.name.span });
+    return;
+  }
+  const scope = frame.familyScope ?? frame.scope;
+  const known = scope.find(stmt.name.text);
+  const family =
+    known?.kind === 'family'
+      ? known
+      : { kind: 'family' as const, name: stmt.name.text, members: new Map(), span: stmt.name.span };
+  family.members.set(member, { kind: 'value', value: run, span: stmt.name.span });
+  scope.set(stmt.name.text, family);
+}
+
+/** The calls that `each` arguments stand for; several `each` go side by side and must be of equal length. */
+function sweepOf(expr: ast.Expr): ast.Expr[] | undefined {
+  if (expr.kind !== 'call' || !expr.args.some((a) => a.value.kind === 'each')) return undefined;
+  const lists = expr.args.map((a) => {
+    if (a.value.kind !== 'each') return undefined;
+    if (a.value.values.kind !== 'array')
+      fail('OPT305', a.value.span, 'each takes a list', { hint: 'write each [1e-3, 1e-2]' });
+    return a.value.values.items;
+  });
+  const length = lists.find((l) => l)?.length ?? 0;
+  const other = lists.findIndex((l) => l && l.length !== length);
+  if (other >= 0)
+    fail('OPT313', expr.args[other].span, `the lists of a sweep have ${length} and ${lists[other]?.length} members`, {
+      hint: 'give lists of equal length',
+    });
+  return Array.from({ length }, (_, k) => ({
+    ...expr,
+    args: expr.args.map((a, i) => ({ ...a, value: lists[i]?.[k] ?? a.value })),
+  }));
+}
+
+/** A trial named or called with some of its arguments. */
+export function trialTemplate(e: Elaboration, expr: ast.Expr, frame: Frame): Template {
+  const callee = expr.kind === 'call' ? expr.callee : expr;
+  const value = e.do.expression(e, callee, frame);
+  if (value.kind !== 'template' || value.decl.kind !== 'trial')
+    fail('OPT304', callee.span, `a run is an instance of a trial, not of ${kindText(value)}`, {
+      hint: 'declare trial name(…) { … }',
+    });
+  return expr.kind === 'call' ? giveArguments(e, value, expr.args, frame, expr.span) : value;
+}
+
+function oneRun(e: Elaboration, stmt: ast.RunDecl, name: string, expr: ast.Expr, frame: Frame): RunValue {
+  const seedArg = expr.kind === 'call' ? expr.args.find((a) => a.name?.text === 'seed') : undefined;
+  const call = seedArg && expr.kind === 'call' ? { ...expr, args: expr.args.filter((a) => a !== seedArg) } : expr;
+  const template = trialTemplate(e, call, frame);
+  const decl = template.decl as ast.TrialDecl;
+  if (!decl.body)
+    fail('OPT304', decl.span, `the trial ${decl.name.text} has no body`, { hint: 'write trial name(…) { … }' });
+  const takesSeed = seedArg && parametersOf(template).some((p) => p.name.text === 'seed');
+  if (takesSeed)
+    fail('OPT311', seedArg.span, "'seed' unpairs a run and cannot be a parameter of a trial too", {
+      hint: 'rename the parameter',
+    });
+  const seed = seedArg && toDim(e, e.do.expression(e, seedArg.value, frame), seedArg.span, 'a seed');
+  const scope = new Scope(template.frame.scope);
+  const trialFrame: Frame = { scope, body: 'trial', path: [], indices: [], execution: noLoop, depth: 0 };
+  // Arguments are values of the file, evaluated before the run begins.
+  bindParameters(e, template, scope, trialFrame, expr.span);
+  const context = newRun(name);
+  e.runs.push({ name, mayFail: stmt.mayFail, seed, span: stmt.span });
+  inRun(e, context, () => {
+    ownModels(e, template, scope);
+    e.do.body(e, decl.body as ast.Body, trialFrame);
+  });
+  return runValue(e, context);
+}
+
+/** Elaborates `body` as part of a run; the file goes on in a new entry afterwards. */
+export function inRun(e: Elaboration, context: RunContext, body: () => void): void {
+  const before = { run: e.run, entry: e.entry };
+  e.run = context;
+  e.entry = e.once();
+  try {
+    body();
+    for (const job of e.later.splice(0)) job();
+  } finally {
+    e.run = before.run;
+    e.run.once = undefined;
+    e.entry = before.entry;
+  }
+}
+
+/** A model given to a trial becomes an instance of the run's own, which starts from the cells given. */
+function ownModels(e: Elaboration, t: Template, scope: Scope): void {
+  for (const param of parametersOf(t)) {
+    const binding = scope.find(param.name.text);
+    if (param.paramKind !== 'model' || binding?.kind !== 'value' || binding.value.kind !== 'model') continue;
+    const source = binding.value.instance;
+    const model = newModel(e, param.name.text, source.template, param.name.span, source);
+    copyModel(e, source, model.instance);
+    scope.set(param.name.text, { ...binding, value: model });
+    e.run.members.set(param.name.text, model);
+  }
+}
+
+function runValue(e: Elaboration, context: RunContext): RunValue {
+  const value: RunValue = { kind: 'run', name: context.name, members: context.members, series: context.series };
+  e.runValues.set(context.name, value);
+  return value;
+}

@@ -1,0 +1,83 @@
+/**
+ * Names of call sites. A call `f(…)`, a draw, a batch, an update or a phase is a site of the body it stands in: named by `as`, else by what it
+ * calls and its ordinal there, in order of evaluation (arguments before their call). Site names make the paths of parameters
+ * (`Features.linear_0.W`) and the keys of random draws, so they depend on the text alone, never on which branch was taken.
+ */
+import type * as ast from '../ast/nodes.ts';
+
+type SyntaxNode = { readonly kind: string } & Record<string, unknown>;
+
+const sites = new WeakMap<object, string>();
+
+/** Declarations whose body is a space of sites of its own. */
+const OWN_SPACE = new Set([
+  'layer',
+  'model',
+  'fn',
+  'rule',
+  'estimator',
+  'aggregator',
+  'solver',
+  'trial',
+  'problem',
+  'train',
+  'set',
+  'class',
+]);
+
+/** Names every site of a file; needed once per file before it is elaborated. */
+export function nameSites(module: ast.Module): void {
+  visitSpace(module.statements);
+}
+
+/** Name of a site of a file that went through `nameSites`. */
+export function siteName(node: object): string {
+  return sites.get(node) ?? 'site';
+}
+
+function visitSpace(root: unknown): void {
+  const counts = new Map<string, number>();
+  const take = (base: string, always: boolean): string => {
+    const n = counts.get(base) ?? 0;
+    counts.set(base, n + 1);
+    return always || n > 0 ? `${base}_${n}` : base;
+  };
+  const visit = (value: unknown): void => {
+    if (Array.isArray(value)) {
+      for (const item of value) visit(item);
+      return;
+    }
+    if (typeof value !== 'object' || value === null) return;
+    const node = value as SyntaxNode;
+    if (OWN_SPACE.has(node.kind)) {
+      if (node.kind === 'train') sites.set(node, (node.name as ast.Name | undefined)?.text ?? take('train', false));
+      visitSpace(Object.values(node));
+      return;
+    }
+    for (const child of Object.values(node)) visit(child);
+    switch (node.kind) {
+      case 'call':
+        sites.set(node, (node.as as ast.Name | undefined)?.text ?? take(calleeName(node.callee as ast.Expr), true));
+        break;
+      case 'sample':
+      case 'batch':
+      case 'cell':
+        sites.set(node, take((node.name as ast.Name).text, false));
+        break;
+      case 'update':
+        sites.set(node, take('update', true));
+        break;
+      default:
+        break;
+    }
+  };
+  visit(root);
+}
+
+function calleeName(callee: ast.Expr): string {
+  if (callee.kind === 'name') return callee.name;
+  if (callee.kind === 'member') return callee.name.text;
+  if (callee.kind === 'call') return calleeName(callee.callee);
+  if (callee.kind === 'index') return calleeName(callee.object);
+  return 'call';
+}

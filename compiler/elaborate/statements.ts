@@ -1,0 +1,233 @@
+/** Statements and declarations in textual order: declarations bind names, statements act on the entry being built. */
+import type * as ast from '../ast/nodes.ts';
+import { fail } from '../diagnostics/diagnostic.ts';
+import { hasNodes } from './arguments.ts';
+import { bindPattern, named, readBinding } from './bindings.ts';
+import { localVariable } from './cells.ts';
+import type { Elaboration } from './context.ts';
+import { plain, toDim } from './convert.ts';
+import { batch, dataset } from './data.ts';
+import { every, ifStatement, repeat, staticFor } from './loops.ts';
+import { instanceOf, layerCell } from './models.ts';
+import { evaluation, exported, metric, report, train } from './phases.ts';
+import { draw, nameDraw } from './random.ts';
+import { trialRun } from './runs.ts';
+import type { Binding, Frame } from './scope.ts';
+import { siteName } from './sites.ts';
+import { annotate } from './types.ts';
+import { update } from './update.ts';
+import { exact, type TemplateDecl, type Value } from './values.ts';
+import { write } from './writes.ts';
+
+/** Statements of a block in its frame, then its value. */
+export function body(e: Elaboration, block: ast.Body, frame: Frame): Value | undefined {
+  for (const stmt of block.statements) e.do.statement(e, stmt, frame);
+  return block.value && e.do.expression(e, block.value, frame);
+}
+
+export function statement(e: Elaboration, stmt: ast.Stmt, frame: Frame): void {
+  const before = e.allowed;
+  if (stmt.allow) e.allowed = [...before, ...stmt.allow.map((n) => n.text)];
+  // Outside phases, statements belong to the entry that is open between them.
+  if (frame.body === 'file' || frame.body === 'trial') e.entry = e.once();
+  try {
+    e.graph.at(stmt.span, () => evaluate(e, stmt, frame));
+  } finally {
+    e.allowed = before;
+  }
+}
+
+function evaluate(e: Elaboration, stmt: ast.Stmt, frame: Frame): void {
+  switch (stmt.kind) {
+    case 'use':
+      return e.do.importNames(e, stmt, frame.scope);
+    case 'dim': {
+      const given = frame.body === 'file' ? e.options.set.get(stmt.name.text) : undefined;
+      const size =
+        given ?? toDim(e, e.do.expression(e, stmt.value, frame), stmt.value.span, `the dim ${stmt.name.text}`);
+      if (!Number.isInteger(size))
+        fail('OPT305', stmt.span, `the dim ${stmt.name.text} is set to ${size}, which is no whole number`, {
+          hint: 'give a whole number',
+        });
+      return bind(frame, stmt.name, exact(size, true));
+    }
+    case 'hyper':
+    case 'model':
+      return declare(e, stmt, stmt.name, frame);
+    case 'modelInstance':
+      return modelInstance(e, stmt, frame);
+    case 'cell':
+      return cell(e, stmt, frame);
+    case 'data':
+      return bind(frame, stmt.name, dataset(e, stmt, frame));
+    case 'fn':
+      if (stmt.params === undefined && !stmt.opaque) {
+        frame.scope.set(stmt.name.text, { kind: 'named', decl: stmt, frame, span: stmt.name.span });
+        return;
+      }
+      return template(stmt, frame);
+    case 'layer':
+    case 'rule':
+    case 'estimator':
+    case 'aggregator':
+    case 'solver':
+    case 'set':
+    case 'problem':
+      return template(stmt, frame);
+    case 'trial':
+      return trial(e, stmt, frame);
+    case 'class':
+      return;
+    case 'axis':
+      return e.notYet("'axis'", stmt.span);
+    case 'run':
+      return trialRun(e, stmt, frame);
+    case 'let':
+      return letStatement(e, stmt, frame);
+    case 'letMember': {
+      const value = plain(e, e.do.expression(e, stmt.value, frame), stmt.value.span);
+      return bindMember(e, frame, stmt.name, stmt.member, named(e, stmt.name.text, value, stmt.value.span));
+    }
+    case 'sample': {
+      const value = draw(e, stmt.draw, undefined, [...frame.path, siteName(stmt)], frame);
+      return bindHere(e, frame, stmt.name, nameDraw(e, stmt.name.text, value, stmt.span));
+    }
+    case 'batch':
+      return bindHere(e, frame, stmt.name, batch(e, stmt, frame));
+    case 'write':
+      return write(e, stmt, frame);
+    case 'update':
+      return update(e, stmt, frame);
+    case 'train':
+      return train(e, stmt, frame);
+    case 'eval':
+      return evaluation(e, stmt, frame);
+    case 'metric':
+      return metric(e, stmt, frame);
+    case 'report':
+      return report(e, stmt, frame);
+    case 'expect':
+      e.expects.push({ stmt, frame, run: e.run.name });
+      return;
+    case 'export':
+      return exported(e, stmt, frame);
+    case 'repeat':
+      return repeat(e, stmt, frame);
+    case 'if':
+      return ifStatement(e, stmt, frame);
+    case 'for':
+      return staticFor(e, stmt, frame);
+    case 'every':
+      return every(e, stmt, frame);
+    case 'solve':
+      return e.notYet("'solve'", stmt.span);
+    case 'while':
+      return e.notYet("'while'", stmt.span, 'use repeat for a fixed number of turns');
+    case 'first':
+      return e.notYet("'first'", stmt.span);
+    case 'together':
+      return e.notYet("'together'", stmt.span, 'updates of let objectives are simultaneous already');
+    case 'mapStmt':
+      return e.notYet("'map'", stmt.span);
+    case 'expr':
+      fail('OPT424', stmt.span, 'this expression has no effect', { hint: 'bind it: let y = …, or report it' });
+    // falls through: fail never returns
+    default:
+      return e.notYet(`'${stmt.kind}' here`, stmt.span);
+  }
+}
+
+/** A name for a value known at compile time, or for a data set, which keeps its own home. */
+function bind(frame: Frame, name: ast.Name, value: Value): void {
+  frame.scope.set(name.text, { kind: 'value', value, span: name.span });
+}
+
+/** A name for a value computed in the current entry. */
+function bindHere(e: Elaboration, frame: Frame, name: ast.Name, value: Value): void {
+  frame.scope.set(name.text, {
+    kind: 'value',
+    value,
+    home: hasNodes(value) || value.kind === 'batch' ? e.entry : undefined,
+    span: name.span,
+  });
+}
+
+function template(decl: TemplateDecl, frame: Frame): void {
+  bind(frame, decl.name, { kind: 'template', decl, frame, bound: new Map() });
+}
+
+function trial(e: Elaboration, stmt: ast.TrialDecl, frame: Frame): void {
+  if (!stmt.alias) return template(stmt, frame);
+  const value = e.do.trialTemplate(e, stmt.alias, frame);
+  bind(frame, stmt.name, value);
+}
+
+/** Declarations that a run instantiates: at once where the text belongs to one, at first use where it belongs to each. */
+function declare(
+  e: Elaboration,
+  stmt: ast.HyperDecl | ast.ModelDecl | ast.ModelInstance | ast.CellDecl,
+  name: ast.Name,
+  frame: Frame,
+): void {
+  if (stmt.kind === 'model' && frame.body !== 'file' && frame.body !== 'trial') {
+    e.notYet(`a model inside a ${frame.body} body`, stmt.span, 'declare it outside the phase');
+  }
+  const binding: Binding = { kind: 'declared', decl: stmt, frame, span: name.span };
+  frame.scope.set(name.text, binding);
+  const shared = stmt.kind === 'hyper' || (stmt.kind === 'cell' && stmt.word === 'frozen');
+  if (frame.body !== 'file' || !e.hasRuns || shared) readBinding(e, binding, name.text, name.span);
+}
+
+function modelInstance(e: Elaboration, stmt: ast.ModelInstance, frame: Frame): void {
+  if (frame.body !== 'file' && frame.body !== 'trial')
+    e.notYet(`a model inside a ${frame.body} body`, stmt.span, 'declare it outside the phase');
+  if (!stmt.member) return declare(e, stmt, stmt.name, frame);
+  const member = toDim(e, e.do.expression(e, stmt.member, frame), stmt.member.span, 'the index of a member');
+  const name = `${stmt.name.text}[${member}]`;
+  const model = instanceOf(e, stmt, frame, name);
+  e.run.members.set(name, model);
+  bindMember(e, frame, stmt.name, stmt.member, model);
+}
+
+function cell(e: Elaboration, stmt: ast.CellDecl, frame: Frame): void {
+  if (frame.body === 'file' || frame.body === 'trial') return declare(e, stmt, stmt.name, frame);
+  if (stmt.word === 'state' && frame.ruleState) return frame.ruleState(stmt, frame);
+  if (frame.owner && stmt.word !== 'var') return bind(frame, stmt.name, layerCell(e, stmt, frame));
+  if (stmt.word === 'var') return bindHere(e, frame, stmt.name, localVariable(e, stmt, frame));
+  fail('OPT424', stmt.span, `${stmt.word} cannot stand in a ${frame.body} body`, {
+    hint: stmt.word === 'frozen' ? 'declare it outside, or use sample' : 'declare it in a layer or rule',
+  });
+}
+
+function letStatement(e: Elaboration, stmt: ast.LetStmt, frame: Frame): void {
+  let value = e.do.expression(e, stmt.value, frame);
+  if (value.kind !== 'model') value = plain(e, value, stmt.value.span);
+  if (stmt.type)
+    value = annotate(
+      e,
+      value,
+      stmt.type,
+      frame,
+      stmt.value.span,
+      { what: `let ${stmt.pattern.kind === 'bind' ? stmt.pattern.name.text : '…'}`, declared: stmt.type.span },
+      true,
+    );
+  bindPattern(e, stmt.pattern, value, stmt.value.span, (name, part) => {
+    e.graph.at(stmt.value.span, () => bindHere(e, frame, name, named(e, name.text, part, stmt.value.span)));
+  });
+}
+
+/** Adds a member to a family; the family lives in the scope outside of the static loop that declares it. */
+function bindMember(e: Elaboration, frame: Frame, name: ast.Name, index: ast.Expr, value: Value): void {
+  const member = toDim(e, e.do.expression(e, index, frame), index.span, 'the index of a member');
+  let family = frame.scope.find(name.text);
+  if (family?.kind !== 'family') {
+    family = { kind: 'family', name: name.text, members: new Map(), span: name.span };
+    (frame.familyScope ?? frame.scope).set(name.text, family);
+  }
+  if (family.members.has(member))
+    fail('OPT312', name.span, `${name.text}[${member}] is declared twice`, {
+      hint: 'members of a family are declared once',
+    });
+  family.members.set(member, { kind: 'value', value, home: hasNodes(value) ? e.entry : undefined, span: name.span });
+}

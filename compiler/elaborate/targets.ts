@@ -1,0 +1,94 @@
+/**
+ * What `grad`, `at` and `update` may name: cells, models, parts, record fields, `let`s, arguments and draws. A target is evaluated like any
+ * expression; its leaves are then the nodes to differentiate by or to replace, and those that read a cell stand for the cell.
+ */
+import type * as ast from '../ast/nodes.ts';
+import { fail } from '../diagnostics/diagnostic.ts';
+import type { Node } from '../ops/types.ts';
+import type { Span } from '../source/source.ts';
+import type { Elaboration } from './context.ts';
+import { leaves, plain } from './convert.ts';
+import type { Frame } from './scope.ts';
+import { kindText, type CellRef, type Value } from './values.ts';
+
+export interface TargetLeaf {
+  readonly path: string;
+  readonly node: Node;
+  /** Present where the leaf is the value of a cell. */
+  readonly cell?: CellRef;
+}
+
+export interface Target {
+  readonly value: Value;
+  readonly leaves: readonly TargetLeaf[];
+  readonly span: Span;
+  readonly text: string;
+}
+
+export function target(e: Elaboration, expr: ast.Expr, frame: Frame): Target {
+  const value = plain(e, e.do.expression(e, expr, frame), expr.span);
+  const parts = leaves(e, value, expr.span).map(({ path, value: leaf }): TargetLeaf => {
+    if (leaf.kind !== 'tensor') {
+      fail(
+        'OPT415',
+        expr.span,
+        `${kindText(leaf)} is known at compile time and has nothing to differentiate by or to replace`,
+        {
+          hint: 'declare it as a var, a hyper or a let of a computed value',
+        },
+      );
+    }
+    const id = cellRead(leaf.node);
+    return { path, node: leaf.node, cell: id === undefined ? undefined : e.allCells.get(id) };
+  });
+  return { value, leaves: parts, span: expr.span, text: e.options.text(expr.span) };
+}
+
+/** Id of the cell that a node reads, or undefined. */
+export function cellRead(node: Node): string | undefined {
+  if (node.op === 'version') return node.attrs.cell as string;
+  return node.op === 'parameter' && node.attrs.source === 'cell' ? (node.attrs.name as string) : undefined;
+}
+
+/** Nodes that the roots depend on without looking behind a write of a cell, nor (if `stops`) behind `stop`. */
+export function visibleNodes(roots: readonly Node[], stops = false): Set<Node> {
+  const seen = new Set<Node>();
+  const stack = [...roots];
+  while (stack.length > 0) {
+    const node = stack.pop() as Node;
+    if (seen.has(node)) continue;
+    seen.add(node);
+    if (node.op === 'version' || (stops && node.op === 'stop')) continue;
+    stack.push(...node.inputs);
+    for (const value of Object.values(node.attrs)) {
+      if (typeof value === 'object' && value !== null && 'results' in value) stack.push(...value.results);
+    }
+  }
+  return seen;
+}
+
+/** Distinct nodes by which the roots read the cell. */
+export function readsOf(nodes: Iterable<Node>, cell: CellRef): Node[] {
+  return [...nodes].filter((n) => cellRead(n) === cell.id);
+}
+
+/** Nodes to differentiate `roots` by: for a cell the version that they read, which must be one. */
+export function derivativeNodes(e: Elaboration, t: Target, roots: readonly Node[]): Node[] {
+  const visible = visibleNodes(roots, true);
+  return t.leaves.map((leaf) => {
+    if (!leaf.cell) return leaf.node;
+    const versions = readsOf(visible, leaf.cell);
+    if (versions.length > 1) {
+      fail(
+        'OPT425',
+        t.span,
+        `this expression reads ${leaf.cell.label} before and after it was moved, so its derivative by it has no one place`,
+        {
+          labels: versions.flatMap((v) => (v.span ? [{ span: v.span, text: 'read here' }] : [])),
+          hint: 'make the parts fns, which read the current value at each use, or stop one of them',
+        },
+      );
+    }
+    return versions[0] ?? leaf.node;
+  });
+}

@@ -1,0 +1,239 @@
+/**
+ * `update P by RULE minimizing L`: checks that L reads the current P and reaches it, differentiates, runs the pipeline of rules and writes. All
+ * targets of one statement move at once. A moved cell is a leaf for later derivatives: what it was computed from is behind a stop.
+ */
+import type * as ast from '../ast/nodes.ts';
+import { grad } from '../autodiff/index.ts';
+import { fail } from '../diagnostics/diagnostic.ts';
+import type { Node } from '../ops/types.ts';
+import type { Span } from '../source/source.ts';
+import type { Elaboration } from './context.ts';
+import { broadcastTo, leafNodes, plain } from './convert.ts';
+import { objectiveNode } from './derivatives.ts';
+import { explainCut } from './gradient-path.ts';
+import { applyPipeline, type Moving, stagesOf } from './rules.ts';
+import type { Frame } from './scope.ts';
+import { siteName } from './sites.ts';
+import { readsOf, target, type Target, visibleNodes } from './targets.ts';
+import { type CellRef, kindText, type Value } from './values.ts';
+
+interface Objective {
+  readonly node: Node;
+  readonly text: string;
+  readonly span: Span;
+}
+
+export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void {
+  if (stmt.with)
+    e.notYet(
+      "'with' (estimators and aggregators)",
+      stmt.with.span,
+      'leave it off: the default is backpropagation of the sum',
+    );
+  if (e.entry.kind === 'eval' || e.entry.kind === 'export' || e.entry.kind === 'until') {
+    fail('OPT426', stmt.span, 'an eval moves nothing', { hint: 'put the update in a train body' });
+  }
+  const objectives = stmt.objectives.map((expr): Objective => ({
+    node: objectiveNode(e, e.do.expression(e, expr, frame), expr.span),
+    text: e.options.text(expr.span),
+    span: expr.span,
+  }));
+  const along = stmt.along && e.do.expression(e, stmt.along, frame);
+  const targets = stmt.targets.map((t) => target(e, t, frame));
+  const cells = targets.map((t) => t.leaves.map((leaf) => movable(e, t, leaf.cell)));
+  const all = cells.flat();
+  const repeated = all.find((c, i) => all.indexOf(c) !== i);
+  if (repeated)
+    fail('OPT422', stmt.span, `${repeated.label} is named twice as a target`, { hint: 'name each target once' });
+  const stages = stagesOf(e, stmt.by, frame);
+  const current = all.map((cell) => e.entry.read(cell));
+  for (const objective of objectives) for (const cell of all) refuseStale(e, objective, cell);
+
+  const gradients =
+    along === undefined
+      ? descent(e, stmt, objectives, targets, cells, current)
+      : directions(e, along, stmt.along as ast.Expr, targets, current);
+  const moving = all.map((cell, i): Moving => ({
+    path: cell.label,
+    cell,
+    p: current[i],
+    g: gradients[i],
+    written: false,
+  }));
+  const structure: Value =
+    targets.length === 1 ? targets[0].value : { kind: 'tuple', items: targets.map((t) => t.value) };
+  const path = [...frame.path, siteName(stmt)];
+  const alternating = readsMoved(e, objectives.length > 0 ? objectives.map((o) => o.node) : gradients, all);
+  applyPipeline(e, stages, moving, {
+    frame,
+    path,
+    names: targets.map((t) => t.text).join('+'),
+    structure,
+    span: stmt.span,
+  });
+  const idle = moving.find((m) => !m.written);
+  if (idle) {
+    fail(
+      'OPT413',
+      stmt.by.span,
+      `nothing in this pipeline writes ${idle.cell.label}: its rules only change the direction`,
+      { hint: 'end it with a rule that moves p, such as |> sgd(lr)' },
+    );
+  }
+  objectives.forEach((o, i) =>
+    e.entry.objective(objectives.length > 1 ? `${siteName(stmt)}.${i}` : siteName(stmt), o.node, o.span),
+  );
+  for (const m of moving) {
+    noteMove(e, m.cell, stmt.span);
+    e.entry.write(m.cell, e.make('stop', [m.p]));
+  }
+  e.updates.push({
+    run: e.run.name,
+    entry: e.entry.id,
+    span: stmt.span,
+    targets: all.map((c) => c.id),
+    targetNames: targets.map((t) => t.text),
+    sense: along === undefined ? (stmt.sense ?? 'minimizing') : 'along',
+    objectives: along === undefined ? objectives : [],
+    wrt: current,
+    by: e.options.text(stmt.by.span),
+    with: '',
+    alternating,
+  });
+}
+
+/** The cell of a target's leaf, if it may be moved here. */
+function movable(e: Elaboration, t: Target, cell: CellRef | undefined): CellRef {
+  if (!cell || cell.kind === 'let') {
+    fail('OPT422', t.span, `${t.text} is a value, not a cell: it cannot be moved`, {
+      hint: 'name a var, a model or a part of a model',
+    });
+  }
+  if (cell.kind === 'frozen') {
+    fail('OPT416', t.span, `${cell.label} is frozen and may never be moved`, {
+      labels: cell.span ? [{ span: cell.span, text: 'declared frozen here' }] : [],
+      hint: 'declare it as var or param',
+    });
+  }
+  if (cell.run !== e.run.name) {
+    fail('OPT422', t.span, `${t.text} belongs to the run ${cell.run || 'of the file'} and cannot be moved here`, {
+      hint: 'copy it: model Mine = Theirs from run.Theirs',
+    });
+  }
+  if (cell.type.dtype !== 'f32')
+    fail('OPT422', t.span, `${cell.label} has type ${e.typeText(cell.type)}; updates move f32 cells`, {
+      hint: 'write it with <-',
+    });
+  return cell;
+}
+
+/** An objective must read the current version of what it moves, outside `stop`. */
+function refuseStale(e: Elaboration, objective: Objective, cell: CellRef): void {
+  const current = e.entry.read(cell);
+  const stale = readsOf(visibleNodes([objective.node], true), cell).find((n) => n !== current);
+  if (!stale) return;
+  const moved = e.entry.moved.get(cell.id);
+  fail(
+    'OPT410',
+    objective.span,
+    `${objective.text} read ${cell.label} before it was moved, so its gradient is that of an older point`,
+    {
+      labels: moved ? [{ span: moved, text: `${cell.label} was moved here` }] : [],
+      hint: `make it a fn, which reads the current value at each use: fn ${/^\w+$/.test(objective.text) ? objective.text : 'loss'} = …`,
+    },
+  );
+}
+
+/** Gradients of the sum of the objectives, pointing uphill for `minimizing`; every target must be reached. */
+function descent(
+  e: Elaboration,
+  stmt: ast.UpdateStmt,
+  objectives: readonly Objective[],
+  targets: readonly Target[],
+  cells: readonly CellRef[][],
+  wrt: readonly Node[],
+): Node[] {
+  if (objectives.length === 0)
+    fail('OPT311', stmt.span, 'an update needs an objective or a direction', {
+      hint: 'write minimizing e, or along d',
+    });
+  const total = e.graph.at(stmt.span, () => objectives.map((o) => o.node).reduce((a, b) => e.make('add', [a, b])));
+  const { values, reached } = grad(e.graph, total, wrt);
+  let next = 0;
+  targets.forEach((t, i) => {
+    const flags = reached.slice(next, next + cells[i].length);
+    const nodes = wrt.slice(next, next + cells[i].length);
+    next += cells[i].length;
+    if (!flags.some(Boolean))
+      explainCut(e, total, nodes, t, objectives.map((o) => o.text).join(' + '), objectives[0].span);
+  });
+  return stmt.sense === 'maximizing' ? values.map((g) => e.graph.at(stmt.span, () => e.make('neg', [g]))) : [...values];
+}
+
+/** `along d`: directions to descend, shaped like the targets. */
+function directions(
+  e: Elaboration,
+  value: Value,
+  expr: ast.Expr,
+  targets: readonly Target[],
+  wrt: readonly Node[],
+): Node[] {
+  const nodes = leafNodes(e, value, expr.span, 'f32');
+  if (nodes.length !== wrt.length) {
+    fail(
+      'OPT313',
+      expr.span,
+      `the direction is ${kindText(plain(e, value, expr.span))}, but the targets have ${wrt.length} leaves`,
+      {
+        labels: targets.map((t) => ({
+          span: t.span,
+          text: `${t.leaves.length} ${t.leaves.length === 1 ? 'leaf' : 'leaves'}`,
+        })),
+        hint: 'a direction has the leaves of what it moves: grad(L, P)',
+      },
+    );
+  }
+  return nodes.map((n, i) => {
+    const wanted = wrt[i].type;
+    if (n.type.dtype !== 'f32' || (n.type.shape.length > 0 && n.type.shape.join() !== wanted.shape.join())) {
+      fail(
+        'OPT302',
+        expr.span,
+        `a leaf of the direction has type ${e.typeText(n.type)}, but its target has ${e.typeText(wanted)}`,
+        {
+          labels: targets.map((t) => ({ span: t.span, text: 'the target' })),
+          hint: 'a direction is shaped like what it moves',
+        },
+      );
+    }
+    return broadcastTo(e, n, wanted.shape);
+  });
+}
+
+/** Whether a statement reads cells that an earlier statement of this step has moved. */
+function readsMoved(e: Elaboration, roots: readonly Node[], own: readonly CellRef[]): boolean {
+  const ids = new Set(own.map((c) => c.id));
+  for (const node of visibleNodes(roots)) {
+    if (
+      node.op === 'version' &&
+      (node.attrs.version as number) > 0 &&
+      e.entry.moved.has(node.attrs.cell as string) &&
+      !ids.has(node.attrs.cell as string)
+    )
+      return true;
+  }
+  return false;
+}
+
+/** Two statements of one step that move one cell are seldom meant. */
+export function noteMove(e: Elaboration, cell: CellRef, span: Span): void {
+  if (!cell.persistent || cell.kind === 'state') return;
+  const before = e.entry.moved.get(cell.id);
+  if (before && before.start !== span.start && e.entry.kind === 'train') {
+    e.warn('OPT418', span, `${cell.label} is moved by two statements of one step`, {
+      labels: [{ span: before, text: 'moved here first' }],
+      hint: 'minimize the sum of both objectives in one update, or write allow OPT418 on this line',
+    });
+  }
+  e.entry.moved.set(cell.id, span);
+}

@@ -1,0 +1,267 @@
+/**
+ * Values of the elaborator: what an expression of the language stands for while templates are evaluated at their call sites.
+ * Numbers that are known now (literals, dims and arithmetic on them) stay exact and take the type of what they meet; everything
+ * computed at run time is a node of the tensor graph; the rest (templates, models, data sets, runs) exists only at compile time.
+ */
+import type * as ast from '../ast/nodes.ts';
+import type { DataField } from '../bundle/format.ts';
+import type { Cell } from '../ir/program.ts';
+import type { DType, Node } from '../ops/types.ts';
+import type { Span } from '../source/source.ts';
+import type { Frame } from './scope.ts';
+
+/** A number known at compile time, in float64. `integral` is false where it was written with a point or exponent, or divided. */
+export interface Exact {
+  readonly kind: 'exact';
+  readonly value: number;
+  readonly integral: boolean;
+}
+
+/** An array of literals, row-major; like a literal it takes the type of what it meets. */
+export interface ExactArray {
+  readonly kind: 'exactArray';
+  readonly values: readonly number[];
+  readonly shape: readonly number[];
+  readonly integral: boolean;
+}
+
+/** A condition known at compile time. */
+export interface Truth {
+  readonly kind: 'truth';
+  readonly value: boolean;
+}
+
+export interface Tensor {
+  readonly kind: 'tensor';
+  readonly node: Node;
+}
+
+export interface TupleValue {
+  readonly kind: 'tuple';
+  readonly items: readonly Value[];
+}
+
+export interface RecordValue {
+  readonly kind: 'record';
+  readonly fields: ReadonlyMap<string, Value>;
+}
+
+/** Ordered leaves with dotted paths: the parameters of a model, and gradients shaped like them. */
+export interface Tree {
+  readonly kind: 'tree';
+  readonly leaves: readonly { readonly path: string; readonly node: Node }[];
+}
+
+/** `lo..hi` of a static length; `lo` may be a run-time i32 scalar. */
+export interface RangeValue {
+  readonly kind: 'range';
+  readonly lo: Exact | Tensor;
+  readonly length: number;
+}
+
+/** One instance of a model: a layer (or model body) with parameters of its own. */
+export interface ModelValue {
+  readonly kind: 'model';
+  readonly instance: ModelInstance;
+}
+
+/** A part of a model, `Net.head`: the parameters whose path starts so. */
+export interface PartValue {
+  readonly kind: 'part';
+  readonly instance: ModelInstance;
+  readonly path: string;
+}
+
+export type TemplateDecl =
+  | ast.FnDecl
+  | ast.LayerDecl
+  | ast.ModelDecl
+  | ast.RuleDecl
+  | ast.EstimatorDecl
+  | ast.AggregatorDecl
+  | ast.SolverDecl
+  | ast.TrialDecl
+  | ast.ProblemDecl
+  | ast.SetDecl;
+
+/** A template with the scope it was written in, and the arguments already given to it. */
+export interface Template {
+  readonly kind: 'template';
+  readonly decl: TemplateDecl;
+  readonly frame: Frame;
+  readonly bound: ReadonlyMap<string, Value>;
+}
+
+/** A pipeline of rules given as an argument or by name. */
+export interface PipelineValue {
+  readonly kind: 'pipeline';
+  readonly stages: readonly Template[];
+}
+
+export interface Builtin {
+  readonly kind: 'builtin';
+  readonly name: string;
+}
+
+/** A whole data set: loaded (fields are `data` parameters) or generated (fields are values). */
+export interface Dataset {
+  readonly kind: 'dataset';
+  readonly name: string;
+  readonly rows: number;
+  readonly fields: ReadonlyMap<string, () => Value>;
+  readonly loaded?: readonly DataField[];
+  readonly span: Span;
+}
+
+/** Rows of a data set at one step. */
+export interface Batch {
+  readonly kind: 'batch';
+  readonly dataset: Dataset;
+  readonly index: Node;
+  readonly count: number;
+  readonly fields: ReadonlyMap<string, () => Value>;
+}
+
+export interface Text {
+  readonly kind: 'text';
+  readonly value: string;
+}
+
+/** An argument passed by name: evaluated at each use, in the phase that uses it. */
+export interface Thunk {
+  readonly kind: 'thunk';
+  readonly expr: ast.Expr;
+  readonly frame: Frame;
+}
+
+/** An elaborated run; members are read for claims, cells and models. */
+export interface RunValue {
+  readonly kind: 'run';
+  readonly name: string;
+  readonly members: ReadonlyMap<string, Value>;
+  readonly series: ReadonlyMap<string, 'report' | 'metric'>;
+}
+
+/** Members declared by static index: `h[l]`, `W[l]`, `r[0]`. */
+export interface Family {
+  readonly kind: 'family';
+  readonly name: string;
+  readonly members: ReadonlyMap<number, Value>;
+}
+
+/** A declared cell, or several with the structure of `like` (a `var` or `state` of a tree); read as their current versions. */
+export interface CellValue {
+  readonly kind: 'cell';
+  readonly cells: readonly CellRef[];
+  readonly like: Value;
+}
+
+export type Value =
+  | Exact
+  | ExactArray
+  | Truth
+  | Tensor
+  | TupleValue
+  | RecordValue
+  | Tree
+  | RangeValue
+  | ModelValue
+  | PartValue
+  | Template
+  | PipelineValue
+  | Builtin
+  | Dataset
+  | Batch
+  | Text
+  | Thunk
+  | RunValue
+  | Family
+  | CellValue;
+
+/** A cell of the program, or a local variable of one step (`persistent` false). */
+export interface CellRef extends Cell {
+  /** As people name it: `Features.linear_0.W`, without the run. */
+  readonly label: string;
+  readonly persistent: boolean;
+}
+
+export interface ModelInstance {
+  /** Name as declared, and with the run before it. */
+  readonly name: string;
+  readonly id: string;
+  readonly run: string;
+  readonly template: Template;
+  readonly span: Span;
+  /** Dims in the types of its parameters, bound by its first call, by site and name. */
+  readonly dims: Map<string, { readonly value: number; readonly span: Span }>;
+  /** Parameters in order of first use, by path within the model. */
+  readonly params: Map<string, CellRef>;
+  /** Running statistics and other state of its layers, by path. */
+  readonly states: Map<string, CellRef>;
+  /** Initial values taken from another model (`model E = Net from Net`, a model given to a trial). */
+  readonly from?: ModelInstance;
+  /** True once its parameters were used as a whole, after which no new ones may appear. */
+  closed?: Span;
+  /** Used through `at` or copied: nobody needs to move it. */
+  substituted: boolean;
+}
+
+export const exact = (value: number, integral = Number.isInteger(value)): Exact => ({ kind: 'exact', value, integral });
+export const truth = (value: boolean): Truth => ({ kind: 'truth', value });
+export const tensor = (node: Node): Tensor => ({ kind: 'tensor', node });
+
+/** Number type that an exact value takes where nothing decides. */
+export function defaultType(v: Exact | ExactArray): DType {
+  return v.integral ? 'i32' : 'f32';
+}
+
+/** Every shape of compound value that acts leaf by leaf. */
+export function isCompound(v: Value): v is TupleValue | RecordValue | Tree {
+  return v.kind === 'tuple' || v.kind === 'record' || v.kind === 'tree';
+}
+
+/** What a value is, in a word, for messages. */
+export function kindText(v: Value): string {
+  switch (v.kind) {
+    case 'exact':
+      return `the number ${v.value}`;
+    case 'exactArray':
+      return 'an array of numbers';
+    case 'truth':
+      return 'a condition';
+    case 'tensor':
+      return `a value of type ${v.node.type.dtype}${v.node.type.shape.length > 0 ? `[${v.node.type.shape.join(', ')}]` : ''}`;
+    case 'tuple':
+      return `a tuple of ${v.items.length}`;
+    case 'record':
+      return `a record { ${[...v.fields.keys()].join(', ')} }`;
+    case 'tree':
+      return `a tree of ${v.leaves.length} leaves`;
+    case 'range':
+      return `a range of ${v.length}`;
+    case 'model':
+      return `the model ${v.instance.name}`;
+    case 'part':
+      return `the part ${v.path} of ${v.instance.name}`;
+    case 'template':
+      return `the ${v.decl.kind} ${v.decl.name.text}`;
+    case 'pipeline':
+      return 'a pipeline of rules';
+    case 'builtin':
+      return `the function ${v.name}`;
+    case 'dataset':
+      return `the data set ${v.name}`;
+    case 'batch':
+      return `a batch of ${v.dataset.name}`;
+    case 'text':
+      return 'a text';
+    case 'thunk':
+      return 'an expression given by name';
+    case 'run':
+      return `the run ${v.name}`;
+    case 'family':
+      return `the family ${v.name}`;
+    case 'cell':
+      return `the cell ${v.cells[0].label}`;
+  }
+}

@@ -4,6 +4,7 @@
  * Operands and operators are parsed as one flat list; precedence is settled when the syntax tree is built, which keeps the parser's own
  * recursion shallow. All decisions need one token of lookahead (keywords are marked beforehand by `words.ts`); the few gates are explained.
  */
+import type { IOrAlt } from 'chevrotain';
 import { PartRules } from './parts.ts';
 import type { Rule } from './recovery.ts';
 import * as t from './tokens.ts';
@@ -67,14 +68,19 @@ export class ExpressionRules extends PartRules {
     });
   });
 
+  /** Made once: a list this long costs more than it decides. */
+  private suffixAlternatives: IOrAlt<unknown>[] | undefined;
+
   suffix: Rule = this.RULE('suffix', () => {
-    this.OR([
-      { ALT: () => this.SUBRULE(this.memberSuffix) },
-      { ALT: () => this.SUBRULE(this.indexSuffix) },
-      { ALT: () => this.SUBRULE(this.callSuffix) },
-      { ALT: () => this.SUBRULE(this.atSuffix) },
-      { ALT: () => this.SUBRULE(this.withSuffix) },
-    ]);
+    this.OR(
+      (this.suffixAlternatives ??= [
+        { ALT: () => this.SUBRULE(this.memberSuffix) },
+        { ALT: () => this.SUBRULE(this.indexSuffix) },
+        { ALT: () => this.SUBRULE(this.callSuffix) },
+        { ALT: () => this.SUBRULE(this.atSuffix) },
+        { ALT: () => this.SUBRULE(this.withSuffix) },
+      ]),
+    );
   });
 
   memberSuffix: Rule = this.RULE('memberSuffix', () => {
@@ -190,31 +196,36 @@ export class ExpressionRules extends PartRules {
     });
   });
 
+  /** Made once: a list this long costs more than it decides. */
+  private primaryAlternatives: IOrAlt<unknown>[] | undefined;
+
   primary: Rule = this.RULE('primary', () => {
-    this.OR([
-      { ALT: () => this.CONSUME(t.NumberToken) },
-      { ALT: () => this.CONSUME(t.StringToken) },
-      { ALT: () => this.CONSUME(k.true) },
-      { ALT: () => this.CONSUME(k.false) },
-      {
-        GATE: () => this.nextIs(2, k.over) && reducers.has(this.LA(1).image),
-        ALT: () => this.SUBRULE(this.reduceOver),
-      },
-      { ALT: () => this.CONSUME(t.Word) },
-      { ALT: () => this.SUBRULE(this.parens) },
-      { ALT: () => this.SUBRULE(this.array) },
-      { ALT: () => this.SUBRULE(this.braces) },
-      { ALT: () => this.SUBRULE(this.conditional) },
-      { ALT: () => this.SUBRULE(this.mapping) },
-      { ALT: () => this.SUBRULE(this.scanning) },
-      { ALT: () => this.SUBRULE(this.fixedPoint) },
-      { ALT: () => this.SUBRULE(this.checkpointing) },
-      { ALT: () => this.SUBRULE(this.exactly) },
-      { ALT: () => this.SUBRULE(this.solving) },
-      { ALT: () => this.SUBRULE(this.shifting) },
-      { ALT: () => this.SUBRULE(this.gathering) },
-      { ALT: () => this.SUBRULE(this.indexOf) },
-    ]);
+    this.OR(
+      (this.primaryAlternatives ??= [
+        { ALT: () => this.CONSUME(t.NumberToken) },
+        { ALT: () => this.CONSUME(t.StringToken) },
+        { ALT: () => this.CONSUME(k.true) },
+        { ALT: () => this.CONSUME(k.false) },
+        {
+          GATE: () => this.nextIs(2, k.over) && reducers.has(this.LA(1).image),
+          ALT: () => this.SUBRULE(this.reduceOver),
+        },
+        { ALT: () => this.CONSUME(t.Word) },
+        { ALT: () => this.SUBRULE(this.parens) },
+        { ALT: () => this.SUBRULE(this.array) },
+        { ALT: () => this.SUBRULE(this.braces) },
+        { ALT: () => this.SUBRULE(this.conditional) },
+        { ALT: () => this.SUBRULE(this.mapping) },
+        { ALT: () => this.SUBRULE(this.scanning) },
+        { ALT: () => this.SUBRULE(this.fixedPoint) },
+        { ALT: () => this.SUBRULE(this.checkpointing) },
+        { ALT: () => this.SUBRULE(this.exactly) },
+        { ALT: () => this.SUBRULE(this.solving) },
+        { ALT: () => this.SUBRULE(this.shifting) },
+        { ALT: () => this.SUBRULE(this.gathering) },
+        { ALT: () => this.SUBRULE(this.indexOf) },
+      ]),
+    );
   });
 
   /** `(e)`, or a tuple `(a, b)` */

@@ -7,7 +7,7 @@ import { DeclarationRules } from './declarations.ts';
 import type { Rule } from './recovery.ts';
 import * as t from './tokens.ts';
 import { keyword as k } from './tokens.ts';
-import type { IParserConfig } from 'chevrotain';
+import type { IOrAlt, IParserConfig } from 'chevrotain';
 
 export class SaddleParser extends DeclarationRules {
   constructor(config: IParserConfig = {}) {
@@ -25,49 +25,54 @@ export class SaddleParser extends DeclarationRules {
     this.SUBRULE(this.statements);
   });
 
+  /** Made once: a list this long costs more than it decides. */
+  private statementAlternatives: IOrAlt<unknown>[] | undefined;
+
   override statement: Rule = this.RULE('statement', () => {
     this.beginStatement();
     this.OPTION(() => this.SUBRULE(this.allowance, { LABEL: 'allowBefore' }));
-    this.OR([
-      { ALT: () => this.SUBRULE(this.useDeclaration) },
-      { ALT: () => this.SUBRULE(this.constantDeclaration) },
-      { ALT: () => this.SUBRULE(this.dataDeclaration) },
-      { ALT: () => this.SUBRULE(this.cellDeclaration) },
-      { ALT: () => this.SUBRULE(this.layerDeclaration) },
-      { ALT: () => this.SUBRULE(this.modelDeclaration) },
-      { ALT: () => this.SUBRULE(this.fnDeclaration) },
-      { ALT: () => this.SUBRULE(this.ruleDeclaration) },
-      { ALT: () => this.SUBRULE(this.estimatorDeclaration) },
-      { ALT: () => this.SUBRULE(this.solverDeclaration) },
-      { ALT: () => this.SUBRULE(this.classDeclaration) },
-      { ALT: () => this.SUBRULE(this.setDeclaration) },
-      { ALT: () => this.SUBRULE(this.problemDeclaration) },
-      { ALT: () => this.SUBRULE(this.trialDeclaration) },
-      { ALT: () => this.SUBRULE(this.runDeclaration) },
-      { ALT: () => this.SUBRULE(this.letStatement) },
-      { ALT: () => this.SUBRULE(this.sampleStatement) },
-      { ALT: () => this.SUBRULE(this.batchStatement) },
-      { ALT: () => this.SUBRULE(this.updateStatement) },
-      { ALT: () => this.SUBRULE(this.trainStatement) },
-      { ALT: () => this.SUBRULE(this.evalStatement) },
-      { ALT: () => this.SUBRULE(this.metricStatement) },
-      { ALT: () => this.SUBRULE(this.reportStatement) },
-      { ALT: () => this.SUBRULE(this.expectStatement) },
-      { ALT: () => this.SUBRULE(this.repeatStatement) },
-      { ALT: () => this.SUBRULE(this.whileStatement) },
-      { ALT: () => this.SUBRULE(this.forStatement) },
-      { ALT: () => this.SUBRULE(this.everyStatement) },
-      { ALT: () => this.SUBRULE(this.firstStatement) },
-      { ALT: () => this.SUBRULE(this.emitStatement) },
-      { ALT: () => this.SUBRULE(this.endWhenStatement) },
-      { ALT: () => this.SUBRULE(this.multipliersStatement) },
-      { ALT: () => this.SUBRULE(this.overStatement) },
-      { ALT: () => this.SUBRULE(this.objectiveStatement) },
-      { ALT: () => this.SUBRULE(this.constraintStatement) },
-      { ALT: () => this.SUBRULE(this.lowerLevelStatement) },
-      { ALT: () => this.SUBRULE(this.playerStatement) },
-      { ALT: () => this.SUBRULE(this.expressionStatement) },
-    ]);
+    this.OR(
+      (this.statementAlternatives ??= [
+        { ALT: () => this.SUBRULE(this.useDeclaration) },
+        { ALT: () => this.SUBRULE(this.constantDeclaration) },
+        { ALT: () => this.SUBRULE(this.dataDeclaration) },
+        { ALT: () => this.SUBRULE(this.cellDeclaration) },
+        { ALT: () => this.SUBRULE(this.layerDeclaration) },
+        { ALT: () => this.SUBRULE(this.modelDeclaration) },
+        { ALT: () => this.SUBRULE(this.fnDeclaration) },
+        { ALT: () => this.SUBRULE(this.ruleDeclaration) },
+        { ALT: () => this.SUBRULE(this.estimatorDeclaration) },
+        { ALT: () => this.SUBRULE(this.solverDeclaration) },
+        { ALT: () => this.SUBRULE(this.classDeclaration) },
+        { ALT: () => this.SUBRULE(this.setDeclaration) },
+        { ALT: () => this.SUBRULE(this.problemDeclaration) },
+        { ALT: () => this.SUBRULE(this.trialDeclaration) },
+        { ALT: () => this.SUBRULE(this.runDeclaration) },
+        { ALT: () => this.SUBRULE(this.letStatement) },
+        { ALT: () => this.SUBRULE(this.sampleStatement) },
+        { ALT: () => this.SUBRULE(this.batchStatement) },
+        { ALT: () => this.SUBRULE(this.updateStatement) },
+        { ALT: () => this.SUBRULE(this.trainStatement) },
+        { ALT: () => this.SUBRULE(this.evalStatement) },
+        { ALT: () => this.SUBRULE(this.metricStatement) },
+        { ALT: () => this.SUBRULE(this.reportStatement) },
+        { ALT: () => this.SUBRULE(this.expectStatement) },
+        { ALT: () => this.SUBRULE(this.repeatStatement) },
+        { ALT: () => this.SUBRULE(this.whileStatement) },
+        { ALT: () => this.SUBRULE(this.forStatement) },
+        { ALT: () => this.SUBRULE(this.everyStatement) },
+        { ALT: () => this.SUBRULE(this.firstStatement) },
+        { ALT: () => this.SUBRULE(this.emitStatement) },
+        { ALT: () => this.SUBRULE(this.endWhenStatement) },
+        { ALT: () => this.SUBRULE(this.multipliersStatement) },
+        { ALT: () => this.SUBRULE(this.overStatement) },
+        { ALT: () => this.SUBRULE(this.objectiveStatement) },
+        { ALT: () => this.SUBRULE(this.constraintStatement) },
+        { ALT: () => this.SUBRULE(this.lowerLevelStatement) },
+        { ALT: () => this.SUBRULE(this.playerStatement) },
+        { ALT: () => this.SUBRULE(this.expressionStatement) },
+      ]),
+    );
     this.OPTION2(() => this.SUBRULE2(this.allowance, { LABEL: 'allowAfter' }));
     this.endStatement();
   });

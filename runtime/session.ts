@@ -274,7 +274,7 @@ export class Session {
     if (this.store.failed(job.run)) return { reports: [] }; // sent before the failure was known
     this.at = job.after;
     if (job.kind === 'until') {
-      const [value] = outputs[0].values.values();
+      const [value] = [...outputs[0].values.values(), ...outputs[0].objectives.values()];
       this.at = { ...job.after, ended: value !== 0 };
       return { reports: [] };
     }

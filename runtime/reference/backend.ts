@@ -1,0 +1,200 @@
+/**
+ * A backend without a device: the tensor program evaluated in float64 by the reference interpreter. Slow and obvious; the oracle of device runs
+ * (`verify`, tests) and the way to run at all where there is no adapter (`--device reference`). Cells are kept in float64 between steps, so a trajectory
+ * is that of exact arithmetic as nearly as JavaScript can give it.
+ */
+import type { DataField } from '../../compiler/bundle/format.ts';
+import type { Scalars } from '../../compiler/bundle/host-program.ts';
+import { InternalError, fail } from '../../compiler/diagnostics/diagnostic.ts';
+import type { Entry, Program } from '../../compiler/ir/program.ts';
+import type { NdArray, Node, TensorType } from '../../compiler/ops/types.ts';
+import type { Backend, DeviceInfo, DeviceStats, NumberArray, StepOutputs } from '../backend.ts';
+import { FaultError, evaluate } from './interpreter.ts';
+
+/** Makes the backend; all cells are zero until the program's first entries have run. */
+export function createReferenceBackend(program: Program): Backend {
+  return new ReferenceBackend(program);
+}
+
+class ReferenceBackend implements Backend {
+  readonly info: DeviceInfo = {
+    class: 'reference',
+    name: 'float64 reference interpreter',
+    vendor: '',
+    driver: '',
+    backend: 'reference',
+  };
+  readonly stats: DeviceStats = { dispatches: 0, submits: 0, executions: 0 };
+  readonly bytes = { live: 0, peak: 0 };
+  private readonly entries: ReadonlyMap<string, Entry>;
+  private readonly types: ReadonlyMap<string, TensorType>;
+  private readonly fields: ReadonlyMap<string, DataField>;
+  private readonly cells = new Map<string, NdArray>();
+  private readonly data = new Map<string, NdArray>();
+  /** Submissions are ordered: each begins when the one before it has ended. */
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(program: Program) {
+    this.entries = new Map(program.entries.map((e) => [e.id, e]));
+    this.types = new Map(program.cells.map((c) => [c.id, c.type]));
+    this.fields = new Map(program.data.flatMap((d) => d.fields.map((f) => [`${d.name}.${f.name}`, f] as const)));
+    this.zeroCells();
+    this.count();
+  }
+
+  private zeroCells(): void {
+    for (const [id, type] of this.types) this.cells.set(id, { type, data: new Float64Array(elements(type)) });
+  }
+
+  private count(): void {
+    let bytes = 0;
+    for (const array of [...this.cells.values(), ...this.data.values()]) bytes += array.data.byteLength;
+    this.bytes.live = bytes;
+    this.bytes.peak = Math.max(this.bytes.peak, bytes);
+  }
+
+  /** Runs `work` after all that was asked for before, and lets the event loop turn first, so that signals are heard. */
+  private inOrder<T>(work: () => T): Promise<T> {
+    const turn = this.last.then(() => new Promise<void>((done) => setTimeout(done, 0)));
+    const result = turn.then(work);
+    this.last = result.catch(() => {});
+    return result;
+  }
+
+  loadData(name: string, field: string, values: NumberArray): Promise<void> {
+    return this.inOrder(() => {
+      const key = `${name}.${field}`;
+      const spec = this.fields.get(key);
+      if (!spec) fail('OPT711', undefined, `the program has no data '${key}'`);
+      if (values.length !== elements(spec.type))
+        fail('OPT711', undefined, `data '${key}': ${elements(spec.type)} numbers expected, ${values.length} given`);
+      const scale = spec.storage === 'u8' ? spec.scale : 1;
+      this.data.set(key, { type: spec.type, data: Float64Array.from(values, (v) => v * scale) });
+      this.count();
+    });
+  }
+
+  capacity(): number {
+    return 1;
+  }
+
+  submit(id: string, steps: readonly Scalars[]): Promise<StepOutputs[]> {
+    return this.inOrder(() => {
+      const entry = this.entry(id);
+      this.stats.submits++;
+      return steps.map((scalars) => {
+        const { outputs } = this.execute(entry, scalars, {});
+        const values = new Map<string, number>();
+        const objectives = new Map<string, number>();
+        entry.outputs.forEach((o, i) => {
+          if (o.kind === 'result') return;
+          (o.kind === 'objective' ? objectives : values).set(o.name, outputs[i].data[0]);
+        });
+        return { values, objectives };
+      });
+    });
+  }
+
+  call(
+    id: string,
+    inputs: Readonly<Record<string, NumberArray>>,
+    scalars: Scalars,
+  ): Promise<Record<string, NumberArray>> {
+    return this.inOrder(() => {
+      const entry = this.entry(id);
+      const { outputs } = this.execute(entry, scalars, inputs);
+      return Object.fromEntries(
+        entry.outputs.flatMap((o, i) => (o.kind === 'result' ? [[o.name, typed(outputs[i])] as const] : [])),
+      );
+    });
+  }
+
+  /** All reads before all writes. */
+  private execute(
+    entry: Entry,
+    scalars: Scalars,
+    inputs: Readonly<Record<string, NumberArray>>,
+  ): { readonly outputs: readonly NdArray[] } {
+    this.stats.executions++;
+    const roots = [...entry.outputs.map((o) => o.value), ...entry.writes.map((w) => w.value)];
+    let values: NdArray[];
+    try {
+      values = evaluate(roots, (parameter) => this.leaf(parameter, scalars, inputs));
+    } catch (reason) {
+      if (reason instanceof FaultError) fail('OPT708', reason.span, `${reason.message} (step ${scalars.step})`);
+      throw reason;
+    }
+    const outputs = values.slice(0, entry.outputs.length);
+    entry.writes.forEach((w, i) => this.cells.set(w.cell, values[entry.outputs.length + i]));
+    return { outputs };
+  }
+
+  private leaf(parameter: Node, scalars: Scalars, inputs: Readonly<Record<string, NumberArray>>): NdArray {
+    const { source, name } = parameter.attrs as { source: string; name: string };
+    const { type } = parameter;
+    if (source === 'scalar') return { type, data: Float64Array.of(scalarValue(name, scalars)) };
+    if (source === 'input') {
+      const given = Object.hasOwn(inputs, name) ? inputs[name] : undefined;
+      if (given?.length !== elements(type)) throw new InternalError(`input '${name}' has the wrong length`);
+      return { type, data: Float64Array.from(given) };
+    }
+    const value = source === 'cell' ? this.cells.get(name) : this.data.get(name);
+    if (!value) throw new InternalError(`the reference backend has no ${source} '${name}'`);
+    return value;
+  }
+
+  private entry(id: string): Entry {
+    const entry = this.entries.get(id);
+    if (!entry) throw new InternalError(`the program has no entry '${id}'`);
+    return entry;
+  }
+
+  reset(): Promise<void> {
+    return this.inOrder(() => this.zeroCells());
+  }
+
+  readCells(ids: readonly string[]): Promise<Map<string, NumberArray>> {
+    return this.inOrder(() => new Map(ids.map((id) => [id, typed(this.cell(id)).slice()])));
+  }
+
+  writeCells(values: ReadonlyMap<string, NumberArray>): Promise<void> {
+    return this.inOrder(() => {
+      for (const [id, array] of values) {
+        const { type } = this.cell(id);
+        if (array.length !== elements(type)) throw new InternalError(`cell '${id}' given ${array.length} numbers`);
+        this.cells.set(id, { type, data: Float64Array.from(array) });
+      }
+    });
+  }
+
+  private cell(id: string): NdArray {
+    const cell = this.cells.get(id);
+    if (!cell) throw new InternalError(`the program has no cell '${id}'`);
+    return cell;
+  }
+
+  async dispose(): Promise<void> {
+    await this.last;
+    this.cells.clear();
+    this.data.clear();
+    this.count();
+  }
+}
+
+function elements(type: TensorType): number {
+  return type.shape.reduce((a, b) => a * b, 1);
+}
+
+/** Floats stay float64; integers and bools become what a device would give. */
+function typed({ type, data }: NdArray): NumberArray {
+  if (type.dtype === 'f32') return data;
+  return type.dtype === 'i32' ? Int32Array.from(data) : Uint32Array.from(data);
+}
+
+function scalarValue(name: string, s: Scalars): number {
+  if (name === 'seed') return s.seed >>> 0;
+  if (name === 'step') return s.step;
+  if (name === 'steps') return s.steps;
+  if (name === 'progress') return s.steps > 0 ? s.step / s.steps : 0;
+  return s.hyper(name.slice('hyper:'.length));
+}

@@ -29,7 +29,7 @@ export function sameType(a: TensorType, b: TensorType): boolean {
 
 /** Row-major strides in elements. */
 export function stridesOf(shape: readonly number[]): number[] {
-  const strides = new Array<number>(shape.length);
+  const strides = shape.map(() => 1);
   let stride = 1;
   for (let axis = shape.length - 1; axis >= 0; axis--) {
     strides[axis] = stride;
@@ -95,6 +95,14 @@ export function filled(type: TensorType, value: number): NdArray {
 /** Throws ShapeError unless the condition holds. */
 export function need(condition: boolean, message: () => string): asserts condition {
   if (!condition) throw new ShapeError(message());
+}
+
+/** Smallest distance between two elements. */
+export function leastGap(data: Float64Array): number {
+  const sorted = Float64Array.from(data).sort();
+  let least = Infinity;
+  for (let i = 1; i < sorted.length; i++) least = Math.min(least, sorted[i] - sorted[i - 1]);
+  return least;
 }
 
 // ---------------------------------------------------------------- attributes, checked

@@ -24,7 +24,10 @@ export function uniform(allowed: readonly DType[], result?: DType): TypeRule {
       );
       return result ?? first;
     },
-    draw: (rng, arity) => new Array<DType>(arity).fill(allowed[rng.integer(0, allowed.length)]),
+    draw: (rng, arity) => {
+      const dtype = allowed[rng.integer(0, allowed.length)];
+      return Array.from({ length: arity }, () => dtype);
+    },
   };
 }
 
@@ -98,7 +101,7 @@ export function elementwise(arity: number, spec: ElementwiseSpec): Omit<OpDef, '
     },
     reference: (inputs, attrs, type) => {
       const dtypes = { inputs: inputs.map((i) => i.type.dtype), output: type.dtype };
-      const args = new Array<number>(inputs.length);
+      const args = inputs.map(() => 0);
       const data = new Float64Array(inputs[0].data.length);
       for (let k = 0; k < data.length; k++) {
         for (let i = 0; i < args.length; i++) args[i] = inputs[i].data[k];

@@ -102,7 +102,7 @@ function partOffsets(
 }
 
 const lists = (attrs: Attrs, name: string) => attrs[name] as readonly number[];
-const ones = (n: number) => new Array<number>(n).fill(1);
+const ones = (n: number) => Array.from({ length: n }, () => 1);
 
 const concatRecord: Omit<OpDef, 'name'> = {
   about: 'The inputs one after another along {axis}.',
@@ -207,7 +207,7 @@ export const shapeOps = named({
     },
     reference: (x, attrs, type) => {
       const strides = stridesOf(x.type.shape);
-      const steps = new Array<number>(type.shape.length).fill(0);
+      const steps = type.shape.map(() => 0);
       lists(attrs, 'axes').forEach((axis, i) => {
         if (x.type.shape[i] !== 1) steps[axis] = strides[i];
       });

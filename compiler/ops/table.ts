@@ -5,23 +5,29 @@
 import { InternalError } from '../diagnostics/diagnostic.ts';
 import { barrierOps } from './barrier.ts';
 import { contractionOps } from './contraction.ts';
+import { cumulativeOps } from './cumulative.ts';
 import { binaryOps } from './elementwise-binary.ts';
 import { unaryOps } from './elementwise-unary.ts';
 import { indexOps } from './index.ts';
 import { randomOps } from './random.ts';
 import { reduceOps } from './reduce.ts';
 import { shapeOps } from './shape.ts';
+import { sortOps } from './sort.ts';
 import { sourceOps } from './source.ts';
 import type { OpDef } from './types.ts';
+import { windowOps } from './window.ts';
 
 const table = {
   ...sourceOps,
   ...unaryOps,
   ...binaryOps,
   ...reduceOps,
+  ...cumulativeOps,
   ...shapeOps,
   ...contractionOps,
   ...indexOps,
+  ...windowOps,
+  ...sortOps,
   ...randomOps,
   ...barrierOps,
 };

@@ -1,6 +1,6 @@
 /**
  * Rewriting rules: pattern → result, each exact for every input, NaN, infinities and zeros of either sign included (the sign of a NaN
- * and the last digits of a power aside).
+ * and, of powers, the last digits and the sign of a zero base aside).
  * What is not here on purpose: 0 · x → 0 (NaN would vanish), x + 0 → x (-0 + 0 is 0; only x + -0 and x - 0 are exact),
  * pow(x, 1/2) → sqrt(x) (they differ at -inf), x / x → 1, sums of broadcasts → products (other roundings).
  */

@@ -7,7 +7,7 @@
  * with the outside); those that depend on a parameter of a region are indented. The last line names the roots: `return %7, %9`.
  * `parse.ts` reads exactly this: print → parse → print gives the same text.
  */
-import { isRegion } from '../../ops/region.ts';
+import { isRegion, regionsOf } from '../../ops/region.ts';
 import type { Attrs, AttrValue, Node } from '../../ops/types.ts';
 import { reachable, typeText } from './graph.ts';
 
@@ -66,9 +66,7 @@ export function print(roots: readonly Node[], options: PrintOptions = {}): strin
 
 /** Everything the roots reach, and region parameters that their regions do not use. */
 function allNodes(roots: readonly Node[]): Node[] {
-  const nodes = new Set(reachable(roots));
-  for (const node of [...nodes]) {
-    for (const value of Object.values(node.attrs)) if (isRegion(value)) value.params.forEach((p) => nodes.add(p));
-  }
+  const used = reachable(roots);
+  const nodes = new Set([...used, ...used.flatMap((node) => regionsOf(node).flatMap((region) => region.params))]);
   return [...nodes].sort((a, b) => a.id - b.id);
 }

@@ -5,7 +5,7 @@ import { evaluateHost } from '../../../compiler/bundle/host-program.ts';
 import { Graph, reachable } from '../../../compiler/ir/tensor/graph.ts';
 import { print } from '../../../compiler/ir/tensor/print.ts';
 import { verify } from '../../../compiler/ir/tensor/verify.ts';
-import { op, ops } from '../../../compiler/ops/table.ts';
+import { op } from '../../../compiler/ops/table.ts';
 import type { Node, TensorType } from '../../../compiler/ops/types.ts';
 import { alias, cse, dot, extractHost, fold, runPasses, tensorPasses } from '../../../compiler/passes/index.ts';
 import { evaluate } from '../../../runtime/reference/interpreter.ts';
@@ -125,8 +125,8 @@ describe('dot', () => {
 
   it('brings every sampled contraction into matrix form without changing it', () => {
     const rng = seededRng(11);
-    const def = ops.find((d) => d.name === 'dot_general');
-    for (let i = 0; i < 100 && def; i++) {
+    const def = op('dot_general');
+    for (let i = 0; i < 100; i++) {
       const sample = def.sample(rng);
       const { graph, params, node } = caseOf(def, sample);
       const [result] = dot.run(graph, [node]);

@@ -5,7 +5,7 @@ import { compileSpec } from './compile.ts';
 import { dataPaths, settings } from './options.ts';
 import { exitCodeOf, exitCodes, type ExitCode } from './outcome.ts';
 import { specFiles } from './paths.ts';
-import { checkOverrides, describeData, openSpec, type Opened } from './spec.ts';
+import { overridesBySource, describeData, openSpec, type Opened } from './spec.ts';
 import { print, printDiagnostics, printJson } from './terminal.ts';
 
 export interface CheckOptions {
@@ -47,8 +47,7 @@ async function checkFile(
   const found: Diagnostic[] = [];
   try {
     const spec = openSpec(file, opened);
-    checkOverrides(spec, set, data);
-    const described = await describeData(spec, data, false);
+    const described = await describeData(spec, overridesBySource(spec, set, data), false);
     found.push(...described.diagnostics);
     found.push(...compileSpec(spec, opened, { set, infos: described.infos, stage: 'check' }).diagnostics);
   } catch (cause) {

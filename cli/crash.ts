@@ -7,20 +7,20 @@ import { note } from './terminal.ts';
 import { version } from './version.ts';
 
 /** Writes the report and says where it is. Never throws. */
-export function reportCrash(cause: unknown, args: readonly string[]): ExitCode {
+export function reportCrash(cause: unknown, args: readonly string[], say: (line: string) => void = note): ExitCode {
   const stack = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
   const message = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
-  note(`error[OPT900]: a bug of Saddle: ${message}`);
+  say(`error[OPT900]: a bug of Saddle: ${message}`);
   try {
     const file = path.join(mkdtempSync(path.join(tmpdir(), 'saddle-report-')), 'report.txt');
     writeFileSync(file, report(stack, args));
-    note(
+    say(
       `  a report was written to ${file}\n  help: please file it as an issue; it contains the spec named on the command line`,
     );
   } catch {
-    note('  the report could not be written; SADDLE_DEBUG=1 shows the details');
+    say('  the report could not be written; SADDLE_DEBUG=1 shows the details');
   }
-  if (process.env.SADDLE_DEBUG && process.env.SADDLE_DEBUG !== '0') note(stack);
+  if (process.env.SADDLE_DEBUG && process.env.SADDLE_DEBUG !== '0') say(stack);
   return exitCodes.bug;
 }
 

@@ -24,8 +24,8 @@ export interface Execution {
   readonly bundle: Bundle;
   readonly on: { readonly device?: OpenDevice; readonly backend?: Backend };
   readonly host: DataHost;
-  /** Paths of `--data` by name. */
-  readonly data: ReadonlyMap<string, string>;
+  /** Paths of `--data` by source. */
+  readonly overrides: ReadonlyMap<string, string>;
   readonly seeds: readonly number[];
   readonly steps: number | undefined;
   /** Where checkpoints go; absent for `saddle test`. */
@@ -119,7 +119,7 @@ async function begin(
       resume: saved,
       data: async (d) => {
         try {
-          const loaded = await loadSource(d.source, d.fields, d.slice, e.host, { override: e.data.get(d.name) });
+          const loaded = await loadSource(d.source, d.fields, d.slice, e.host, { override: e.overrides.get(d.source) });
           return Object.fromEntries(loaded.fields);
         } catch (cause) {
           if (!(cause instanceof SaddleError)) throw cause;

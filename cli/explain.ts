@@ -63,21 +63,21 @@ function indent(text: string): string {
 
 /** Compiles for the portable profile: the text is the same on every machine. */
 async function explainStage(file: string, stage: Stage, options: ExplainOptions): Promise<ExitCode> {
-  const { checkOverrides, describeData, openSpec } = await import('./spec.ts');
+  const { overridesBySource, describeData, openSpec } = await import('./spec.ts');
   const { dataPaths, settings } = await import('./options.ts');
   const opened = new Map();
   try {
     const set = settings(options.set);
     const data = dataPaths(options.data);
     const spec = openSpec(file, opened);
-    checkOverrides(spec, set, data);
+    const overrides = overridesBySource(spec, set, data);
     if (stage === 'ast') {
       const { dump } = await import('../compiler/ast/dump.ts');
       print(dump(spec.module).trimEnd());
       return exitCodes.ok;
     }
     const early = stage === 'updates' || stage === 'program' || stage === 'graph';
-    const described = await describeData(spec, data, !early);
+    const described = await describeData(spec, overrides, !early);
     printDiagnostics(described.diagnostics, opened);
     if (described.diagnostics.some((d) => d.severity === 'error')) return exitCodeOf(described.diagnostics);
     const { compileSpec } = await import('./compile.ts');

@@ -9,7 +9,10 @@ export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
 /** The exit code of an error, by the hundred of its code: OPT1xx to OPT5xx are about the source, 6xx and 7xx about the run, 8xx about the call. */
 export function exitCodeOf(diagnostics: readonly Diagnostic[]): ExitCode {
-  const hundreds = diagnostics.filter((d) => d.severity === 'error').map((d) => Number(d.code[3]));
+  // OPT702, an unknown --device, is a mistake of the call though it is about devices.
+  const hundreds = diagnostics
+    .filter((d) => d.severity === 'error')
+    .map((d) => (d.code === 'OPT702' ? 8 : Number(d.code[3])));
   if (hundreds.length === 0) return exitCodes.ok;
   if (hundreds.includes(9)) return exitCodes.bug;
   if (hundreds.some((h) => h <= 5)) return exitCodes.source;

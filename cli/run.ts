@@ -17,7 +17,7 @@ import { execute } from './execute.ts';
 import { Interrupts } from './interrupts.ts';
 import { exitCodeOf, exitCodes, type ExitCode } from './outcome.ts';
 import { folderToResume, RunFolder } from './run-folder.ts';
-import { checkOverrides, describeData, openSpec, type Opened, type Spec } from './spec.ts';
+import { describeData, openSpec, overridesBySource, type Opened, type Spec } from './spec.ts';
 import { describeErrors, describeExecution, type RunDocument } from './summary.ts';
 import { note, printDiagnostics, printJson } from './terminal.ts';
 
@@ -93,6 +93,8 @@ function resumedFolder(options: RunOptions, name: string): string | undefined {
 
 interface Prepared {
   readonly spec: Spec;
+  /** Paths of `--data` by source. */
+  readonly overrides: ReadonlyMap<string, string>;
   readonly bundle: Bundle;
   readonly device: DeviceInfo;
 }
@@ -107,10 +109,10 @@ async function prepare(
 ): Promise<Prepared> {
   const choice = options.device === undefined ? readSettings().device : deviceChoice(options.device);
   const spec = openSpec(file, opened);
-  checkOverrides(spec, call.set, call.data);
+  const overrides = overridesBySource(spec, call.set, call.data);
   // Sources are described while the device is opened. A wrong spec is told before a missing device: without a device it is compiled just for that.
   const [described, device] = await Promise.allSettled([
-    describeData(spec, call.data, true),
+    describeData(spec, overrides, true),
     choice === 'reference' ? undefined : openDevice(choice),
   ]);
   if (device.status === 'fulfilled') got.device = device.value;
@@ -125,13 +127,13 @@ async function prepare(
   const info = got.device?.info ?? got.backend?.info;
   if (!info) throw new InternalError('neither a device nor a backend');
   got.document = { ...got.document, device: info };
-  return { spec, bundle: compiled.bundle, device: info };
+  return { spec, overrides, bundle: compiled.bundle, device: info };
 }
 
 /** Runs all seeds and decides the claims. */
 async function perform(
   name: string,
-  { spec, bundle, device }: Prepared,
+  { spec, overrides, bundle, device }: Prepared,
   options: RunOptions,
   call: Call,
   resume: boolean,
@@ -149,7 +151,7 @@ async function perform(
     bundle,
     on: got.device ? { device: got.device } : { backend: got.backend },
     host: spec.host,
-    data: call.data,
+    overrides,
     seeds,
     steps: call.steps,
     folder: got.folder,

@@ -5,11 +5,11 @@
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { DataDecl, Module, Stmt } from '../compiler/ast/nodes.ts';
+import type { DataDecl, Module, Stmt, StringLit } from '../compiler/ast/nodes.ts';
 import { parse } from '../compiler/ast/parse.ts';
 import type { DataInfo } from '../compiler/bundle/format.ts';
 import { SaddleError, fail, type Diagnostic } from '../compiler/diagnostics/diagnostic.ts';
-import { Source, type Sources } from '../compiler/source/source.ts';
+import { Source } from '../compiler/source/source.ts';
 import { describeSource } from '../runtime/data/load.ts';
 import { nodeDataHost } from '../runtime/data/node-files.ts';
 import type { FieldRequest } from '../runtime/data/fields.ts';
@@ -24,8 +24,8 @@ export interface Spec {
   readonly folder: string;
   readonly module: Module;
   readonly settable: Settable;
-  /** Declarations that load data. */
-  readonly loads: readonly DataDecl[];
+  /** Declarations that load data, with their sources. */
+  readonly loads: readonly { readonly decl: DataDecl; readonly from: StringLit }[];
   readonly host: DataHost;
 }
 
@@ -61,13 +61,13 @@ export function openSpec(file: string, opened: Opened): Spec {
   const parsed = parse(source);
   if (!parsed.ok) throw new SaddleError(parsed.diagnostics);
   const folder = path.dirname(path.resolve(file));
-  const loads: DataDecl[] = [];
+  const loads: Spec['loads'][number][] = [];
   const settable = { dims: new Set<string>(), hypers: new Set<string>(), data: new Set<string>() };
   visit(parsed.value.statements, (statement) => {
     if (statement.kind === 'dim') settable.dims.add(statement.name.text);
     if (statement.kind === 'hyper') settable.hypers.add(statement.name.text);
     if (statement.kind === 'data' && statement.from) {
-      loads.push(statement);
+      loads.push({ decl: statement, from: statement.from });
       settable.data.add(statement.name.text);
     }
   });
@@ -84,7 +84,7 @@ function visit(statements: readonly Stmt[], act: (statement: Stmt) => void): voi
 
 /**
  * What the data sources hold, by source text. Failures become located diagnostics: all of them with `strict`; without (for `check`, which must work where the
- * data are not) a missing file or package is a warning and its source stays unknown.
+ * data are not) a missing file or package is a warning and its source stays unknown. `overrides` are paths by source (`overridesBySource`).
  */
 export async function describeData(
   spec: Spec,
@@ -94,32 +94,20 @@ export async function describeData(
   const infos = new Map<string, DataInfo>();
   const diagnostics: Diagnostic[] = [];
   const described = await Promise.allSettled(
-    spec.loads.map((decl) =>
-      describeSource(decl.from!.value, spec.host, requests(spec.source, decl), {
-        override: overrides.get(decl.name.text),
-      }),
+    spec.loads.map(({ decl, from }) =>
+      describeSource(from.value, spec.host, requests(spec.source, decl), { override: overrides.get(from.value) }),
     ),
   );
   described.forEach((result, i) => {
-    const decl = spec.loads[i];
-    const source = decl.from!.value;
+    const { from } = spec.loads[i];
     if (result.status === 'fulfilled') {
-      const before = infos.get(source);
-      if (before && before.rows !== result.value.rows)
-        fail(
-          'OPT807',
-          decl.from!.span,
-          `the data '${decl.name.text}' share the source "${source}" with others, which then have other rows`,
-          {
-            hint: `give --data for each declaration from "${source}", or name different sources in the spec`,
-          },
-        );
-      infos.set(source, before ? merge(before, result.value) : result.value);
+      const before = infos.get(from.value);
+      infos.set(from.value, before ? merge(before, result.value) : result.value);
     } else if (result.reason instanceof SaddleError) {
       for (const d of result.reason.diagnostics) {
         const absent = d.code === 'OPT601' || d.code === 'OPT604';
         const severity = absent && !strict ? 'warning' : d.severity;
-        diagnostics.push({ ...d, severity, span: d.span ?? decl.from!.span });
+        diagnostics.push({ ...d, severity, span: d.span ?? from.span });
       }
     } else throw result.reason;
   });
@@ -132,12 +120,45 @@ function merge(a: DataInfo, b: DataInfo): DataInfo {
 }
 
 function requests(source: Source, decl: DataDecl): FieldRequest[] {
-  return (decl.fields ?? []).map((f) => ({ name: f.name.text, column: f.column && source.slice(f.column.span) }));
+  return (decl.fields ?? []).map((f) => {
+    const row = (f.type.dims ?? []).slice(1).map((dim) => (dim.kind === 'number' ? dim.value : undefined));
+    return {
+      name: f.name.text,
+      column: f.column && source.slice(f.column.span),
+      dtype: f.type.dtype.text,
+      row: row.every((n) => n !== undefined) ? (row as number[]) : undefined,
+    };
+  });
 }
 
-/** Checks the names of `--set` and `--data` against the spec. Throws OPT802, OPT803, OPT807. */
-export function checkOverrides(spec: Spec, set: ReadonlyMap<string, number>, data: ReadonlyMap<string, string>): void {
+/**
+ * Checks `--set` and `--data` against the spec and gives the paths of `--data` by source. Declarations from one source are replaced together, because the
+ * program knows its data by source. Throws OPT802, OPT803, OPT807.
+ */
+export function overridesBySource(
+  spec: Spec,
+  set: ReadonlyMap<string, number>,
+  data: ReadonlyMap<string, string>,
+): Map<string, string> {
   checkNames(set, data, spec.settable);
+  const paths = new Map<string, string>();
+  for (const { decl, from } of spec.loads) {
+    const path = data.get(decl.name.text);
+    const others = spec.loads.filter(
+      (other) => other.from.value === from.value && data.get(other.decl.name.text) !== path,
+    );
+    if (others.length > 0)
+      fail(
+        'OPT807',
+        from.span,
+        `'${decl.name.text}' and '${others[0].decl.name.text}' both come from "${from.value}" and are replaced together`,
+        {
+          hint: `give --data for each of them, with the same path`,
+        },
+      );
+    if (path !== undefined) paths.set(from.value, path);
+  }
+  return paths;
 }
 
 /**
@@ -173,5 +194,3 @@ function stdlibFolder(): string {
     path.join(here, 'stdlib')
   );
 }
-
-export type { Sources };

@@ -11,6 +11,10 @@ import type { Columns, RawArray, RawTable } from './table.ts';
 export interface FieldRequest {
   readonly name: string;
   readonly column?: string;
+  /** Declared element type: an f32 field may take integers. */
+  readonly dtype?: string;
+  /** Declared shape of a row where it is written in numbers: a row may be regrouped to it. */
+  readonly row?: readonly number[];
 }
 
 /** The array of a field; `fields` are all that are declared. Throws OPT608. */

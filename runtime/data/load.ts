@@ -10,7 +10,7 @@ import type { DataHost } from './files.ts';
 import { openTable } from './formats.ts';
 import { withNamed } from './named.ts';
 import { quote } from './refusals.ts';
-import { rowSize, type RawArray, type RawTable } from './table.ts';
+import { rowSize, safeProduct, type RawArray, type RawTable } from './table.ts';
 
 /** Options of both functions. */
 export interface SourceOptions {
@@ -37,7 +37,7 @@ export async function describeSource(
   options: SourceOptions = {},
 ): Promise<DataInfo> {
   return withTable(source, host, options, async (table) => {
-    const described = fields.map((field) => describeArray(field.name, arrayOf(table, field, fields)));
+    const described = fields.map((field) => describeField(field, arrayOf(table, field, fields)));
     const others = table.arrays.filter((a) => a.shape[0] === table.rows && !described.some((d) => d.name === a.name));
     return {
       rows: fields.length > 0 ? commonRows(table, fields) : table.rows,
@@ -90,6 +90,17 @@ async function withTable<T>(
   } finally {
     await file.close();
   }
+}
+
+/** An array as a declared field takes it: integers as f32 if the field is f32, a row in the declared shape if it has as many numbers. */
+function describeField(field: FieldRequest, array: RawArray): DataInfo['fields'][number] {
+  const info = describeArray(field.name, array);
+  const sameSize = field.row && safeProduct(field.row) === rowSize(array.shape);
+  return {
+    ...info,
+    ...(field.dtype === 'f32' && info.dtype === 'i32' ? { dtype: 'f32', storage: 'f32' } : {}),
+    ...(field.row && sameSize ? { shape: field.row } : {}),
+  };
 }
 
 /** Bytes stay bytes on the device; integers of more than one number a row are measurements, single ones are classes or counts. */

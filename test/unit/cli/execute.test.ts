@@ -31,7 +31,7 @@ async function runIn(folder: RunFolder | undefined, options: Options = {}) {
     bundle: countingBundle(options.steps),
     on: { backend },
     host: nodeDataHost({ specFolder: '.' }),
-    data: new Map(),
+    overrides: new Map(),
     seeds,
     steps: undefined,
     folder,

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { checkNames, dataPaths, settings, wholeNumber } from '../../../cli/options.ts';
 import { exitCodeOf } from '../../../cli/outcome.ts';
 import { specFiles } from '../../../cli/paths.ts';
-import { describeData, importReader, openSpec } from '../../../cli/spec.ts';
+import { describeData, importReader, openSpec, overridesBySource } from '../../../cli/spec.ts';
 import { error, type Diagnostic } from '../../../compiler/diagnostics/diagnostic.ts';
 import { inFolder, refusalOf } from '../data/refused.ts';
 
@@ -97,8 +97,8 @@ describe('specs', () => {
         const given = await describeData(
           spec,
           new Map([
-            ['b', 'wine'],
-            ['c', 'iris'],
+            ['irs:x', 'wine'],
+            ['gone.npz', 'iris'],
           ]),
           true,
         );
@@ -107,12 +107,43 @@ describe('specs', () => {
       },
     ));
 
+  it('declarations of one source are replaced together', () =>
+    withSpec('data a from "iris" { x: f32[*, 4] }\ndata b from "iris" { x: f32[*, 4] }\n', async (file) => {
+      const spec = openSpec(file, new Map());
+      expect((await refused(() => overridesBySource(spec, new Map(), new Map([['a', 'f.npz']])))).code).toBe('OPT807');
+      expect(
+        (
+          await refused(() =>
+            overridesBySource(
+              spec,
+              new Map(),
+              new Map([
+                ['a', 'f'],
+                ['b', 'g'],
+              ]),
+            ),
+          )
+        ).code,
+      ).toBe('OPT807');
+      const both = new Map([
+        ['a', 'f'],
+        ['b', 'f'],
+      ]);
+      expect(overridesBySource(spec, new Map(), both)).toEqual(new Map([['iris', 'f']]));
+    }));
+
+  it('a row may be declared in another grouping', () =>
+    withSpec('data a from "mnist:test" { x: f32[*, 28, 28] }\n', async (file) => {
+      const { infos } = await describeData(openSpec(file, new Map()), new Map(), true);
+      expect(infos.get('mnist:test')?.fields[0].shape).toEqual([28, 28]);
+    }));
+
   it('columns are resolved under the declared names', () =>
     withSpec('data a from "t.csv" { x: f32[*, 2] = 0..2, y: i32[*] = "kind" }\n', async (file, folder) => {
       writeFileSync(path.join(folder, 't.csv'), 'a,b,kind\n1,2,0\n');
       const { infos } = await describeData(openSpec(file, new Map()), new Map(), true);
       expect(infos.get('t.csv')?.fields.slice(0, 2)).toEqual([
-        { name: 'x', dtype: 'i32', shape: [2], storage: 'i32', scale: 1 },
+        { name: 'x', dtype: 'f32', shape: [2], storage: 'f32', scale: 1 },
         { name: 'y', dtype: 'i32', shape: [], storage: 'i32', scale: 1 },
       ]);
     }));

@@ -1,0 +1,40 @@
+/** Starts the command as a user does: a process of its own, whose output is no terminal. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import path from 'node:path';
+
+const root = path.join(import.meta.dirname, '..', '..', '..');
+
+export interface Finished {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Started {
+  readonly child: ChildProcess;
+  readonly finished: Promise<Finished>;
+  /** Standard output and error so far. */
+  text(): string;
+}
+
+export function start(args: readonly string[], cwd: string = root, env: NodeJS.ProcessEnv = {}): Started {
+  const tsx = path.join(root, 'node_modules', 'tsx', 'dist', 'loader.mjs');
+  const child = spawn(process.execPath, ['--import', tsx, path.join(root, 'cli', 'main.ts'), ...args], {
+    cwd,
+    env: { ...process.env, NO_COLOR: undefined, FORCE_COLOR: undefined, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (d: Buffer) => (stdout += d.toString()));
+  child.stderr.on('data', (d: Buffer) => (stderr += d.toString()));
+  const finished = new Promise<Finished>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, stdout, stderr }));
+  });
+  return { child, finished, text: () => stdout + stderr };
+}
+
+export function saddle(args: readonly string[], cwd?: string, env?: NodeJS.ProcessEnv): Promise<Finished> {
+  return start(args, cwd, env).finished;
+}

@@ -178,7 +178,10 @@ export class ExpressionRules extends PartRules {
 
   withSuffix: Rule = this.RULE('withSuffix', () => {
     this.CONSUME(k.with);
-    this.OR([{ ALT: () => this.SUBRULE(this.braces) }, { ALT: () => this.SUBRULE(this.pipeline) }]);
+    this.OR({
+      IGNORE_AMBIGUITIES: true, // a brace is a record here, not a stage
+      DEF: [{ ALT: () => this.SUBRULE(this.braces) }, { ALT: () => this.SUBRULE(this.pipeline) }],
+    });
   });
 
   pipeline: Rule = this.RULE('pipeline', () => {
@@ -328,12 +331,20 @@ export class ExpressionRules extends PartRules {
     this.SUBRULE(this.body);
   });
 
+  /** A body in braces, or one name or call without. */
+  looseBody: Rule = this.RULE('looseBody', () => {
+    this.OR({
+      IGNORE_AMBIGUITIES: true, // a brace is a body here, not a record
+      DEF: [{ ALT: () => this.SUBRULE(this.body) }, { ALT: () => this.SUBRULE(this.postfix) }],
+    });
+  });
+
   /** `mean over b as e { … }`, or without braces around one name or call */
   reduceOver: Rule = this.RULE('reduceOver', () => {
     this.CONSUME(t.Word);
     this.CONSUME(k.over);
     this.SUBRULE(this.heads);
-    this.OR([{ ALT: () => this.SUBRULE(this.body) }, { ALT: () => this.SUBRULE(this.postfix) }]);
+    this.SUBRULE(this.looseBody);
   });
 
   scanning: Rule = this.RULE('scanning', () => {
@@ -400,18 +411,18 @@ export class ExpressionRules extends PartRules {
 
   shifting: Rule = this.RULE('shifting', () => {
     this.CONSUME(k.shift);
-    this.OR([{ ALT: () => this.SUBRULE(this.body) }, { ALT: () => this.SUBRULE(this.postfix) }]);
+    this.SUBRULE(this.looseBody);
     this.CONSUME(k.along);
-    this.SUBRULE2(this.postfix, { LABEL: 'axis' });
+    this.SUBRULE(this.postfix, { LABEL: 'axis' });
     this.CONSUME(k.by);
     this.SUBRULE(this.operand);
   });
 
   gathering: Rule = this.RULE('gathering', () => {
     this.CONSUME(k.gather);
-    this.OR([{ ALT: () => this.SUBRULE(this.body) }, { ALT: () => this.SUBRULE(this.postfix) }]);
+    this.SUBRULE(this.looseBody);
     this.CONSUME(k.over);
-    this.SUBRULE2(this.postfix, { LABEL: 'axis' });
+    this.SUBRULE(this.postfix, { LABEL: 'axis' });
   });
 
   indexOf: Rule = this.RULE('indexOf', () => {

@@ -350,7 +350,7 @@ export abstract class ExpressionBuilder extends PartBuilder {
           kind: 'reduceOver',
           reducer: this.name(token(node, 'Word')),
           heads: this.heads(only(node, 'heads')),
-          body: this.looseBody(node),
+          body: this.looseBody(only(node, 'looseBody')),
           span,
         };
       case 'scanning': {
@@ -395,7 +395,7 @@ export abstract class ExpressionBuilder extends PartBuilder {
         return {
           kind: 'axisOp',
           op: 'shift',
-          body: this.looseBody(node),
+          body: this.looseBody(only(node, 'looseBody')),
           axis: this.postfix(only(node, 'axis')),
           by: this.operand(only(node, 'operand')),
           span,
@@ -404,7 +404,7 @@ export abstract class ExpressionBuilder extends PartBuilder {
         return {
           kind: 'axisOp',
           op: 'gather',
-          body: this.looseBody(node),
+          body: this.looseBody(only(node, 'looseBody')),
           axis: this.postfix(only(node, 'axis')),
           span,
         };

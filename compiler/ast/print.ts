@@ -229,7 +229,12 @@ class Printer {
   /** The opening bracket of the last of the closing brackets that a line begins with. */
   private outermostClosed(start: number): OpenBracket {
     let end = start + 1;
-    while (end < this.pieces.length && closing.has(this.pieces[end].token.tokenType) && this.pieces[end].before !== 'hard') end++;
+    while (
+      end < this.pieces.length &&
+      closing.has(this.pieces[end].token.tokenType) &&
+      this.pieces[end].before !== 'hard'
+    )
+      end++;
     return this.open[Math.max(0, this.open.length - (end - start))];
   }
 

@@ -1,5 +1,6 @@
 /** The parser on whole files and on the places where the grammar could be read in two ways. */
 import { describe, expect, test } from 'vitest';
+import { SaddleParser } from '../../../grammar/parser.ts';
 import { parse } from '../../../compiler/ast/parse.ts';
 import type { Expr, Module, Stmt } from '../../../compiler/ast/nodes.ts';
 import { Source } from '../../../compiler/source/source.ts';
@@ -87,6 +88,10 @@ describe('corpus', () => {
     expect(parse(new Source('copies.opt', text.repeat(32))).ok).toBe(true);
     expect(performance.now() - start).toBeLessThan(10_000);
   });
+});
+
+test('the grammar passes the validations that are skipped when it is used', () => {
+  expect(() => new SaddleParser({ skipValidations: false })).not.toThrow();
 });
 
 describe('precedence', () => {

@@ -8,5 +8,7 @@ export const names = {
   workgroup: 'wg',
   local: 'li',
   groupNumber: 'gn',
+  /** The workgroup's z: always 0, which drivers do not know. */
+  zero: 'oz',
   entryPoint: 'main',
 } as const;

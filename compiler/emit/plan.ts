@@ -38,6 +38,7 @@ export interface PlanContext {
   readonly place: (tensor: string) => Place;
   readonly locate: (span: Span) => SourcePlace | undefined;
   readonly maxStorageBuffers: number;
+  readonly software: boolean;
 }
 
 export function planUnit(unit: Unit, ctx: PlanContext): Command {
@@ -67,6 +68,7 @@ export function planUnit(unit: Unit, ctx: PlanContext): Command {
     faultBinding: number.get('faults') ?? -1,
     groupsX,
     folded,
+    opaqueBounds: ctx.software,
   });
   const places = unit.spans.map(ctx.locate).filter((p): p is SourcePlace => p !== undefined);
   const id = ctx.kernels.add({

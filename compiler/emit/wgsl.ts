@@ -35,7 +35,12 @@ export interface WgslInput {
   /** Workgroups in x; more than one row of them where the total exceeds a dimension's limit. */
   readonly groupsX: number;
   readonly folded: boolean;
+  /** Keeps drivers from unrolling short loops: right where code size is dear (software devices, wgsl-limits.md 0.5). */
+  readonly opaqueBounds: boolean;
 }
+
+/** Longest loop that a driver might unroll. */
+const MAX_UNROLLED = 128;
 
 export function emitWgsl(input: WgslInput): string {
   const emitter = new Emitter(input);
@@ -89,6 +94,7 @@ class Emitter {
       `@compute @workgroup_size(${kernel.workgroup})`,
       `fn ${names.entryPoint}(@builtin(workgroup_id) ${names.workgroup}: vec3<u32>, @builtin(local_invocation_index) ${names.local}: u32) {`,
       `  let ${g} = i32(${names.workgroup}.x)${fold};`,
+      ...(this.input.opaqueBounds ? [`  let ${names.zero} = i32(${names.workgroup}.z);`] : []),
       ...this.lines,
       '}',
       '',
@@ -136,7 +142,9 @@ class Emitter {
           this.widths.set(c.id, c.width);
           this.line(depth, `var ${names.value(c.id)} = ${this.widened(c.init, c.width, c.dtype)};`);
         }
-        const end = s.end ? `min(${s.variable.extent}, ${this.index(s.end)})` : String(s.variable.extent);
+        const short = this.input.opaqueBounds && s.variable.extent <= MAX_UNROLLED * s.step;
+        const extent = short ? `${s.variable.extent} + ${names.zero}` : String(s.variable.extent);
+        const end = s.end ? `min(${s.variable.extent}, ${this.index(s.end)})` : extent;
         this.line(depth, `for (var ${i} = ${this.index(s.start)}; ${i} < ${end}; ${i} += ${s.step}) {`);
         this.block(s.body, depth + 1);
         for (const c of s.carries) {

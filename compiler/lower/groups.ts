@@ -191,7 +191,7 @@ export class Grouping {
     const rows = Math.min(size(node), ...groups.map((g) => g.rows));
     const sizes = [size(node), ...groups.flatMap((g) => g.roots.map(size))];
     if (rows === 0 || sizes.some((s) => s % rows !== 0)) return [];
-    const widest = Math.max(...sizes);
+    const widest = Math.max(...[node, ...groups.flatMap((g) => g.roots)].map(extentOf));
     const narrows = groups.some((g) => g.rows > rows) || size(node) > rows;
     if (narrows && rows < MIN_ROWS && widest > SMALL) return [];
     return [rows];
@@ -215,6 +215,9 @@ export class Grouping {
     return true;
   }
 }
+
+/** Elements that computing a node visits. */
+const extentOf = (node: Node): number => Math.max(size(node), ...(isReduction(node) ? node.inputs.map(size) : []));
 
 function isReduction(node: Node): boolean {
   const { family } = opOf(node.op).lower;

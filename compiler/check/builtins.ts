@@ -59,11 +59,11 @@ function builtin(kind: BuiltinKind, signature: string): Builtin {
 const functions = [
   // elementwise
   'abs(x)', 'sign(x)', 'floor(x)', 'ceil(x)', 'round(x)', 'exp(x)', 'expm1(x)', 'log(x)', 'log1p(x)', 'sqrt(x)', 'rsqrt(x)', 'sin(x)', 'cos(x)', 'tan(x)',
-  'asin(x)', 'acos(x)', 'atan(x)', 'sinh(x)', 'cosh(x)', 'tanh(x)', 'sigmoid(x)', 'softplus(x)', 'erf(x)', 'is_nan(x)', 'is_finite(x)',
+  'asin(x)', 'acos(x)', 'atan(x)', 'atan2(y, x)', 'sinh(x)', 'cosh(x)', 'tanh(x)', 'sigmoid(x)', 'softplus(x)', 'erf(x)', 'is_nan(x)', 'is_finite(x)',
   'clamp(x, lo, hi)', 'where(c, a, b)', 'f32(x)', 'f16(x)', 'i32(x)', 'u32(x)', 'bool(x)',
   // reductions, of everything or along an axis; max and min also of several values
   'sum(x, axis: optional)', 'mean(x, axis: optional, last: optional)', 'max(x, …, axis: optional, last: optional)', 'min(x, …, axis: optional, last: optional)',
-  'variance(x, axis: optional)', 'std(x, axis: optional)', 'norm(x, axis: optional)', 'dot(a, b)',
+  'prod(x, axis: optional)', 'all(x, axis: optional)', 'any(x, axis: optional)', 'variance(x, axis: optional)', 'std(x, axis: optional)', 'norm(x, axis: optional)', 'dot(a, b)',
   // along the last axis
   'argmax(x, axis: optional)', 'argmin(x, axis: optional)', 'sort(x, axis: optional, descending: optional)', 'argsort(x, axis: optional, descending: optional)',
   'softmax(x, axis: optional)', 'log_softmax(x, axis: optional)', 'logsumexp(x, axis: optional)', 'cumsum(x, axis: optional)', 'cumprod(x, axis: optional)',

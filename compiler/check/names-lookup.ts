@@ -5,8 +5,9 @@ import { error } from '../diagnostics/diagnostic.ts';
 import type { Diagnostic, DiagnosticParts } from '../diagnostics/diagnostic.ts';
 import { didYouMean } from '../diagnostics/suggest.ts';
 import type { Span } from '../source/source.ts';
-import { builtinValues } from './builtins.ts';
-import { patternNames } from './names-scope.ts';
+import { builtinValues, standardModules } from './builtins.ts';
+import type { ImportResolver } from './names-imports.ts';
+import { declarations, patternNames } from './names-scope.ts';
 import type { Entry, EntryKind, Scope } from './names-scope.ts';
 
 /** What the text around an expression is, as far as names depend on it. */
@@ -41,7 +42,39 @@ export function article(kind: EntryKind): string {
   return words[kind] ?? `a ${kind}`;
 }
 
+/** Names of other languages, and what is written here. */
+const familiarNames: Record<string, string> = {
+  '\u03c0': "write 'pi'",
+  '\u03a3': "write 'sum(x)'",
+  np: 'functions such as exp and mean need no prefix',
+  torch: 'functions such as exp and mean need no prefix',
+  math: 'functions such as exp and sin need no prefix',
+  True: "write 'true'",
+  False: "write 'false'",
+  None: 'there is no empty value',
+  self: 'parameters of a layer are named without a prefix',
+  ln: "write 'log'",
+  matmul: "write 'a @ b'",
+  power: "write 'a^b'",
+  pow: "write 'a^b'",
+  range: "write 'a..b'",
+  print: "write 'report x' or 'metric m = x'",
+  detach: "write 'stop(x)'",
+  concatenate: "write 'concat(a, b)'",
+  maximum: "write 'max(a, b)'",
+  minimum: "write 'min(a, b)'",
+};
+
 export abstract class NameLookup {
+  protected readonly imports: ImportResolver;
+  protected readonly file: string;
+  private readonly unknownNames = new Set<string>();
+
+  constructor(imports: ImportResolver, file: string) {
+    this.imports = imports;
+    this.file = file;
+  }
+
   readonly diagnostics: Diagnostic[] = [];
   /** Names of `use` that were found in use. */
   protected readonly usedImports = new Set<string>();
@@ -81,31 +114,26 @@ export abstract class NameLookup {
   }
 
   private unknown(name: string, span: Span, scope: Scope): void {
-    const greek: Record<string, string> = { '\u03c0': 'pi', '\u03a3': 'sum' };
+    if (this.unknownNames.has(name)) return; // one message for each name
+    this.unknownNames.add(name);
     const builtins = [...builtinValues.keys()].filter((b) => b !== 'k' && b !== 'none');
-    const familiar: Record<string, string> = {
-      np: 'functions such as exp and mean need no prefix',
-      torch: 'functions such as exp and mean need no prefix',
-      math: 'functions such as exp and sin need no prefix',
-      True: "write 'true'",
-      False: "write 'false'",
-      None: 'there is no empty value',
-      self: 'parameters of a layer are named without a prefix',
-      ln: "write 'log'",
-      matmul: "write 'a @ b'",
-      power: "write 'a^b'",
-      pow: "write 'a^b'",
-      range: "write 'a..b'",
-      print: "write 'report x' or 'metric m = x'",
-      detach: "write 'stop(x)'",
-      concatenate: "write 'concat(a, b)'",
-      maximum: "write 'max(a, b)'",
-      minimum: "write 'min(a, b)'",
-    };
+    const module = this.moduleWith(name);
     const hint =
-      familiar[name] ?? (greek[name] ? `write '${greek[name]}'` : didYouMean(name, [...scope.visible(), ...builtins]));
-    this.report('OPT201', span, `unknown name '${name}'`, {
-      hint: hint ?? "declare it, or take it from a module with 'use'",
+      familiarNames[name] ??
+      (module ? `write 'use ${module} { ${name} }'` : didYouMean(name, [...scope.visible(), ...builtins])) ??
+      "declare it, or take it from a module with 'use'";
+    this.report('OPT201', span, `unknown name '${name}'`, { hint });
+  }
+
+  /** The standard module that declares a name, if one does. */
+  private moduleWith(name: string): string | undefined {
+    return standardModules.find((module) => {
+      const found = this.imports(module, this.file);
+      return (
+        found !== undefined &&
+        found !== 'unknown' &&
+        found.statements.flatMap(declarations).some((e) => e.name === name)
+      );
     });
   }
 

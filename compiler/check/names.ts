@@ -24,12 +24,10 @@ export function checkNames(module: ast.Module, imports: ImportResolver): Diagnos
 
 class NameChecker extends DeclarationNames {
   private readonly module: ast.Module;
-  private readonly imports: ImportResolver;
 
   constructor(module: ast.Module, imports: ImportResolver) {
-    super();
+    super(imports, module.file);
     this.module = module;
-    this.imports = imports;
   }
 
   run(): void {

@@ -21,7 +21,7 @@ export function editDistance(a: string, b: string, limit = 4): number {
 /** The nearest candidate to `name`, or undefined where none is near enough to be a likely slip. */
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
-  let score = Math.max(1, Math.floor(name.length / 3)) + 0.5;
+  let score = Math.min(4, Math.max(1, Math.floor(name.length / 3))) + 0.5; // 4: where editDistance cuts off
   for (const candidate of candidates) {
     const distance = candidate.toLowerCase() === name.toLowerCase() ? 0.5 : editDistance(name, candidate);
     if (distance < score) {

@@ -110,7 +110,7 @@ function assemble(e: Elaboration): Program {
         run: m.run,
         cells: [...m.params.values()].map((c) => c.id),
         span: m.span,
-        frozen: m.substituted || [...m.params.values()].some((c) => e.substituted.has(c.id)),
+        frozen: m.substituted || m.unmovedAllowed || [...m.params.values()].some((c) => e.substituted.has(c.id)),
       })),
   };
 }

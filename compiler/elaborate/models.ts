@@ -33,7 +33,14 @@ export function declaredModel(e: Elaboration, decl: ast.ModelDecl | ast.ModelIns
 }
 
 function modelOf(e: Elaboration, decl: ast.ModelDecl, frame: Frame): ModelValue {
-  return newModel(e, decl.name.text, { kind: 'template', decl, frame, bound: new Map() }, decl.name.span);
+  return newModel(
+    e,
+    decl.name.text,
+    { kind: 'template', decl, frame, bound: new Map() },
+    decl.name.span,
+    undefined,
+    allowsUnmoved(decl),
+  );
 }
 
 /** `model Q = Critic`, `model C = Conv(o: 32)`, `model E = Net from Net`, and members `model W[l] = Hidden`. */
@@ -47,14 +54,14 @@ export function instanceOf(e: Elaboration, decl: ast.ModelInstance, frame: Frame
   }
   const source = from?.instance;
   const template = value.kind === 'model' ? value.instance.template : value;
-  const model = newModel(e, name, template, decl.name.span, source);
+  const model = newModel(e, name, template, decl.name.span, source, allowsUnmoved(decl));
   if (source) copyModel(e, source, model.instance);
   return model;
 }
 
 /** A copy of now: parameters that exist are copied; later ones start where the source's start. */
 export function copyModel(e: Elaboration, source: ModelInstance, copy: ModelInstance): void {
-  source.substituted = true;
+  copy.substituted = true;
   e.within(e.entry.init, () => {
     for (const [path, cell] of source.params) copyParameter(e, copy, path, cell);
     for (const [key, dim] of source.dims) copy.dims.set(key, dim);
@@ -71,12 +78,17 @@ function layerTemplate(e: Elaboration, expr: ast.Expr, frame: Frame): Template |
   return expr.kind === 'call' ? giveArguments(e, value, expr.args, frame, expr.span) : value;
 }
 
+function allowsUnmoved(decl: ast.Stmt): boolean {
+  return decl.allow?.some((code) => code.text === 'OPT417') ?? false;
+}
+
 export function newModel(
   e: Elaboration,
   name: string,
   template: Template,
   span: Span,
   from?: ModelInstance,
+  allowed = false,
 ): ModelValue {
   const instance: ModelInstance = {
     name,
@@ -88,6 +100,7 @@ export function newModel(
     params: new Map(),
     states: new Map(),
     from,
+    unmovedAllowed: allowed,
     substituted: false,
   };
   e.models.push(instance);

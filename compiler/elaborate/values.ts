@@ -202,7 +202,9 @@ export interface ModelInstance {
   readonly from?: ModelInstance;
   /** True once its parameters were used as a whole, after which no new ones may appear. */
   closed?: Span;
-  /** Used through `at` or copied: nobody needs to move it. */
+  /** `allow OPT417` on its declaration: it may be left unmoved. */
+  readonly unmovedAllowed: boolean;
+  /** Itself a copy of another model: nobody needs to move it. */
   substituted: boolean;
 }
 

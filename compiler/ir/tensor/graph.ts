@@ -10,9 +10,14 @@ import type { Span } from '../../source/source.ts';
 export { sizeOf, typeText } from '../../ops/arrays.ts';
 
 export class Graph implements Builder {
-  private next = 0;
+  private next: number;
   span: Span | undefined;
   path: string | undefined;
+
+  /** `first`: id of the first node made; above all ids of another graph whose nodes are to be built upon. */
+  constructor(first = 0) {
+    this.next = first;
+  }
 
   /** Makes a node; throws ShapeError where the inputs do not fit the op. */
   make(op: string, inputs: readonly Node[], attrs: Attrs = {}): Node {

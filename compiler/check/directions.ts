@@ -1,0 +1,133 @@
+/**
+ * How an objective reaches what it moves: the objective as a signed sum of terms, and for each term and target the numbers of gradient reversals on the
+ * paths between them. Signs are read off where the objective is put together (its own statements), not inside the losses it calls.
+ */
+import { reachable } from '../ir/tensor/graph.ts';
+import { op } from '../ops/table.ts';
+import type { Node } from '../ops/types.ts';
+
+export interface Term {
+  readonly node: Node;
+  /** -1 where the term is subtracted. */
+  readonly sign: 1 | -1;
+  /** Factors that are host scalars or constants, outermost first. */
+  readonly factors: readonly Node[];
+}
+
+/** The objective as a sum of terms, as far as its own statements say. */
+export function termsOf(objective: Node): Term[] {
+  const terms: Term[] = [];
+  const home = objective.path;
+  const visit = (node: Node, sign: 1 | -1, factors: readonly Node[], named: boolean): void => {
+    const inside = node.path === home && node.type.shape.length === 0;
+    const flip = (s: 1 | -1): 1 | -1 => (s === 1 ? -1 : 1);
+    if (inside) {
+      if (node.op === 'add') return node.inputs.forEach((i) => visit(i, sign, factors, false));
+      if (node.op === 'sub') {
+        visit(node.inputs[0], sign, factors, false);
+        return visit(node.inputs[1], flip(sign), factors, false);
+      }
+      if (node.op === 'neg') return visit(node.inputs[0], flip(sign), factors, false);
+      if (node.op === 'mul' || node.op === 'div') {
+        const [a, b] = node.inputs;
+        const scalar = isHostScalar(b) ? b : node.op === 'mul' && isHostScalar(a) ? a : undefined;
+        const other = scalar === b ? a : b;
+        if (scalar && !isHostScalar(other)) {
+          const negative = isNegative(scalar);
+          return visit(other, negative ? flip(sign) : sign, [...factors, scalar], false);
+        }
+      }
+      // A let is looked through where it only puts terms together; else it is the term, under its name.
+      if (node.op === 'name' && !named) {
+        const [inner] = node.inputs;
+        if (inner.path === home && ['add', 'sub', 'neg'].includes(inner.op)) return visit(inner, sign, factors, true);
+      }
+    }
+    terms.push({ node, sign, factors });
+  };
+  visit(objective, 1, [], false);
+  return terms;
+}
+
+function isHostScalar(node: Node): boolean {
+  if (node.type.shape.length > 0) return false;
+  return reachable([node]).every(
+    (n) =>
+      n.op === 'constant' ||
+      (n.op === 'parameter' && n.attrs.source === 'scalar') ||
+      op(n.op).lower.family === 'elementwise' ||
+      op(n.op).lower.family === 'alias',
+  );
+}
+
+/** Whether a scalar is negative by its form: a negative constant, the negative of something not negative. */
+export function isNegative(node: Node): boolean {
+  if (node.op === 'name' || node.op === 'stop') return isNegative(node.inputs[0]);
+  if (node.op === 'constant') return typeof node.attrs.value === 'number' && node.attrs.value < 0;
+  if (node.op === 'neg')
+    return !isNegative(node.inputs[0]) && node.inputs[0].op !== 'constant' ? true : constantOf(node.inputs[0]) > 0;
+  if (node.op === 'mul') return isNegative(node.inputs[0]) !== isNegative(node.inputs[1]);
+  return false;
+}
+
+function constantOf(node: Node): number {
+  return node.op === 'constant' && typeof node.attrs.value === 'number' ? node.attrs.value : 0;
+}
+
+export interface Reach {
+  /** Numbers of reversals on the paths (3 stands for three and more), ascending; empty where no derivative arrives. */
+  readonly reversals: readonly number[];
+  /** Reversals on those paths. */
+  readonly nodes: readonly Node[];
+}
+
+/** Paths of derivatives from `root` to any of the leaves. */
+export function reach(root: Node, leaves: ReadonlySet<Node>): Reach {
+  const below = activeBelow(root, leaves);
+  const counts = new Map<Node, number>([[root, 1]]); // bit k: a path with k reversals arrives
+  const found: Node[] = [];
+  let mask = 0;
+  for (const node of [...below].sort((a, b) => b.id - a.id)) {
+    const arriving = counts.get(node) ?? 0;
+    if (arriving === 0) continue;
+    if (leaves.has(node)) {
+      mask |= arriving;
+      continue;
+    }
+    const reversal = node.op === 'gradient_reversal';
+    if (reversal) found.push(node);
+    const passed = reversal ? ((arriving << 1) & 0b1111) | (arriving & 0b1000) : arriving;
+    for (const input of differentiableInputs(node))
+      if (below.has(input)) counts.set(input, (counts.get(input) ?? 0) | passed);
+  }
+  return { reversals: [0, 1, 2, 3].filter((k) => mask & (1 << k)), nodes: found };
+}
+
+/** Inputs through which derivatives flow. */
+function differentiableInputs(node: Node): readonly Node[] {
+  if (node.op === 'version' || op(node.op).vjp === 'none') return [];
+  const inputs =
+    node.op === 'custom_gradient'
+      ? node.inputs.slice(1)
+      : node.op === 'gradient_reversal'
+        ? node.inputs.slice(0, 1)
+        : node.inputs;
+  return inputs.filter((i) => i.type.dtype === 'f32');
+}
+
+/** Nodes on a path of derivatives from the root to a leaf. */
+function activeBelow(root: Node, leaves: ReadonlySet<Node>): ReadonlySet<Node> {
+  const seen = new Set<Node>();
+  const stack = [root];
+  while (stack.length > 0) {
+    const node = stack.pop() as Node;
+    if (seen.has(node)) continue;
+    seen.add(node);
+    if (!leaves.has(node)) stack.push(...differentiableInputs(node));
+  }
+  const active = new Set<Node>();
+  for (const node of [...seen].sort((a, b) => a.id - b.id)) {
+    if (leaves.has(node) || differentiableInputs(node).some((i) => active.has(i))) active.add(node);
+  }
+  return active;
+}

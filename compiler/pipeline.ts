@@ -1,0 +1,161 @@
+/**
+ * The compiler from end to end: source text to program and bundle. A reader starts here. Each stage is a pure function; files, data and the
+ * device profile come from the caller. `check` stops after the owner and direction checks; passes and kernels are made only when asked for.
+ */
+import { parse } from './ast/parse.ts';
+import { dump } from './ast/dump.ts';
+import type { Module } from './ast/nodes.ts';
+import type { Bundle, DataInfo, Place } from './bundle/format.ts';
+import { checkFlow } from './check/flow.ts';
+import { checkNames } from './check/names.ts';
+import { updatesText } from './check/updates.ts';
+import { type Diagnostic, type Result, SaddleError } from './diagnostics/diagnostic.ts';
+import { elaborate } from './elaborate/elaborate.ts';
+import { compileProgram, type CompileProgramOptions } from './emit/bundle.ts';
+import { costText, graphText, kernelsText, planText, programText, wgslText } from './emit/texts.ts';
+import { Graph } from './ir/tensor/graph.ts';
+import type { Program } from './ir/program.ts';
+import { runPasses, tensorPasses } from './passes/index.ts';
+import { type Source, type Sources, type Span } from './source/source.ts';
+
+export interface CompileOptions {
+  /** Source of a `use`: a library module by name, or a file by its path relative to `from`. */
+  readImport(module: string, from: string): Source | undefined;
+  /** What a data source holds; undefined where it is not there, which `check` allows. */
+  dataInfo(source: string): DataInfo | undefined;
+  /** Values of `dim` and `hyper` declarations. */
+  readonly set: ReadonlyMap<string, number>;
+  readonly profile?: CompileProgramOptions['limits'];
+  readonly stage?: 'check' | 'program' | 'bundle';
+}
+
+/** Texts that `saddle explain --stage` prints. */
+export type Stage = 'ast' | 'updates' | 'program' | 'graph' | 'optimized' | 'kernels' | 'wgsl' | 'plan' | 'cost';
+
+export interface Compiled {
+  readonly module: Module;
+  /** Before the passes: derivatives are in, barriers and names are still there. */
+  readonly program: Program;
+  readonly bundle?: Bundle;
+  readonly sources: Sources;
+  readonly diagnostics: readonly Diagnostic[];
+  texts(stage: Stage): string;
+}
+
+export function compile(source: Source, options: CompileOptions): Result<Compiled> {
+  const sources = new Map<string, Source>([[source.name, source]]);
+  const diagnostics: Diagnostic[] = [];
+  const failed = (more: readonly Diagnostic[] = []): Result<Compiled> => ({
+    ok: false,
+    diagnostics: [...diagnostics, ...more],
+  });
+  try {
+    // Text to tree. Syntax errors end here: later messages would be about a tree that nobody wrote.
+    const parsed = parse(source);
+    diagnostics.push(...parsed.diagnostics);
+    if (!parsed.ok) return failed();
+    const module = parsed.value;
+
+    // Imports are parsed when asked for and kept, so that names and elaboration see the same trees.
+    const imports = new Map<string, Module | undefined>();
+    const readImport = (name: string, from: string): Module | undefined => {
+      const found = options.readImport(name, from);
+      if (!found) return undefined;
+      if (!imports.has(found.name)) {
+        sources.set(found.name, found);
+        const tree = parse(found);
+        diagnostics.push(...tree.diagnostics);
+        imports.set(found.name, tree.ok ? tree.value : undefined);
+      }
+      return imports.get(found.name);
+    };
+
+    // Names before elaboration: elaboration visits only what is used, the names pass reads all of the text.
+    diagnostics.push(...checkNames(module, readImport));
+    if (diagnostics.some((d) => d.severity === 'error')) return failed();
+
+    // Templates inlined, shapes and types checked, derivatives taken.
+    const text = (span: Span) => sources.get(span.file)?.slice(span) ?? '';
+    const place = (span: Span): Place => {
+      const at = sources.get(span.file)?.position(span.start) ?? { line: 1, column: 1 };
+      return { file: span.file, ...at, text: text(span) };
+    };
+    const name = source.name.replace(/^.*[\\/]/, '').replace(/\.opt$/, '');
+    const elaborated = elaborate(module, {
+      name,
+      set: options.set,
+      dataInfo: options.dataInfo,
+      readImport,
+      text,
+      place,
+    });
+    diagnostics.push(...elaborated.diagnostics);
+    if (!elaborated.ok) return failed();
+    const program = elaborated.value;
+
+    // Owners and directions are read off the program, where every path from an objective to a cell is explicit.
+    diagnostics.push(...checkFlow(program));
+    if (diagnostics.some((d) => d.severity === 'error')) return failed();
+
+    let optimized: Program | undefined;
+    const optimize = () => (optimized ??= optimizeProgram(program));
+    let bundle: Bundle | undefined;
+    const emit = () => (bundle ??= compileProgram(optimize(), { limits: options.profile, locate: place }));
+    if (options.stage === undefined || options.stage === 'bundle') emit();
+    return {
+      ok: true,
+      value: {
+        module,
+        program,
+        bundle,
+        sources,
+        diagnostics,
+        texts: (stage) => {
+          switch (stage) {
+            case 'ast':
+              return dump(module);
+            case 'updates':
+              return updatesText(program, text);
+            case 'program':
+              return programText(program);
+            case 'graph':
+              return graphText(program);
+            case 'optimized':
+              return graphText(optimize());
+            case 'kernels':
+              return kernelsText(emit());
+            case 'wgsl':
+              return wgslText(emit());
+            case 'plan':
+              return planText(emit());
+            case 'cost':
+              return costText(emit());
+          }
+        },
+      },
+      diagnostics,
+    };
+  } catch (error) {
+    if (error instanceof SaddleError) return failed(error.diagnostics);
+    throw error;
+  }
+}
+
+/** Runs the passes entry by entry: roots are its outputs and writes. New nodes are numbered after all old ones, so that ids stay topological. */
+export function optimizeProgram(program: Program): Program {
+  const roots = program.entries.flatMap((entry) => [...entry.outputs, ...entry.writes]);
+  const graph = new Graph(1 + Math.max(0, ...roots.map((r) => r.value.id)));
+  const entries = program.entries.map((entry) => {
+    const roots = runPasses(
+      graph,
+      [...entry.outputs.map((o) => o.value), ...entry.writes.map((w) => w.value)],
+      tensorPasses,
+    );
+    return {
+      ...entry,
+      outputs: entry.outputs.map((o, i) => ({ ...o, value: roots[i] })),
+      writes: entry.writes.map((w, i) => ({ ...w, value: roots[entry.outputs.length + i] })),
+    };
+  });
+  return { ...program, entries };
+}

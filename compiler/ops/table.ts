@@ -6,6 +6,7 @@ import { InternalError } from '../diagnostics/diagnostic.ts';
 import { barrierOps } from './barrier.ts';
 import { contractionOps } from './contraction.ts';
 import { cumulativeOps } from './cumulative.ts';
+import { dynamicSliceOps } from './dynamic-slice.ts';
 import { binaryOps } from './elementwise-binary.ts';
 import { unaryOps } from './elementwise-unary.ts';
 import { indexOps } from './index.ts';
@@ -15,7 +16,6 @@ import { shapeOps } from './shape.ts';
 import { sortOps } from './sort.ts';
 import { sourceOps } from './source.ts';
 import type { OpDef } from './types.ts';
-import { windowOps } from './window.ts';
 
 const table = {
   ...sourceOps,
@@ -26,7 +26,7 @@ const table = {
   ...shapeOps,
   ...contractionOps,
   ...indexOps,
-  ...windowOps,
+  ...dynamicSliceOps,
   ...sortOps,
   ...randomOps,
   ...barrierOps,

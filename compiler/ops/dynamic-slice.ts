@@ -170,4 +170,4 @@ const dynamicUpdateSlice: Omit<OpDef, 'name'> = {
   tolerance: EXACT,
 };
 
-export const windowOps = named({ dynamic_slice: dynamicSlice, dynamic_update_slice: dynamicUpdateSlice });
+export const dynamicSliceOps = named({ dynamic_slice: dynamicSlice, dynamic_update_slice: dynamicUpdateSlice });

@@ -150,5 +150,11 @@ function callError(cause: CommanderError): Diagnostic[] {
 
 /** Only where this module is the program itself, not where a test imports it. */
 if (process.argv[1] !== undefined && /(^|[\\/])(main\.ts|cli\.js|saddle)$/.test(process.argv[1])) {
-  process.exit(await main(process.argv.slice(2)));
+  const args = process.argv.slice(2);
+  // What is thrown outside of any call that could catch it (a timer, an event of the device) is a bug as well.
+  process.on('uncaughtException', (cause) => {
+    process.exitCode = exitCodes.bug;
+    void import('./crash.ts').then(({ reportCrash }) => process.exit(reportCrash(cause, args)));
+  });
+  process.exit(await main(args));
 }

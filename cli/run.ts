@@ -41,7 +41,7 @@ export interface RunOutcome {
 
 /** The command. */
 export async function runCommand(file: string, options: RunOptions): Promise<ExitCode> {
-  const { exit, document } = await runSpec(file, options, true);
+  const { exit, document } = await runSpec(file, options, 'run');
   if (options.json) printJson(document);
   return exit;
 }
@@ -54,8 +54,8 @@ interface Progressing {
   backend?: Backend;
 }
 
-/** Runs one spec. User errors are shown and end up in the outcome; bugs are thrown. With `writes`, a run folder is written. */
-export async function runSpec(file: string, options: RunOptions, writes: boolean): Promise<RunOutcome> {
+/** Runs one spec. User errors are shown and end up in the outcome; bugs are thrown. A test shows nothing else and writes no run folder. */
+export async function runSpec(file: string, options: RunOptions, mode: 'run' | 'test'): Promise<RunOutcome> {
   const opened: Opened = new Map();
   const got: Progressing = { document: { status: 'failed', file } };
   const interrupts = new Interrupts();
@@ -64,7 +64,7 @@ export async function runSpec(file: string, options: RunOptions, writes: boolean
     const resumed = resumedFolder(options, name);
     const call = readCall(options, resumed);
     const prepared = await prepare(file, options, call, opened, got);
-    if (writes) {
+    if (mode === 'run') {
       got.folder = resumed === undefined ? RunFolder.create(options.out, name) : RunFolder.reopen(resumed);
       if (resumed === undefined) writeCall(got.folder.path, file, call);
       got.document = { ...got.document, out: got.folder.path };
@@ -179,7 +179,7 @@ async function perform(
   const expects = decideClaims(bundle, executed.results, call.seed ?? defaultSeed);
   const pass = expects.every((claim) => claim.pass);
   const document: RunDocument = { ...got.document, status: pass ? 'ok' : 'failed', expects };
-  display.results(executed, seeds[0], document);
+  if (got.folder) display.results(executed, seeds[0], document);
   return { exit: pass ? exitCodes.ok : exitCodes.claim, document };
 }
 

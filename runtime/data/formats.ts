@@ -1,8 +1,9 @@
 /** Which reader a file needs: by the end of its name, and by its first bytes where the name says nothing. */
 import { fail } from '../../compiler/diagnostics/diagnostic.ts';
-import { memoryFile, readAll, type ByteSource } from './files.ts';
+import { readAll, type ByteSource } from './files.ts';
+import { openGzip } from './gzip-file.ts';
 import { isIdx, openIdx } from './idx.ts';
-import { gunzip, isGzip } from './inflate.ts';
+import { isGzip } from './inflate.ts';
 import { MAX_BYTES } from './limits.ts';
 import { isNpy, openNpy } from './npy.ts';
 import { openNpz } from './npz.ts';
@@ -19,7 +20,7 @@ export async function openTable(file: ByteSource): Promise<RawTable> {
   if (file.size === 0) damaged(file.name, 'data', 'an empty file');
   if (file.size > MAX_BYTES) tooLarge(file.name, `it has ${file.size} bytes, at most ${MAX_BYTES} are read`);
   const start = await file.read(0, 16);
-  const content = isGzip(start) ? memoryFile(file.name, gunzip(file.name, await readAll(file))) : file;
+  const content = isGzip(start) ? await openGzip(file) : file;
   const table = await openAs(formatOf(content, content === file ? start : await content.read(0, 16)), content);
   checkRows(table);
   return table;

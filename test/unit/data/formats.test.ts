@@ -92,6 +92,38 @@ describe('idx', () => {
       expect(Array.from(await arrays[0].read(1, 2))).toEqual([153, 204, 255]);
     }
   });
+  it('the header of a large compressed file is read without decompressing the whole', async () => {
+    const content = Uint8Array.from([
+      0,
+      0,
+      8,
+      2,
+      0,
+      0,
+      0x40,
+      0,
+      0,
+      0,
+      0,
+      64,
+      ...Array.from({ length: 2 ** 20 }, (_, i) => (i * i * 31 + (i >> 7)) & 255),
+    ]);
+    const bytes = gzipSync(content, { level: 1 });
+    let read = 0;
+    const file = {
+      ...memoryFile('a.idx.gz', bytes),
+      read: async (offset: number, length: number) => {
+        const part = new Uint8Array(bytes.subarray(offset, offset + length));
+        read += part.length;
+        return part;
+      },
+    };
+    const { arrays } = await openTable(file);
+    expect(arrays[0].shape).toEqual([0x4000, 64]);
+    expect(read).toBeLessThan(2 ** 19);
+    expect(bytes.length).toBeGreaterThan(2 ** 19);
+    expect(await arrays[0].read(0x3fff, 0x4000)).toEqual(content.slice(-64));
+  });
   it('big-endian floats and integers', async () => {
     const floats = Uint8Array.of(0, 0, 13, 1, 0, 0, 0, 2, 0x3f, 0x80, 0, 0, 0xc0, 0, 0, 0);
     expect(Array.from(await (await openTable(memoryFile('f.idx', floats))).arrays[0].read(0, 2))).toEqual([1, -2]);

@@ -237,8 +237,7 @@ describe('named sets', () => {
     // Fitted to the bitmap, each digit touches two opposite sides.
     for (let i = 0; i < 500; i++) {
       const rows =
-        x.slice(64 * i, 64 * i + 8).some((v) => v > 0) &&
-        x.slice(64 * i + 56, 64 * i + 64).some((v) => v > 0);
+        x.slice(64 * i, 64 * i + 8).some((v) => v > 0) && x.slice(64 * i + 56, 64 * i + 64).some((v) => v > 0);
       const column = (c: number) => Array.from({ length: 8 }, (_, r) => x[64 * i + 8 * r + c]).some((v) => v > 0);
       expect(rows || (column(0) && column(7)), `digit ${i}`).toBe(true);
     }

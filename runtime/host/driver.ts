@@ -5,6 +5,8 @@
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
 import { SaddleError, error, fail } from '../../compiler/diagnostics/diagnostic.ts';
 import { type OpenDevice, deviceInfo, openAdapter } from '../device/device.ts';
 import { isSoftware } from '../device/profile.ts';
@@ -170,7 +172,7 @@ function isNull(info: GPUAdapterInfo): boolean {
 function probe(): string {
   const script =
     'const { create } = await import(process.argv[1]); const g = create([]); const a = await g.requestAdapter(); process.exit(a ? 0 : 1)';
-  const module = import.meta.resolve('webgpu');
+  const module = pathToFileURL(createRequire(import.meta.url).resolve('webgpu')).href;
   const child = spawnSync(process.execPath, ['--input-type=module', '-e', script, module], {
     encoding: 'utf8',
     timeout: 30000,

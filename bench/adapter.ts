@@ -16,6 +16,10 @@ export interface Counts {
 export interface Ruler {
   readonly counts: Counts;
   readonly adapter: GPUAdapterInfo;
+  /** Another adapter object of the same kind: each may give one device. */
+  newAdapter(): Promise<GPUAdapter>;
+  /** What has to live as long as any device. */
+  readonly kept: readonly unknown[];
   /** Counts from the present moment on; the peak starts at what is alive. */
   reset(): void;
 }
@@ -29,13 +33,20 @@ export async function installRuler(): Promise<Ruler> {
   kept.push(gpu);
   Object.assign(globalThis, globals);
   Object.defineProperty(globalThis, 'navigator', { value: { gpu, userAgent: 'node' }, configurable: true });
-  const adapter = await gpu.requestAdapter();
-  if (!adapter) throw new Error('there is no WebGPU adapter here: see `saddle doctor`');
+  const newAdapter = async () => {
+    const adapter = await gpu.requestAdapter();
+    if (!adapter) throw new Error('there is no WebGPU adapter here: see `saddle doctor`');
+    kept.push(adapter);
+    return adapter;
+  };
+  const adapter = await newAdapter();
   const counts: Counts = { dispatches: 0, submits: 0, bytes: 0, peakBytes: 0 };
   countCalls(counts);
   return {
     counts,
     adapter: adapter.info,
+    newAdapter,
+    kept,
     reset: () => {
       counts.dispatches = 0;
       counts.submits = 0;

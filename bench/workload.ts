@@ -12,7 +12,12 @@ export interface Workload {
   /** Classes, [BATCH]. */
   readonly y: Int32Array;
   /** Weights [in, out] and biases [out] by layer. */
-  readonly layers: readonly { readonly W: Float32Array; readonly b: Float32Array; readonly inputs: number; readonly outputs: number }[];
+  readonly layers: readonly {
+    readonly W: Float32Array;
+    readonly b: Float32Array;
+    readonly inputs: number;
+    readonly outputs: number;
+  }[];
 }
 
 /** A contender: one optimizer step of the workload, Adam with rate 1e-3, betas 0.9 and 0.999, eps 1e-8. */

@@ -21,7 +21,11 @@ export async function open(workload) {
       h = np.matmul(h, p[l].W).add(p[l].b);
       if (l < p.length - 1) h = nn.relu(h);
     }
-    return nn.logSoftmax(h).mul(targets).sum().mul(-1 / batch);
+    return nn
+      .logSoftmax(h)
+      .mul(targets)
+      .sum()
+      .mul(-1 / batch);
   }
   const step = jit((p, m0, v0, t0, inputs, targets) => {
     const [value, g] = valueAndGrad(objective)(tree.ref(p), inputs, targets);
@@ -31,7 +35,13 @@ export async function open(workload) {
     const c1 = np.array(1).sub(np.exp(k.ref.mul(Math.log(0.9))));
     const c2 = np.array(1).sub(np.exp(k.ref.mul(Math.log(0.999))));
     const p1 = tree.map(
-      (a, b, c) => a.sub(b.div(c1.ref).div(np.sqrt(c.div(c2.ref)).add(1e-8)).mul(1e-3)),
+      (a, b, c) =>
+        a.sub(
+          b
+            .div(c1.ref)
+            .div(np.sqrt(c.div(c2.ref)).add(1e-8))
+            .mul(1e-3),
+        ),
       p,
       tree.ref(m1),
       tree.ref(v1),

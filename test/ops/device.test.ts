@@ -60,6 +60,12 @@ function variantsOf(def: OpDef): Variant[] {
   return [...variants.values()].filter((v) => v.args[0].length > 0);
 }
 
+/** The first four elements as vec4 operands, where the record says that its text is right for them. */
+function vectorKernelOf(v: Variant): KernelCase {
+  const kernel = kernelOf(v);
+  return { ...kernel, operands: kernel.operands.map((words) => words.slice(0, 4)), count: 4, vector: true };
+}
+
 function kernelOf(v: Variant): KernelCase {
   if (v.def.lower.family !== 'elementwise') throw new Error(`${v.def.name} is not elementwise`);
   return {
@@ -99,6 +105,18 @@ describe.skipIf(!runner)('device code of elementwise primitives', () => {
       });
     });
   }
+});
+
+describe.skipIf(!runner)('device code of elementwise primitives on vec4', () => {
+  it('gives what it gives on scalars', async () => {
+    const variants = ops
+      .filter((d) => d.lower.family === 'elementwise' && d.lower.wgsl.vector)
+      .flatMap((d) => variantsOf(d).slice(0, 2))
+      .filter((v) => v.args[0].length >= 4);
+    const results = await (runner as KernelRunner).run(variants.map(vectorKernelOf));
+    variants.forEach((v, i) => expect(disagreements(v, results[i]), `${v.def.name} ${v.inputs.join()}`).toEqual([]));
+    expect(variants.length).toBeGreaterThan(30);
+  });
 });
 
 describe.skipIf(!runner)('device code of random bits and shuffles', () => {

@@ -14,6 +14,8 @@ export interface KernelCase {
   readonly count: number;
   /** The flat index is the first operand (the 'indexed' family). */
   readonly indexed?: boolean;
+  /** Evaluate four elements at once, as vec4 operands; `count` must be a multiple of 4. */
+  readonly vector?: boolean;
 }
 
 const words = new DataView(new ArrayBuffer(4));
@@ -44,6 +46,20 @@ const write: Record<DType, (value: string) => string> = {
   bool: (v) => `select(0u, 1u, ${v})`,
 };
 
+/** Statement that defines the operand `name` from the words at `start`. */
+function load(name: string, start: number, dtype: DType, vector: boolean): string {
+  if (!vector) return `let ${name} = ${read[dtype](`operands[${start}u + i]`)};`;
+  const parts = [0, 1, 2, 3].map((k) => read[dtype](`operands[${start + k}u + 4u * i]`));
+  return `let ${name} = vec4<${dtype}>(${parts.join(', ')});`;
+}
+
+/** Statements that store a value at `start`. */
+function store(value: string, start: number, dtype: DType, vector: boolean): string {
+  if (!vector) return `results[${start}u + i] = ${write[dtype](value)};`;
+  const parts = ['x', 'y', 'z', 'w'].map((c, k) => `results[${start + k}u + 4u * i] = ${write[dtype](`value.${c}`)};`);
+  return `let value = ${value}; ${parts.join(' ')}`;
+}
+
 /** One kernel that evaluates all cases, and where their operands and results lie. */
 function program(cases: readonly KernelCase[]): { code: string; input: Uint32Array<ArrayBuffer>; results: number } {
   const functions = new Set<string>();
@@ -52,14 +68,15 @@ function program(cases: readonly KernelCase[]): { code: string; input: Uint32Arr
   let results = 0;
   for (const c of cases) {
     c.wgsl.functions?.forEach((f) => functions.add(f));
-    const names = c.operands.map((operand, k) => {
+    const vector = c.vector ?? false;
+    const loads = c.operands.map((operand, k) => {
       const start = input.length;
       for (const word of operand) input.push(word);
-      return `let v${k} = ${read[c.dtypes.inputs[k]](`operands[${start}u + i]`)};`;
+      return load(`v${k}`, start, c.dtypes.inputs[k], vector);
     });
     const args = [...(c.indexed ? ['i'] : []), ...c.operands.map((_, k) => `v${k}`)];
-    const value = write[c.dtypes.output](c.wgsl.expr(args, c.dtypes, c.attrs));
-    blocks.push(`  if (i < ${c.count}u) { ${names.join(' ')} results[${results}u + i] = ${value}; }`);
+    const stored = store(c.wgsl.expr(args, c.dtypes, c.attrs), results, c.dtypes.output, vector);
+    blocks.push(`  if (i < ${vector ? c.count / 4 : c.count}u) { ${loads.join(' ')} ${stored} }`);
     results += c.count;
   }
   const code = `@group(0) @binding(0) var<storage, read> operands: array<u32>;

@@ -76,6 +76,27 @@ const wordOperators = new Set(['and', 'or', 'div', 'mod']);
 /** Words that can only stand after an operand; a name at a statement's start followed by one of them is being used, not declared. */
 const usedBefore = new Set(['and', 'or', 'div', 'mod', 'at', 'with']);
 
+/** The same for words that may open an expression: `update map by r` moves something called map. */
+const usedInExpression = new Set([
+  'by',
+  'as',
+  'in',
+  'minimizing',
+  'maximizing',
+  'along',
+  'until',
+  'for',
+  'over',
+  'within',
+  'else',
+  'and',
+  'or',
+  'div',
+  'mod',
+  'at',
+  'with',
+]);
+
 function retype(token: IToken, text: KeywordText): void {
   token.tokenType = keyword[text];
   token.tokenTypeIdx = keyword[text].tokenTypeIdx as number;
@@ -86,7 +107,7 @@ function isWord(token: IToken | undefined, text?: string): boolean {
 }
 
 /** Whether the tokens after position i are what one of `wanted` asks for. */
-function follows(tokens: readonly IToken[], i: number, wanted: readonly string[]): boolean {
+function follows(tokens: readonly IToken[], i: number, wanted: readonly string[], used = usedBefore): boolean {
   const next = tokens.at(i + 1);
   if (i + 1 >= tokens.length || !next) return false;
   const adjacent = next.startOffset === tokens[i].startOffset + tokens[i].image.length;
@@ -96,7 +117,7 @@ function follows(tokens: readonly IToken[], i: number, wanted: readonly string[]
       case 'operand': {
         if (want === 'operand' && next.tokenType === t.NumberToken) return true;
         if (next.tokenType !== t.Word) continue;
-        if (!usedBefore.has(next.image)) return true;
+        if (!used.has(next.image)) return true;
         const after = tokens[i + 2];
         if (after && (after.tokenType === t.Equals || after.tokenType === t.Colon || after.tokenType === t.Tilde))
           return true;
@@ -228,7 +249,7 @@ export function markKeywords(tokens: readonly IToken[]): void {
     }
     if (text === 'new' && open.at(-1) !== t.LBracket) continue;
     const wanted = prefixWords[text];
-    if (wanted && follows(tokens, i, wanted)) retype(token, text);
+    if (wanted && follows(tokens, i, wanted, usedInExpression)) retype(token, text);
   }
 }
 

@@ -1,6 +1,8 @@
 /** The parser on whole files and on the places where the grammar could be read in two ways. */
 import { describe, expect, test } from 'vitest';
 import { SaddleParser } from '../../../grammar/parser.ts';
+import { keyword } from '../../../grammar/tokens.ts';
+import { reservedWords } from '../../../grammar/words.ts';
 import { parse } from '../../../compiler/ast/parse.ts';
 import type { Expr, Module, Stmt } from '../../../compiler/ast/nodes.ts';
 import { Source } from '../../../compiler/source/source.ts';
@@ -139,6 +141,39 @@ describe('keywords as names', () => {
     'model data = param',
   ])('%s', (text) => {
     expect(module(text).statements).toHaveLength(1);
+  });
+
+  test.each([
+    'let W = W + 1',
+    'fn f(W) = W * 2',
+    'fn W(x) = x',
+    'let d = f(W: W)',
+    'let c = (W, W)',
+    'let r = { W: 1 }',
+    'let r = { W, a: 1 }',
+    'W <- W + 1',
+    'W[0] <- 1',
+    'W.x <- 1',
+    'metric m = W',
+    'let (W, a) = b',
+    'var W: f32 = 0',
+    'model W = L',
+    'run W = fit(W)',
+    'sample W ~ normal f32',
+    'dim W = 3',
+    'let x = y at { W: 2 }',
+    'let x = a.W',
+    'fn g(x) {\n  W\n}',
+    'fn g(x) {\n  W * 2\n}',
+    'let z = W and W or not W',
+    'let x = f(a) as W',
+    'train 3 as W { report a = W }',
+    'repeat 3 as W { x <- W }',
+    'let z = -W^W',
+  ])('every keyword that is not reserved, as W in %s', (form) => {
+    const free = Object.keys(keyword).filter((word) => !reservedWords.has(word));
+    const refused = free.filter((word) => !parse(new Source('test.opt', form.replaceAll('W', word))).ok);
+    expect(refused).toEqual([]);
   });
 
   test('a keyword at the start of a statement is one only if what follows fits', () => {

@@ -332,6 +332,7 @@ export abstract class ExpressionBuilder extends PartBuilder {
       result = {
         kind: 'ifExpr',
         condition: conditions[i],
+        // oxlint-disable-next-line unicorn/no-thenable -- the branch of an `if`; nothing awaits a syntax tree
         then: bodies[i],
         ...(result ? { otherwise: result } : {}),
         span,

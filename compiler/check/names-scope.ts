@@ -38,6 +38,12 @@ export class Scope {
     this.deferred = deferred;
   }
 
+  /** This scope and those around it, innermost first. */
+  private *outward(): Iterable<Scope> {
+    yield this;
+    if (this.parent) yield* this.parent.outward();
+  }
+
   /** Adds a declaration; returns the one of the same name that is in the way, if any. */
   declare(entry: Entry): Entry | undefined {
     const earlier = this.entries.get(entry.name);
@@ -50,7 +56,7 @@ export class Scope {
   find(name: string, offset: number): { entry?: Entry; later?: Entry } {
     let late: Entry | undefined;
     let ordered = true;
-    for (let scope: Scope | undefined = this; scope; scope = scope.parent) {
+    for (const scope of this.outward()) {
       for (const names of [scope.entries, scope.series]) {
         const entry = names.get(name);
         if (!entry) continue;
@@ -64,7 +70,7 @@ export class Scope {
 
   /** All names that can be seen from here, for hints. */
   *visible(): Iterable<string> {
-    for (let scope: Scope | undefined = this; scope; scope = scope.parent) {
+    for (const scope of this.outward()) {
       yield* scope.entries.keys();
       yield* scope.series.keys();
     }

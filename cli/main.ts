@@ -149,7 +149,7 @@ function callError(cause: CommanderError): Diagnostic[] {
 }
 
 /** Only where this module is the program itself, not where a test imports it. */
-if (process.argv[1] !== undefined && /(^|[\\/])(main\.ts|cli\.js|saddle)$/.test(process.argv[1])) {
+if (process.argv[1] !== undefined && /(^|[\\/])(main\.ts|main\.mjs|cli\.js|saddle)$/.test(process.argv[1])) {
   const args = process.argv.slice(2);
   // What is thrown outside of any call that could catch it (a timer, an event of the device) is a bug as well.
   process.on('uncaughtException', (cause) => {

@@ -186,11 +186,10 @@ export function importReader(spec: Spec, opened: Opened): (module: string, from:
   };
 }
 
-/** `stdlib/` beside the built command, or at the root of the tree when run from source. */
+/** The nearest `stdlib/` above this module: beside the built command, or at the root of the tree. */
 function stdlibFolder(): string {
-  const here = path.dirname(fileURLToPath(import.meta.url));
-  return (
-    [path.join(here, 'stdlib'), path.join(here, '..', 'stdlib')].find((folder) => existsSync(folder)) ??
-    path.join(here, 'stdlib')
-  );
+  for (let folder = path.dirname(fileURLToPath(import.meta.url)); ; folder = path.dirname(folder)) {
+    const stdlib = path.join(folder, 'stdlib');
+    if (existsSync(stdlib) || path.dirname(folder) === folder) return stdlib;
+  }
 }

@@ -65,7 +65,9 @@ class EntryLowering {
 
   run(): LoweredEntry {
     const { writes, outputs } = this.entry;
-    const roots = splitReductions([...writes.map((w) => w.value), ...outputs.map((o) => o.value)], this.profile);
+    const known = new Map<Node, Node>();
+    const values = [...writes.map((w) => owned(w.value, w.cell, known)), ...outputs.map((o) => o.value)];
+    const roots = splitReductions(values, this.profile);
     const host = extractHost(roots);
     this.hostIndex = host.index;
     this.instructions.push(...host.program.instructions);
@@ -246,6 +248,21 @@ class EntryLowering {
 }
 
 const key = (node: Node): string => `t${node.id}`;
+
+/** Another cell's old value as a node of its own: it may have to wait in a temporary (two cells that are swapped). */
+function owned(value: Node, cell: string, known: Map<Node, Node>): Node {
+  if (value.op !== 'parameter' || value.attrs.source !== 'cell' || value.attrs.name === cell) return value;
+  // The id lies between those of the parameter and of anything made later.
+  const own = known.get(value) ?? {
+    ...value,
+    id: value.id + 0.5,
+    op: 'reshape',
+    inputs: [value],
+    attrs: { shape: value.type.shape },
+  };
+  known.set(value, own);
+  return own;
+}
 
 /** All nodes between the roots and the leaves, leaves included, in topological order. */
 function innerNodes(roots: readonly Node[], isLeaf: (n: Node) => boolean): Node[] {

@@ -14,6 +14,7 @@ import {
   ix,
   lanePattern,
   ofAtom,
+  ofVariable,
   scaleIndex,
   unflatten,
   type IndexExpr,
@@ -40,18 +41,30 @@ const MAX_SITES_VECTOR = 16;
 
 /** Throws NotFusable where a root would need what another invocation computes. */
 export function lowerNest(spec: NestSpec, storage: Storage, profile: DeviceProfile): Kernel {
-  const candidates: (() => Kernel)[] = [];
   const allRows = spec.roots.every((r) => sizeOf(r.node.type.shape) === spec.rows);
-  if (allRows && spec.rows > 1) {
-    if (spec.rows % 4 === 0) candidates.push(() => emitRows(spec, storage, profile, spec.rows, 4));
-    else candidates.push(() => emitRows(spec, storage, profile, Math.ceil(spec.rows / 4) * 4, 4));
-  }
-  for (const candidate of candidates) {
-    const kernel = candidate();
-    if (vectorPays(kernel) && verifyKernel(kernel).length === 0 && !(spec.rows % 4 !== 0 && hasFaults(kernel)))
-      return kernel;
+  // A number of rows that is no multiple of four runs over into the padding, where nothing can go wrong but a fault.
+  const vector =
+    allRows && spec.rows > 1
+      ? attempt(() => emitRows(spec, storage, profile, Math.ceil(spec.rows / 4) * 4, 4))
+      : undefined;
+  if (
+    vector &&
+    vectorPays(vector) &&
+    verifyKernel(vector).length === 0 &&
+    !(spec.rows % 4 !== 0 && hasFaults(vector))
+  ) {
+    return vector;
   }
   return emitRows(spec, storage, profile, spec.rows, 1);
+}
+
+function attempt(make: () => Kernel): Kernel | undefined {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof NotFusable) return undefined;
+    throw error;
+  }
 }
 
 /** An elementwise kernel over `rows` elements of an arena in which several tensors lie side by side (see flat.ts). */
@@ -101,8 +114,12 @@ function emitRows(
   const b = new BranchBuilder(groups, shape.workgroup);
   const start = addIndex(scaleIndex(ofAtom(b.group), shape.workgroup), ofAtom(b.local));
   b.loop(count, start, groups * shape.workgroup, [], (i) => {
-    const row = width === 4 ? addIndex(scaleIndex(ofAtom(i), 4), ofAtom(b.lane())) : ofAtom(i);
+    const single = extent === 1;
+    if (single) b.loadFloor = b.depth;
+    const own = single ? ix(0) : ofVariable(i);
+    const row = width === 4 ? addIndex(scaleIndex(own, 4), ofAtom(b.lane())) : own;
     emitBody(b, spec, storage, row, flat);
+    b.loadFloor = 0;
     return [];
   });
   return { workgroup: shape.workgroup, branches: [b.finish()], subgroups: false };

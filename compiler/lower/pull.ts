@@ -233,7 +233,7 @@ export class Puller {
     const size = operand.type.shape[axis];
     if (size === 0) return this.b.constant(0, node.type.dtype);
     const rest = [...index.slice(0, axis), ix(0), ...index.slice(axis + rank)];
-    if (at.width === 4) return this.perLane(node, index);
+    if (at.width === 4) return this.gatherPerLane(node, index);
     rest[axis] = this.runtimeIndex(node, at, size, `index into an axis of size ${size}`);
     return this.pull(operand, rest);
   }
@@ -268,9 +268,9 @@ export class Puller {
   }
 
   /** Four scalar computations instead of one on vectors, for run-time indices that differ by lane. */
-  private perLane(node: Node, index: readonly IndexExpr[]): Value {
+  private gatherPerLane(node: Node, index: readonly IndexExpr[]): Value {
     const parts = [0, 1, 2, 3].map((k) =>
-      this.pull(
+      this.gather(
         node,
         index.map((e) => atLane(e, k)),
       ),
@@ -282,7 +282,7 @@ export class Puller {
 
   /** Depth of the place where code that depends on an index only can stand. */
   private depthOf(index: readonly IndexExpr[]): number {
-    return index.reduce((d, e) => Math.max(d, this.b.depthOfIndex(e)), 0);
+    return index.reduce((d, e) => Math.max(d, this.b.depthOfIndex(e)), this.b.loadFloor);
   }
 
   private reduce(node: Node, index: readonly IndexExpr[]): Value {
@@ -297,6 +297,7 @@ export class Puller {
     const splits = (node.attrs.$splits as number | undefined) ?? 1;
     const outer = splits > 1 ? index.slice(1) : index;
     const start = splits > 1 ? index[0] : ix(0);
+    if (laneOf(start)) throw new NotFusable('loops that start differently in each component');
     return b.atDepth(this.depthOf(index), () => {
       const rowwise = axes.includes(x.type.shape.length - 1) && !index.some((e) => laneOf(e));
       const vector = rowwise && length % 4 === 0 && length > 4 && length / 4 >= splits;

@@ -25,6 +25,9 @@ export class BranchBuilder {
   private readonly values = new Map<ValueId, { value: Value; depth: number; block: Block; expr?: Expression }>();
   private nextId = 0;
   private nextVar = 0;
+  private laneVariable: IndexVar | undefined;
+  /** Loads are made at this depth or deeper: 1 in a loop that only one invocation runs through, so that the others read nothing. */
+  loadFloor = 0;
   readonly group: IndexVar;
   readonly local: IndexVar;
 
@@ -46,9 +49,10 @@ export class BranchBuilder {
     return v;
   }
 
-  /** A lane variable 0..3 that belongs to the present place. */
+  /** The component 0..3 of a vector: an index that contains it stands for four. */
   lane(): IndexVar {
-    return this.variable(4, this.depth, true);
+    this.laneVariable ??= this.variable(4, 0, true);
+    return this.laneVariable;
   }
 
   depthOfIndex(e: IndexExpr): number {
@@ -234,6 +238,7 @@ export class BranchBuilder {
     let depth = 0;
     for (const id of ids) depth = Math.max(depth, (this.values.get(id) as { depth: number }).depth);
     if ('index' in expr) depth = Math.max(depth, this.depthOfIndex(expr.index));
+    if (expr.kind === 'load') depth = Math.max(depth, this.loadFloor);
     return depth;
   }
 

@@ -88,6 +88,11 @@ export function ofAtom(atom: IndexAtom): IndexExpr {
   return build(0, [{ atom, coef: 1, key: atomKey(atom) }]);
 }
 
+/** A variable as an expression that stays one even where it can only be 0: code that depends on it stays in its loop. */
+export function ofVariable(v: IndexVar): IndexExpr {
+  return build(0, [{ atom: v, coef: 1, key: atomKey(v) }]);
+}
+
 /** Sum of expressions, in normal form. */
 export function addIndex(...exprs: readonly IndexExpr[]): IndexExpr {
   let constant = 0;

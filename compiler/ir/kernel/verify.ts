@@ -2,7 +2,7 @@
  * The kernel verifier: every value is defined before it is used, every access lies within its view (by interval analysis of the index; guards
  * are the ranges of `within` variables and clamped values), and every run-time index value is a clamped one. Returns problems as text.
  */
-import { lanePattern, visitAtoms, type IndexExpr } from './index-expr.ts';
+import { laneOf, lanePattern, visitAtoms, type IndexExpr } from './index-expr.ts';
 import type { Kernel, Statement, ValueId, View } from './kernel.ts';
 
 export function verifyKernel(kernel: Kernel): string[] {
@@ -54,6 +54,7 @@ function verifyBlock(body: readonly Statement[], scope: Scope): void {
       case 'loop': {
         s.carries.forEach((c) => known(c.init, 'loop'));
         verifyIndex(s.start, scope);
+        if (laneOf(s.start) || (s.end && laneOf(s.end))) problems.push('the bounds of a loop differ by component');
         if (s.start.lo < 0) problems.push(`loop starts at ${s.start.key}, which may be negative`);
         if (!(s.step > 0)) problems.push('a loop must step forwards');
         const inner = {
@@ -72,6 +73,7 @@ function verifyBlock(body: readonly Statement[], scope: Scope): void {
       }
       case 'within':
         verifyIndex(s.index, scope);
+        if (laneOf(s.index)) problems.push(`the guard ${s.index.key} differs by component`);
         verifyBlock(s.body, {
           values: new Map(scope.values),
           variables: new Set(scope.variables).add(s.variable.id),

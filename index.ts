@@ -1,6 +1,6 @@
 /**
  * The library: compile a `.opt` source to a bundle, load it, and run it in a session. Free of Node and of the DOM; a host supplies the device
- * (`openAdapter` makes one of any WebGPU adapter) and the data.
+ * (`openPageDevice(navigator.gpu)` in a page; `openAdapter` for any WebGPU adapter) and the data.
  */
 export { compile, type Compiled, type CompileOptions } from './compiler/pipeline.ts';
 export { Source, type Span } from './compiler/source/source.ts';
@@ -9,6 +9,7 @@ export { renderAll, renderJson, renderText } from './compiler/diagnostics/render
 export type { Bundle } from './compiler/bundle/format.ts';
 export type { Backend, DeviceInfo, NumberArray } from './runtime/backend.ts';
 export { type OpenDevice, openAdapter } from './runtime/device/device.ts';
+export { openPageDevice } from './runtime/host/browser.ts';
 export { type DeviceProfile, defaultProfile, profileOf } from './runtime/device/profile.ts';
 export { type ClaimResult, decideClaims, seedsOf } from './runtime/report/claims.ts';
 export type { Results, RunResult, RunStatus, Series } from './runtime/session-results.ts';

@@ -81,7 +81,7 @@ export class Buffers {
   destroy(gpu: GPUBuffer): void {
     if (!this.live.delete(gpu)) return;
     this.bytes.live -= gpu.size;
-    gpu.destroy();
+    if (!this.owner.stuck) gpu.destroy();
   }
 
   get(id: string): DeviceBuffer {

@@ -43,6 +43,7 @@ export class OpenDevice {
   held: readonly unknown[];
   private problem: Diagnostic | undefined;
   private closing = false;
+  private hung = false;
 
   constructor(device: GPUDevice, adapter: GPUAdapter, keep: readonly unknown[], wait: Wait) {
     this.device = device;
@@ -79,18 +80,27 @@ export class OpenDevice {
    * is settled, so a few turns are waited for it.
    */
   async explain(reason: unknown): Promise<SaddleError> {
-    if (reason instanceof SaddleError) return reason;
+    if (reason instanceof SaddleError) {
+      // A device that does not answer any more hangs whoever destroys it.
+      this.hung ||= reason.diagnostics.some((d) => d.code === 'OPT710');
+      return reason;
+    }
     for (let turn = 0; turn < 20 && !this.problem; turn++) await new Promise((done) => setTimeout(done, 1));
     if (this.problem) return new SaddleError(this.problem);
     const text = reason instanceof Error ? reason.message : String(reason);
     return new SaddleError(error('OPT704', undefined, `the device stopped answering: ${firstLine(text)}`));
   }
 
+  /** True after the device has stopped answering; only the end of the process frees it then. */
+  get stuck(): boolean {
+    return this.hung;
+  }
+
   /** Destroys the device and lets go of it. May be called more than once. */
   close(): void {
     if (this.closing) return;
     this.closing = true;
-    this.device.destroy();
+    if (!this.hung) this.device.destroy();
     open.delete(this);
     this.held = [];
   }

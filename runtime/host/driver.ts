@@ -14,7 +14,7 @@ import { type Cause, explainImport, explainStderr, installLavapipe } from './fai
 import { listen, withoutNoise } from './quiet.ts';
 import { type DeviceChoice, readSettings } from './settings.ts';
 import { preloadLoader, swiftshaderArchive, swiftshaderManifest, unpackSwiftshader } from './swiftshader.ts';
-import { waitAsleep } from './wait.ts';
+import { defaultLimitMs, waitWithin } from './wait.ts';
 
 type Dawn = { create(options: string[]): GPU };
 
@@ -31,6 +31,11 @@ export interface DeviceSearch {
   readonly attempts: readonly Attempt[];
 }
 
+export interface SearchOptions {
+  /** Longest wait for one answer of the device, in milliseconds. */
+  readonly limitMs?: number;
+}
+
 /** An adapter with the Dawn instance that must outlive it. */
 interface Found {
   readonly adapter: GPUAdapter;
@@ -38,17 +43,20 @@ interface Found {
 }
 
 /** Opens the device of a choice (default: SADDLE_DEVICE). Throws SaddleError OPT701 where there is none, OPT702 for `reference`, which has none. */
-export async function openDevice(choice: DeviceChoice = readSettings().device): Promise<OpenDevice> {
-  return (await searchDevice(choice)).device;
+export async function openDevice(
+  choice: DeviceChoice = readSettings().device,
+  options: SearchOptions = {},
+): Promise<OpenDevice> {
+  return (await searchDevice(choice, options)).device;
 }
 
 /** As `openDevice`, and tells what was tried. */
-export async function searchDevice(choice: DeviceChoice): Promise<DeviceSearch> {
+export async function searchDevice(choice: DeviceChoice, options: SearchOptions = {}): Promise<DeviceSearch> {
   if (choice === 'reference') fail('OPT702', undefined, "'reference' is the float64 interpreter: it needs no device");
   const attempts: Attempt[] = [];
   const found = await find(choice, attempts);
   if (!found) throw noDevice(choice, attempts);
-  const device = await openAdapter(found.adapter, [found.instance], waitAsleep);
+  const device = await openAdapter(found.adapter, [found.instance], waitWithin(options.limitMs ?? defaultLimitMs));
   return { device, adapter: found.adapter, attempts };
 }
 
@@ -145,7 +153,9 @@ async function request(dawn: Dawn, options: string[]): Promise<{ found: Found | 
   const { value, text } = await listen(async () => {
     try {
       const instance = dawn.create(options);
-      const adapter = await waitAsleep(instance.requestAdapter({ powerPreference: 'high-performance' }));
+      const adapter = await waitWithin(defaultLimitMs)(
+        instance.requestAdapter({ powerPreference: 'high-performance' }),
+      );
       return adapter ? { adapter, instance } : undefined;
     } catch {
       // A named adapter that is not there: Dawn throws where others are and answers null where none is.

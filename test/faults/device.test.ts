@@ -43,3 +43,19 @@ describe('a device that goes away', () => {
     expect(outcome.code).toBe(0);
   });
 });
+
+describe('a device that refuses or hangs', () => {
+  it('ends the run at an error that nobody asked for, and prints nothing of it', { timeout: 40000 }, async () => {
+    expect(await run('refused')).toMatchObject({ code: 0, stdout: 'OPT705 true\n' });
+  });
+
+  it('ends the run when it does not answer', { timeout: 40000 }, async () => {
+    expect(await run('hang')).toMatchObject({ code: 3, signal: null, stdout: 'OPT710\n' });
+  });
+});
+
+describe('a device of a page', () => {
+  it('trains as well', { timeout: 40000 }, async () => {
+    expect(await run('page')).toMatchObject({ code: 0, stdout: '40 OPT701: this browser has no WebGPU\n' });
+  });
+});

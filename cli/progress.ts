@@ -24,6 +24,8 @@ export interface ProgressOptions {
 
 const REDRAW_MS = 100;
 const PLAIN_MS = 5000;
+/** The rate is that of so much of the past. */
+const PACE_MS = 10_000;
 const BAR = 24;
 const SPARK = 40;
 const LEVELS = '▁▂▃▄▅▆▇█';
@@ -87,10 +89,10 @@ export function duration(seconds: number): string {
 
 export class Progress {
   private readonly options: ProgressOptions;
-  private readonly started: number;
   private drawnAt: number;
   private drawnLines = 0;
   private steps = 0;
+  private readonly samples: { readonly at: number; steps: number }[] = [];
   private last: Report | undefined;
   /** Latest values and curve of each run, in order of appearance. */
   private readonly runs = new Map<string, { values: Map<string, number>; curve: Curve; curveOf: string | undefined }>();
@@ -98,13 +100,14 @@ export class Progress {
 
   constructor(options: ProgressOptions) {
     this.options = options;
-    this.started = options.now();
-    this.drawnAt = options.live ? -Infinity : this.started;
+    this.drawnAt = options.live ? -Infinity : options.now();
   }
 
   report(report: Report): void {
     this.last = report;
     if (report.kind === 'step') this.steps++;
+    const now = this.options.now();
+    if (this.steps > 0) this.sample(now);
     let run = this.runs.get(report.run);
     if (!run) this.runs.set(report.run, (run = { values: new Map(), curve: new Curve(), curveOf: undefined }));
     for (const [name, value] of Object.entries(report.values)) run.values.set(name, value);
@@ -112,7 +115,6 @@ export class Progress {
       run.curveOf ??= Object.keys(report.values)[0];
       if (run.curveOf !== undefined) run.curve.add(report.values[run.curveOf]);
     }
-    const now = this.options.now();
     if (now - this.drawnAt < (this.options.live ? REDRAW_MS : PLAIN_MS)) return;
     this.drawnAt = now;
     this.draw();
@@ -151,11 +153,13 @@ export class Progress {
     return `${name === '' ? 'step' : name} ${step}/${report.steps}`;
   }
 
-  /** "412 steps/s, 2 s left" over all runs and phases. */
+  /** "412 steps/s, 2 s left": over the last seconds, because the first step compiles kernels and evals come in between. */
   private pace(): string {
-    const seconds = (this.options.now() - this.started) / 1000;
-    if (this.steps === 0 || seconds <= 0) return '';
-    const rate = this.steps / seconds;
+    const first = this.samples[0];
+    if (!first) return '';
+    const seconds = (this.options.now() - first.at) / 1000;
+    if (seconds < 0.2 || this.steps === first.steps) return '';
+    const rate = (this.steps - first.steps) / seconds;
     const left = Math.max(0, this.options.total - this.options.done - this.steps) / rate;
     const pace =
       rate >= 10
@@ -164,6 +168,17 @@ export class Progress {
           ? `${rate.toFixed(1)} steps/s`
           : `${(1 / rate).toFixed(1)} s/step`;
     return left > 0 ? `${pace}, ${duration(left)} left` : pace;
+  }
+
+  /** Keeps how many steps were done when, for the last `PACE_MS`. The first batch of reports is where counting begins. */
+  private sample(now: number): void {
+    const last = this.samples[this.samples.length - 1];
+    if (last && now - last.at < PACE_MS / 20) {
+      if (this.samples.length === 1 && now - last.at < 5) last.steps = this.steps;
+      return;
+    }
+    this.samples.push({ at: now, steps: this.steps });
+    while (this.samples.length > 2 && now - this.samples[1].at > PACE_MS) this.samples.shift();
   }
 
   private plainLine(report: Report): string {

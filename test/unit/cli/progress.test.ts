@@ -43,6 +43,20 @@ it('plain lines: one every five seconds, without control characters', () => {
   expect(text()).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);
 });
 
+it('the rate leaves out the first step, which compiles, and counts batches of reports once', () => {
+  const { progress, tick, text } = display(false);
+  tick(30_000);
+  for (let step = 0; step < 10; step++) progress.report(report(step, { loss: 1 }));
+  expect(text()).toBe('step 1/100  loss 1\n');
+  for (let batch = 1; batch < 7; batch++) {
+    tick(1000);
+    for (let step = 0; step < 10; step++) progress.report(report(10 * batch + step, { loss: 1 }));
+  }
+  expect(text().trim().split('\n').at(-1)).toBe('step 51/100  8.2 steps/s, 6 s left  loss 1');
+  progress.finish();
+  expect(text().trim().split('\n').at(-1)).toBe('step 70/100  10 steps/s, 3 s left  loss 1');
+});
+
 it('live: redrawn in place, with bar, values and curve of each run', () => {
   const { progress, tick, text } = display(true);
   for (let step = 0; step < 50; step++) {

@@ -310,10 +310,18 @@ export abstract class ExpressionBuilder extends PartBuilder {
       });
     if (!items.some((item) => has(item, 'value')))
       return { kind: 'bracelist', items: items.map((item) => this.expression(only(item, 'expression'))), span };
+    const seen = new Map<string, Span>();
     const fields = items.map((item) => {
       const first = this.expression(only(item, 'expression'));
       const value = optionalNode(item, 'value');
       const name = this.plainName(first, 'the name of a field');
+      const earlier = seen.get(name.text);
+      if (earlier && name.text !== '')
+        this.report('OPT114', name.span, `the field '${name.text}' is given twice`, {
+          labels: [{ span: earlier, text: 'given here first' }],
+          hint: 'keep one of them',
+        });
+      seen.set(name.text, name.span);
       return { name, value: value ? this.expression(value) : first, shorthand: !value };
     });
     return { kind: 'record', fields, span };

@@ -7,6 +7,8 @@ import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { Source } from '../source/source.ts';
 import { DeclarationBuilder } from './build-declarations.ts';
 import { has, nodes, only, optionalNode, optionalToken, token, tokenSpan } from './cst.ts';
+import { falseContinuations } from './continuation.ts';
+import { asStatement, givesValue } from './statement-forms.ts';
 import type { CstNode, IToken } from './cst.ts';
 import type * as ast from './nodes.ts';
 
@@ -19,58 +21,6 @@ export interface Built {
 export function build(file: CstNode, comments: readonly IToken[], source: Source): Built {
   const builder = new StatementBuilder(source, comments);
   return { module: builder.module(file), diagnostics: builder.diagnostics };
-}
-
-/** The branches of an `if` taken as statements: a value becomes a last statement. */
-function demote(body: ast.Body): ast.Body {
-  if (!body.value) return body;
-  return {
-    statements: [...body.statements, asStatement({ kind: 'expr', expr: body.value, span: body.value.span })],
-    span: body.span,
-  };
-}
-
-function ifStatement(expr: ast.IfExpr): ast.IfStmt {
-  const chain: ast.IfExpr[] = [expr];
-  let end: ast.Body | undefined;
-  for (let next = expr.otherwise; next;) {
-    if (!('kind' in next)) {
-      end = demote(next);
-      break;
-    }
-    chain.push(next);
-    next = next.otherwise;
-  }
-  let otherwise: ast.Body | ast.IfStmt | undefined = end;
-  for (const part of chain.reverse())
-    otherwise = {
-      kind: 'if',
-      condition: part.condition,
-      // oxlint-disable-next-line unicorn/no-thenable -- the branch of an `if`; nothing awaits a syntax tree
-      then: demote(part.then),
-      ...(otherwise ? { otherwise } : {}),
-      span: part.span,
-    };
-  return otherwise as ast.IfStmt;
-}
-
-/** An expression in statement position. */
-function asStatement(stmt: ast.ExprStmt): ast.Stmt {
-  const { expr, ...rest } = stmt;
-  if (expr.parenthesized) return stmt;
-  if (expr.kind === 'ifExpr') return { ...rest, ...ifStatement(expr) };
-  if (expr.kind === 'map') return { ...rest, kind: 'mapStmt', map: expr };
-  if (expr.kind === 'solveExpr') return { ...rest, kind: 'solve', solve: expr };
-  return stmt;
-}
-
-/** Whether every branch of an `if` gives a value. */
-function givesValue(expr: ast.IfExpr): boolean {
-  for (let part: ast.IfExpr = expr; ;) {
-    if (!part.then.value || !part.otherwise) return false;
-    if (!('kind' in part.otherwise)) return part.otherwise.value !== undefined;
-    part = part.otherwise;
-  }
 }
 
 class StatementBuilder extends DeclarationBuilder {
@@ -109,6 +59,7 @@ class StatementBuilder extends DeclarationBuilder {
 
   private statements(node: CstNode | undefined, valued: boolean): { statements: ast.Stmt[]; value?: ast.Expr } {
     const raw = node ? nodes(node, 'statement').map((n) => this.statement(n)) : [];
+    this.diagnostics.push(...falseContinuations(raw, this.source));
     const last = raw.at(-1);
     if (valued && last?.kind === 'expr') {
       const { expr } = last;
@@ -248,13 +199,7 @@ class StatementBuilder extends DeclarationBuilder {
           span,
         };
       case 'forStatement':
-        return {
-          kind: 'for',
-          name: this.name(token(node, 'Word')),
-          over: this.operation(only(node, 'operation')),
-          body: this.body(only(node, 'body'), false),
-          span,
-        };
+        return this.forStatement(node);
       case 'everyStatement':
         return {
           kind: 'every',
@@ -287,6 +232,16 @@ class StatementBuilder extends DeclarationBuilder {
           span,
         };
     }
+  }
+
+  private forStatement(node: CstNode): ast.ForStmt {
+    const over = this.operation(only(node, 'operation'));
+    if (over.kind === 'number')
+      this.report('OPT119', over.span, "'for' runs over a static range or list, not over a number", {
+        hint: `write '0..${over.text}', or 'repeat ${over.text} as i { … }'`,
+      });
+    const name = this.name(token(node, 'Word'));
+    return { kind: 'for', name, over, body: this.body(only(node, 'body'), false), span: this.span(node) };
   }
 
   private letStatement(node: CstNode): ast.LetStmt | ast.LetMember {

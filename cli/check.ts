@@ -6,7 +6,7 @@ import { dataPaths, settings } from './options.ts';
 import { exitCodeOf, exitCodes, type ExitCode } from './outcome.ts';
 import { specFiles } from './paths.ts';
 import { overridesBySource, describeData, openSpec, type Opened } from './spec.ts';
-import { print, printDiagnostics, printJson } from './terminal.ts';
+import { print, printDiagnostics, printJson, shown } from './terminal.ts';
 
 export interface CheckOptions {
   readonly set: readonly string[];
@@ -27,7 +27,7 @@ export async function checkCommand(args: readonly string[], options: CheckOption
     // The first kind of failure decides; a wrong source outweighs data that cannot be read.
     if (exit === exitCodes.ok || code === exitCodes.source) exit = code === exitCodes.ok ? exit : code;
     printDiagnostics(diagnostics, opened);
-    if (!options.json && !options.quiet && code === exitCodes.ok) print(`${file}: ok`);
+    if (!options.json && !options.quiet && code === exitCodes.ok) print(`${shown(file)}: ok`);
     documents.push({
       file,
       status: code === exitCodes.ok ? 'ok' : 'failed',

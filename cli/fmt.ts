@@ -6,7 +6,7 @@ import { fail } from '../compiler/diagnostics/diagnostic.ts';
 import { exitCodes, type ExitCode } from './outcome.ts';
 import { specFiles } from './paths.ts';
 import { readSpec } from './spec.ts';
-import { note, print, printDiagnostics, writeAll } from './terminal.ts';
+import { note, print, printDiagnostics, shown, writeAll } from './terminal.ts';
 
 export interface FmtOptions {
   readonly check?: boolean;
@@ -30,11 +30,11 @@ export function fmtCommand(args: readonly string[], options: FmtOptions): ExitCo
     if (options.stdout) writeAll(1, text);
     else if (text === source.text) continue;
     else if (options.check) {
-      note(`${file} is not formatted`);
+      note(`${shown(file)} is not formatted`);
       exit = exitCodes.source;
     } else {
       write(file, text);
-      print(file);
+      print(shown(file));
     }
   }
   return exit;

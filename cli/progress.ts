@@ -147,9 +147,12 @@ export class Progress {
     if (this.options.live) this.drawnLines = lines.length;
   }
 
+  /** "dann train 40/300"; the names of phases that have none of their own are left out. An eval outside of any phase has no count. */
   private where(report: Report): string {
-    const name = [report.run, report.phase].filter((part) => part !== '').join(' ');
+    const unnamed = report.phase === 'train' || report.phase === 'once';
+    const name = [report.run, unnamed ? '' : report.phase].filter((part) => part !== '').join(' ');
     const step = report.kind === 'step' ? report.step + 1 : report.step;
+    if (report.phase === 'once') return name === '' ? 'eval' : name;
     return `${name === '' ? 'step' : name} ${step}/${report.steps}`;
   }
 

@@ -145,7 +145,7 @@ async function perform(
   const display = new Display(options, device, { name, seeds });
   const several = {
     runs: bundle.runs.some((r) => r.name !== ''),
-    phases: bundle.schedule.filter((p) => p.kind === 'train').length > 1,
+    phases: bundle.runs.some((r) => bundle.schedule.filter((p) => p.kind === 'train' && p.run === r.name).length > 1),
   };
   const executed = await execute({
     bundle,

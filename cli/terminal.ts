@@ -46,6 +46,12 @@ export function printJson(document: unknown): void {
   );
 }
 
+/** A name from outside (of a file, say) without characters that would steer the terminal. */
+export function shown(name: string): string {
+  // eslint-disable-next-line no-control-regex
+  return name.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '\u00b7');
+}
+
 /**
  * Writes all of a text before it returns, so that nothing is lost when the process exits at once after it. A pipe that is full is tried again; one
  * whose reader has gone (`saddle … | head`) ends the writing quietly.

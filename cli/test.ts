@@ -3,7 +3,7 @@ import { exitCodes, type ExitCode } from './outcome.ts';
 import { specFiles } from './paths.ts';
 import { runSpec, type RunOptions, type RunOutcome } from './run.ts';
 import { claimLine } from './summary.ts';
-import { coloursFor, print, printJson } from './terminal.ts';
+import { coloursFor, print, printJson, shown } from './terminal.ts';
 
 export async function testCommand(args: readonly string[], options: RunOptions): Promise<ExitCode> {
   const c = coloursFor(process.stdout);
@@ -12,7 +12,7 @@ export async function testCommand(args: readonly string[], options: RunOptions):
     // The run itself is quiet: a test is about its claims.
     const outcome = await runSpec(file, { ...options, quiet: true }, 'test');
     outcomes.push(outcome);
-    if (!options.json) print(`${verdict(outcome, c)}  ${file}  ${c.dim(claimCount(outcome))}`);
+    if (!options.json) print(`${verdict(outcome, c)}  ${shown(file)}  ${c.dim(claimCount(outcome))}`);
     if (!options.json)
       for (const claim of outcome.document.expects ?? []) if (!options.quiet || !claim.pass) print(claimLine(claim, c));
     if (outcome.exit === exitCodes.interrupted) break;

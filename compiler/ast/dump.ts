@@ -39,20 +39,9 @@ function literal(expr: Expr): string {
   }
 }
 
-/** Fields that say nothing where they have this value. */
-const silent: Record<string, unknown> = {
-  parenthesized: false,
-  replacement: false,
-  mayFail: false,
-  restart: false,
-  opaque: false,
-  affine: false,
-  closed: false,
-  tree: false,
-  braces: true,
-  paramKind: 'value',
-  shorthand: false,
-};
+/** Fields whose text stands right behind the kind. */
+const titles = ['word', 'name', 'op', 'callee', 'dtype', 'dist', 'sense', 'paramKind'];
+const hidden = new Set(['kind', 'span', 'opSpan', 'doc', 'file', 'comments']);
 
 /** One node with its children below it. `label` is the field of its parent that it fills. */
 function node(value: unknown, label: string, depth: number, lines: string[]): void {
@@ -64,25 +53,47 @@ function node(value: unknown, label: string, depth: number, lines: string[]): vo
     return;
   }
   if (!isNode(value)) return;
-  const below: (readonly [string, unknown])[] = [];
-  const heads: string[] = value.kind === undefined ? [] : [value.kind];
-  for (const [key, child] of Object.entries(value)) {
-    if (
-      ['kind', 'span', 'opSpan', 'doc', 'file', 'comments'].includes(key) ||
-      child === undefined ||
-      child === silent[key]
-    )
-      continue;
-    const text = word(child);
-    if (text === undefined) below.push([key, child]);
-    else if (key === 'name' || key === 'op' || key === 'word' || key === 'dtype' || key === 'dist') heads.push(text);
-    else heads.push(`${key}=${text}`);
+  if (label === 'arg') return argument(value, depth, lines);
+  const isTitle = (key: string) => titles.includes(key) && word(value[key]) !== undefined;
+  const fields = Object.entries(value).filter(
+    ([key, child]) => !hidden.has(key) && !isTitle(key) && child !== undefined && child !== false,
+  );
+  const flags = fields.filter(([, child]) => child === true).map(([key]) => key);
+  const children = fields.filter(([, child]) => child !== true && !(Array.isArray(child) && child.length === 0));
+  const heads = [
+    value.kind,
+    ...titles.map((key) => (key === 'paramKind' && value[key] === 'value' ? undefined : word(value[key]))),
+    ...flags,
+  ];
+  const head = heads.filter((text) => text !== undefined).join(' ');
+  // a node all of whose children are words takes one line
+  const inline = children.map(([key, child]) => [key, wordsOf(child)] as const);
+  if (inline.every(([, text]) => text !== undefined)) {
+    lines.push(
+      `${indent}${prefix}${[head, ...inline.map(([key, text]) => `${key}=${text}`)].filter((text) => text !== '').join(' ')}`,
+    );
+    return;
   }
-  lines.push(`${indent}${prefix}${heads.join(' ') || '-'}`);
-  for (const [key, child] of below) {
+  lines.push(`${indent}${label === '' ? head : head === '' ? label : `${prefix}${head}`}`);
+  for (const [key, child] of children) {
     if (!Array.isArray(child)) node(child, key, depth + 1, lines);
-    else if (child.length > 0 && child.every((item) => word(item) !== undefined))
-      lines.push(`${indent}  ${key}: ${child.map(word).join(' ')}`);
-    else for (const item of child) node(item, key, depth + 1, lines);
+    else if (wordsOf(child) !== undefined) lines.push(`${indent}  ${key}: ${wordsOf(child)}`);
+    else for (const item of child) node(item, key === 'statements' ? '' : singular(key), depth + 1, lines);
   }
+}
+
+/** An argument is its value, under its name where it has one. */
+function argument(value: Record<string, unknown>, depth: number, lines: string[]): void {
+  node(value.value, value.name === undefined ? 'argument' : `argument ${word(value.name)}`, depth, lines);
+}
+
+/** A word, or a list of words. */
+function wordsOf(value: unknown): string | undefined {
+  if (!Array.isArray(value)) return word(value);
+  const words = value.map(word);
+  return words.every((text) => text !== undefined) ? `[${words.join(' ')}]` : undefined;
+}
+
+function singular(key: string): string {
+  return key.endsWith('s') && key !== 'args' ? key.slice(0, -1) : key === 'args' ? 'arg' : key;
 }

@@ -144,8 +144,7 @@ class Emitter {
         }
         const short = this.input.opaqueBounds && s.variable.extent <= MAX_UNROLLED * s.step;
         const extent = short ? `${s.variable.extent} + ${names.zero}` : String(s.variable.extent);
-        const end = s.end ? `min(${s.variable.extent}, ${this.index(s.end)})` : extent;
-        this.line(depth, `for (var ${i} = ${this.index(s.start)}; ${i} < ${end}; ${i} += ${s.step}) {`);
+        this.line(depth, `for (var ${i} = ${this.index(s.start)}; ${i} < ${extent}; ${i} += ${s.step}) {`);
         this.block(s.body, depth + 1);
         for (const c of s.carries) {
           this.line(depth + 1, `let ${names.next(c.id)} = ${this.widened(c.next, c.width, c.dtype)};`);

@@ -7,7 +7,6 @@
  * Schedule 'register': a lane owns R rows by four columns and loads all it needs.
  */
 import type { Node } from '../ops/types.ts';
-import { sizeOf } from '../ir/tensor/graph.ts';
 import { BranchBuilder, type Value } from '../ir/kernel/builder.ts';
 import {
   addIndex,
@@ -151,7 +150,7 @@ class SubgroupSchedule {
     const rightShared = alongShared(spec, this.storage, 1);
     const zero = b.constant(0, 'f32');
     const zeros = b.vector([zero, zero, zero, zero]);
-    let acc: Value[] = new Array<Value>(rows).fill(zeros);
+    let acc = Array.from({ length: rows }, () => zeros);
     if (c.k >= 4) {
       acc = b.loop(Math.floor(c.k / 4), ix(0), 1, acc, (k, sums) => {
         const left = this.left(b, p, tile, ofAtom(k), leftShared);
@@ -230,7 +229,8 @@ function registerTile(spec: ContractionSpec, storage: Storage, profile: DevicePr
       quad: modIndex(index, quads),
     };
     const zero = b.constant(0, 'f32');
-    let acc: Value[] = new Array<Value>(rows).fill(b.vector([zero, zero, zero, zero]));
+    const zeros = b.vector([zero, zero, zero, zero]);
+    let acc = Array.from({ length: rows }, () => zeros);
     const row = (r: number): IndexExpr => clampIndex(addIndex(tile.row0, ix(r)), 0, c.m - 1);
     if (c.k >= 4) {
       acc = b.loop(Math.floor(c.k / 4), ix(0), 1, acc, (k, sums) => {
@@ -260,7 +260,7 @@ function registerTile(spec: ContractionSpec, storage: Storage, profile: DevicePr
   return { workgroup: shape.workgroup, branches: [b.finish()], subgroups: false };
 }
 
-/** Computes the roots from the accumulators and stores them, row by row (a run-time bound keeps the loop from being unrolled). */
+/** Computes the roots from the accumulators and stores them, row by row. */
 function epilogue(
   b: BranchBuilder,
   spec: ContractionSpec,
@@ -282,34 +282,24 @@ function epilogue(
     roots.forEach((r, k) => r.targets.forEach((view) => b.store(view, position, values[k])));
   };
   const eachRow = (body: (row: IndexExpr, value: Value) => void): void => {
-    b.loop(
-      tile.rows,
-      ix(0),
-      1,
-      [],
-      (r) => {
-        b.within(addIndex(tile.row0, ofAtom(r)), c.m, (row) => body(ofAtom(row), b.pick(acc, ofAtom(r))));
-        return [];
-      },
-      addIndex(ix(c.m), scaleIndex(tile.row0, -1)),
-    );
+    b.loop(tile.rows, ix(0), 1, [], (r) => {
+      b.within(addIndex(tile.row0, ofAtom(r)), c.m, (row) => body(row, b.pick(acc, ofAtom(r))));
+      return [];
+    });
   };
   if (c.n % 4 === 0) {
     b.within(tile.quad, c.n / 4, (quad) => {
-      eachRow((row, value) => store(row, addIndex(scaleIndex(ofAtom(quad), 4), ofAtom(b.lane())), value));
+      eachRow((row, value) => store(row, addIndex(scaleIndex(quad, 4), ofAtom(b.lane())), value));
     });
     return;
   }
   eachRow((row, value) => {
-    for (let k = 0; k < 4; k++) {
-      b.within(addIndex(scaleIndex(tile.quad, 4), ix(k)), c.n, (column) => {
-        store(row, ofAtom(column), b.component(value, k));
+    const components = [0, 1, 2, 3].map((k) => b.component(value, k));
+    b.loop(4, ix(0), 1, [], (k) => {
+      b.within(addIndex(scaleIndex(tile.quad, 4), ofAtom(k)), c.n, (column) => {
+        store(row, column, b.pick(components, ofAtom(k)));
       });
-    }
+      return [];
+    });
   });
-}
-
-/** Elements of the result. */
-export function contractionSize(node: Node): number {
-  return sizeOf(node.type.shape);
 }

@@ -2,7 +2,7 @@
 import type { Node } from '../ops/types.ts';
 import { dotAxes } from '../ops/contraction.ts';
 import { sizeOf } from '../ir/tensor/graph.ts';
-import { flatten, unflatten, type IndexExpr } from '../ir/kernel/index-expr.ts';
+import { flatten, ix, unflatten, type IndexExpr } from '../ir/kernel/index-expr.ts';
 
 export interface Contraction {
   readonly batch: number;
@@ -28,7 +28,7 @@ export function contractionOf(node: Node): Contraction {
     shared: axes.lhsContract.map((a) => lhs[a]),
   };
   const place = (rank: number, groups: readonly (readonly [readonly number[], IndexExpr[]])[]): IndexExpr[] => {
-    const index: IndexExpr[] = new Array(rank);
+    const index: IndexExpr[] = Array.from({ length: rank }, () => ix(0));
     for (const [list, values] of groups) list.forEach((a, i) => (index[a] = values[i]));
     return index;
   };

@@ -25,7 +25,7 @@ export function scheduleEntry(lowered: LoweredEntry, place: CellPlace, profile: 
   const { tensors } = lowered;
   let units = [...lowered.units];
   // A kernel that reads a cell in another way than element by element may not write it in place.
-  for (const unit of [...units]) {
+  for (const unit of lowered.units) {
     for (const written of unit.writes) {
       const memory = tensors.memory(written);
       if (!memory.startsWith('cell:') || !unit.reads.has(memory)) continue;

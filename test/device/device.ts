@@ -41,10 +41,10 @@ export function closeDevice(): void {
 
 /** Waits for the queue without spinning a core. */
 export async function settled<T>(promise: Promise<T>): Promise<T> {
-  let done = false;
+  const state = { done: false };
   const cell = new Int32Array(new SharedArrayBuffer(4));
-  const watched = promise.finally(() => (done = true));
-  while (!done) {
+  const watched = promise.finally(() => (state.done = true));
+  while (!state.done) {
     Atomics.wait(cell, 0, 0, 1);
     await new Promise((resolve) => setImmediate(resolve));
   }

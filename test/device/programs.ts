@@ -155,9 +155,9 @@ export function mlpProgram({ sizes, batch, rows }: MlpOptions): { program: Progr
       states[j].push(s);
       return g.parameter('cell', s.id, s.type);
     });
-    const grad_ = grads[i];
-    const m = b.op('add', b.op('mul', b.num(0.9, p), state[0]), b.op('mul', b.num(1 - 0.9, p), grad_));
-    const square = g.make('integer_pow', [grad_], { exponent: 2 });
+    const gradient = grads[i];
+    const m = b.op('add', b.op('mul', b.num(0.9, p), state[0]), b.op('mul', b.num(1 - 0.9, p), gradient));
+    const square = g.make('integer_pow', [gradient], { exponent: 2 });
     const v = b.op('add', b.op('mul', b.num(0.999, p), state[1]), b.op('mul', b.num(1 - 0.999, p), square));
     const denominator = b.op('add', b.op('sqrt', b.op('div', v, all(c2))), b.num(1e-8, p));
     const update = b.op('div', b.op('div', m, all(c1)), denominator);

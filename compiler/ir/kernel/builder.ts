@@ -5,7 +5,7 @@
  */
 import type { Attrs, DType } from '../../ops/types.ts';
 import { InternalError } from '../../diagnostics/diagnostic.ts';
-import { laneOf, lanePattern, visitAtoms, type IndexExpr, type IndexVar } from './index-expr.ts';
+import { laneOf, lanePattern, ofVariable, visitAtoms, type IndexExpr, type IndexVar } from './index-expr.ts';
 import type { Branch, Carry, Expression, Statement, ValueId, View, Width } from './kernel.ts';
 
 export interface Value {
@@ -174,7 +174,6 @@ export class BranchBuilder {
     step: number,
     init: readonly Value[],
     body: (variable: IndexVar, carried: Value[]) => readonly Value[],
-    end?: IndexExpr,
   ): Value[] {
     const variable = this.variable(extent, this.depth + 1);
     const block = this.open();
@@ -188,16 +187,17 @@ export class BranchBuilder {
       init: init[k].id,
       next: next[k].id,
     }));
-    this.push({ kind: 'loop', variable, start, step, end, carries, body: block.statements });
+    this.push({ kind: 'loop', variable, start, step, carries, body: block.statements });
     for (const c of carried) this.values.set(c.id, { value: c, depth: this.depth, block: this.blocks[this.depth] });
     return carried;
   }
 
-  /** Runs body only where 0 <= index < extent; the variable it gets is known to lie there. */
-  within(index: IndexExpr, extent: number, body: (variable: IndexVar) => void): void {
+  /** Runs body only where 0 <= index < extent; the index it gets is known to lie there. No test is made where that is certain. */
+  within(index: IndexExpr, extent: number, body: (inside: IndexExpr) => void): void {
+    if (index.lo >= 0 && index.hi < extent) return body(index);
     const variable = this.variable(extent, this.depth + 1);
     const block = this.open();
-    body(variable);
+    body(ofVariable(variable));
     this.close(block);
     this.push({ kind: 'within', variable, index, body: block.statements });
   }

@@ -82,6 +82,8 @@ function build(constant: number, terms: IndexTerm[]): IndexExpr {
 
 export const ix = (value: number): IndexExpr => build(value, []);
 
+const ZERO = ix(0);
+
 export function ofAtom(atom: IndexAtom): IndexExpr {
   const [lo, hi] = atomRange(atom);
   if (lo === hi) return ix(lo);
@@ -226,7 +228,7 @@ export function flatten(index: readonly IndexExpr[], shape: readonly number[]): 
 
 /** Index in a shape of a row-major offset. */
 export function unflatten(offset: IndexExpr, shape: readonly number[]): IndexExpr[] {
-  const index: IndexExpr[] = new Array(shape.length);
+  const index: IndexExpr[] = shape.map(() => ZERO);
   let rest = offset;
   for (let axis = shape.length - 1; axis > 0; axis--) {
     const dim = Math.max(1, shape[axis]);

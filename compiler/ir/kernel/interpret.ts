@@ -29,7 +29,7 @@ export function interpretKernel(kernel: Kernel, memory: Memory): Outcome {
         w.variables[lane].set(branch.group.id, group);
         w.variables[lane].set(branch.local.id, lane);
       }
-      w.run(branch.body, new Array<boolean>(kernel.workgroup).fill(true));
+      w.run(branch.body, w.variables.map(() => true));
     }
     first += branch.group.extent;
   }
@@ -110,8 +110,7 @@ class Workgroup {
     for (;;) {
       const going = active.map((on, lane) => {
         if (!on) return false;
-        const end = s.end ? Math.min(s.variable.extent, this.index(s.end, lane, 0)) : s.variable.extent;
-        return (this.variables[lane].get(s.variable.id) as number) < end;
+        return (this.variables[lane].get(s.variable.id) as number) < s.variable.extent;
       });
       if (!going.some(Boolean)) return;
       this.run(s.body, going);
@@ -220,7 +219,7 @@ class Workgroup {
 }
 
 const widened = (v: readonly number[], width: number): number[] =>
-  v.length === width ? [...v] : new Array<number>(width).fill(v[0]);
+  v.length === width ? [...v] : Array.from({ length: width }, () => v[0]);
 
 function wrapped(x: number, dtype: DType): number {
   if (dtype === 'i32') return Math.trunc(x) | 0;

@@ -66,13 +66,12 @@ export type Statement =
       readonly width: Width;
       readonly expr: Expression;
     }
-  /** for (variable = start; variable < min(extent, end); variable += step). A run-time `end` keeps drivers from unrolling. */
+  /** for (variable = start; variable < extent; variable += step) */
   | {
       readonly kind: 'loop';
       readonly variable: IndexVar;
       readonly start: IndexExpr;
       readonly step: number;
-      readonly end?: IndexExpr;
       readonly carries: readonly Carry[];
       readonly body: readonly Statement[];
     }

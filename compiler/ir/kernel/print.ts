@@ -34,8 +34,7 @@ function printBlock(body: readonly Statement[], indent: string, lines: string[])
         printBlock(s.body, indent + '  ', lines);
         break;
       case 'loop': {
-        const end = s.end ? ` and ${s.end.key}` : '';
-        const range = `${variable(s.variable)} from ${s.start.key} below ${s.variable.extent}${end} by ${s.step}`;
+        const range = `${variable(s.variable)} from ${s.start.key} below ${s.variable.extent} by ${s.step}`;
         const carries = s.carries.map((c) => `${value(c.id)} = ${value(c.init)} then ${value(c.next)}`).join(', ');
         lines.push(`${indent}loop ${range}${carries ? ` carrying ${carries}` : ''}`);
         printBlock(s.body, indent + '  ', lines);

@@ -54,7 +54,7 @@ function verifyBlock(body: readonly Statement[], scope: Scope): void {
       case 'loop': {
         s.carries.forEach((c) => known(c.init, 'loop'));
         verifyIndex(s.start, scope);
-        if (laneOf(s.start) || (s.end && laneOf(s.end))) problems.push('the bounds of a loop differ by component');
+        if (laneOf(s.start)) problems.push('the bounds of a loop differ by component');
         if (s.start.lo < 0) problems.push(`loop starts at ${s.start.key}, which may be negative`);
         if (!(s.step > 0)) problems.push('a loop must step forwards');
         const inner = {

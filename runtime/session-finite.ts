@@ -7,6 +7,11 @@ export interface NonFinite {
   readonly value: number;
 }
 
+/** For messages. */
+export function nonFiniteText(value: number): string {
+  return Number.isNaN(value) ? 'not a number' : value > 0 ? 'infinite' : 'minus infinite';
+}
+
 /** The first output that is not finite; objectives first, since they are the cause of what follows. */
 export function firstNonFinite(outputs: StepOutputs): NonFinite | undefined {
   for (const map of [outputs.objectives, outputs.values])

@@ -1,6 +1,6 @@
 /** Runs the whole program once per seed on one session: data and compiled kernels are shared, cells begin anew. */
 import type { Results } from './session-results.ts';
-import type { Report, Session } from './session.ts';
+import type { Report, Session } from './session-run.ts';
 
 export interface SeedReport extends Report {
   readonly seed: number;

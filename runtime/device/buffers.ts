@@ -95,7 +95,7 @@ export class Buffers {
   }
 
   destroyAll(): void {
-    for (const gpu of [...this.live]) this.destroy(gpu);
+    this.live.forEach((gpu) => this.destroy(gpu));
     this.byId.clear();
   }
 }

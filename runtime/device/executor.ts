@@ -119,9 +119,11 @@ export class Executor implements Backend {
     this.owner.check();
     const start = performance.now();
     const hostValues = this.writeParams(p, steps);
-    const sent = this.send(p, steps.length, [
-      ...(p.reports ? [{ gpu: p.reports.gpu, offset: 0, bytes: steps.length * p.reports.bytes }] : []),
-    ]);
+    const sent = this.send(
+      p,
+      steps.length,
+      p.reports ? [{ gpu: p.reports.gpu, offset: 0, bytes: steps.length * p.reports.bytes }] : [],
+    );
     this.stats.executions += steps.length;
     const bytes = await sent.finished();
     p.pace.record(steps.length, start, performance.now());

@@ -22,12 +22,12 @@ export function waitWithin(limitMs: number): Wait {
 
 async function waitAsleep<T>(promise: Promise<T>, limitMs: number): Promise<T> {
   const start = performance.now();
-  let settled = false;
+  const state = { settled: false };
   const mark = (): void => {
-    settled = true;
+    state.settled = true;
   };
   promise.then(mark, mark);
-  for (let turn = 0; !settled; turn++) {
+  for (let turn = 0; !state.settled; turn++) {
     if (turn > briskTurns) {
       Atomics.wait(cell, 0, 0, sleepMs);
       if (performance.now() - start > limitMs) {

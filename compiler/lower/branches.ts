@@ -5,6 +5,8 @@ import type { UnitGraph } from './schedule.ts';
 import type { Unit } from './unit.ts';
 
 const MAX_BRANCHES = 8;
+/** Kernels that are still open for others to join, at most: keeps the search linear. */
+const MAX_OPEN = 24;
 const MAX_ACCESSES = 28;
 const MAX_STATEMENTS = 300;
 /** Lane operations below which a kernel's time is mostly that of its launch. */
@@ -15,17 +17,25 @@ const work = (u: Unit): number => u.flops + u.bytes;
 export function mergeBranches(
   units: readonly Unit[],
   graphOf: (list: readonly Unit[]) => UnitGraph,
+  bufferOf: (tensor: string) => string,
   profile: DeviceProfile,
 ): Unit[] {
+  const buffers = (u: Unit): Set<string> => {
+    const all = new Set([...u.reads, ...u.writes].map(bufferOf));
+    return u.faults ? all.add('faults') : all;
+  };
+  const bindable = (a: Unit, b: Unit): boolean =>
+    new Set([...buffers(a), ...buffers(b)]).size <= profile.maxStorageBuffers;
   let list = [...units];
   const small = list.filter((u) => work(u) < SMALL_WORK);
-  if (small.length < 2 || profile.maxStorageBuffers < 8) return list;
+  if (small.length < 2) return list;
   let graph = graphOf(list);
   const hosts: Unit[] = [];
   for (const unit of small) {
-    const host = hosts.find((h) => fits(h, unit) && !graph.path(h, unit) && !graph.path(unit, h));
+    const host = hosts.find((h) => fits(h, unit) && bindable(h, unit) && !graph.path(h, unit) && !graph.path(unit, h));
     if (!host) {
       hosts.push(unit);
+      if (hosts.length > MAX_OPEN) hosts.shift();
       continue;
     }
     const merged = join(host, unit);

@@ -31,6 +31,8 @@ export interface ContractionSpec {
   readonly node: Node;
   /** The contraction itself or elementwise values of it, each with as many elements. */
   readonly roots: readonly Root[];
+  /** Only to find out whether the roots can be computed from the contraction: the sums themselves are left out. */
+  readonly probe?: boolean;
 }
 
 /** Contractions too small or thin for tiles are plain loops (`pull.ts`). */
@@ -146,19 +148,19 @@ class SubgroupSchedule {
       rows,
       quad: addIndex(scaleIndex(modIndex(g, columnTiles), lanes), ofAtom(b.local)),
     };
-    const leftShared = alongShared(spec, this.storage, 0);
-    const rightShared = alongShared(spec, this.storage, 1);
+    const leftShared = spec.probe === true || alongShared(spec, this.storage, 0);
+    const rightShared = spec.probe === true || alongShared(spec, this.storage, 1);
     const zero = b.constant(0, 'f32');
     const zeros = b.vector([zero, zero, zero, zero]);
     let acc = Array.from({ length: rows }, () => zeros);
-    if (c.k >= 4) {
+    if (c.k >= 4 && !spec.probe) {
       acc = b.loop(Math.floor(c.k / 4), ix(0), 1, acc, (k, sums) => {
         const left = this.left(b, p, tile, ofAtom(k), leftShared);
         const right = rightQuads(b, p, spec, c, tile, ofAtom(k), rightShared);
         return sums.map((sum, r) => right.reduce((total, column, kk) => b.mad(left(r, kk), column, total), sum));
       });
     }
-    if (c.k % 4 !== 0) acc = this.rest(b, p, tile, acc);
+    if (c.k % 4 !== 0 && !spec.probe) acc = this.rest(b, p, tile, acc);
     epilogue(b, spec, this.storage, c, tile, acc);
     return { workgroup: lanes, branches: [b.finish()], subgroups: true };
   }
@@ -217,8 +219,8 @@ function registerTile(spec: ContractionSpec, storage: Storage, profile: DevicePr
   const b = new BranchBuilder(groups, shape.workgroup);
   const p = new Puller(b, storage);
   const [lhs, rhs] = spec.node.inputs;
-  const leftShared = alongShared(spec, storage, 0);
-  const rightShared = alongShared(spec, storage, 1);
+  const leftShared = spec.probe === true || alongShared(spec, storage, 0);
+  const rightShared = spec.probe === true || alongShared(spec, storage, 1);
   const start = addIndex(scaleIndex(ofAtom(b.group), shape.workgroup), ofAtom(b.local));
   b.loop(tiles, start, groups * shape.workgroup, [], (t) => {
     const index = ofAtom(t);
@@ -232,7 +234,7 @@ function registerTile(spec: ContractionSpec, storage: Storage, profile: DevicePr
     const zeros = b.vector([zero, zero, zero, zero]);
     let acc = Array.from({ length: rows }, () => zeros);
     const row = (r: number): IndexExpr => clampIndex(addIndex(tile.row0, ix(r)), 0, c.m - 1);
-    if (c.k >= 4) {
+    if (c.k >= 4 && !spec.probe) {
       acc = b.loop(Math.floor(c.k / 4), ix(0), 1, acc, (k, sums) => {
         const k4 = scaleIndex(ofAtom(k), 4);
         const right = rightQuads(b, p, spec, c, tile, ofAtom(k), rightShared);
@@ -248,7 +250,7 @@ function registerTile(spec: ContractionSpec, storage: Storage, profile: DevicePr
         return sums.map((sum, r) => right.reduce((total, column, kk) => b.mad(at(r, kk), column, total), sum));
       });
     }
-    if (c.k % 4 !== 0) {
+    if (c.k % 4 !== 0 && !spec.probe) {
       acc = b.loop(c.k, ix(c.k - (c.k % 4)), 1, acc, (k, sums) => {
         const right = p.pull(rhs, c.rhs(tile.batch, ofAtom(k), columns(c, tile.quad, ofAtom(b.lane()))));
         return sums.map((sum, r) => b.mad(p.pull(lhs, c.lhs(tile.batch, row(r), ofAtom(k))), right, sum));

@@ -9,7 +9,7 @@ import type { HostInstruction, HostProgram } from '../bundle/host-program.ts';
 import type { ParamWord } from '../bundle/format.ts';
 import { sizeOf, reachable } from '../ir/tensor/graph.ts';
 import type { Data, Entry } from '../ir/program.ts';
-import { accesses, type Kernel, type View } from '../ir/kernel/kernel.ts';
+import type { Kernel, View } from '../ir/kernel/kernel.ts';
 import { extractHost } from '../passes/host.ts';
 import type { Span } from '../source/source.ts';
 import { contractionOf } from './dims.ts';
@@ -114,7 +114,7 @@ class EntryLowering {
     const storageFor = (own: ReadonlySet<Node>): Storage => this.storage(own);
     const grouping = new Grouping(this.stored, isLeaf, storageFor, this.profile);
     const used = new Set<string>();
-    for (const g of grouping.groups) for (const t of accesses(grouping.lower(g, () => [])).reads.keys()) used.add(t);
+    for (const g of grouping.groups) for (const n of g.reads) if (grouping.groupOf.get(n) !== g) used.add(key(n));
     for (const c of copies) used.add(key(c.node));
     const units: Unit[] = [];
     for (const g of grouping.groups) {
@@ -255,7 +255,7 @@ function owned(value: Node, cell: string, known: Map<Node, Node>): Node {
   // The id lies between those of the parameter and of anything made later.
   const own = known.get(value) ?? {
     ...value,
-    id: value.id + 0.5,
+    id: value.id + 0.01,
     op: 'reshape',
     inputs: [value],
     attrs: { shape: value.type.shape },

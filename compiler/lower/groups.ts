@@ -27,6 +27,8 @@ export interface Group {
 }
 
 const MAX_ACCESSES = 26;
+/** Accesses of one loop body beyond which drivers produce slow code (wgsl-limits.md 0.5). */
+const MAX_BODY_ACCESSES = 14;
 const MAX_STATEMENTS = 300;
 /** Fewest rows that keep a device busy when a row is walked through by one invocation. */
 const MIN_ROWS = 32;
@@ -54,14 +56,14 @@ export class Grouping {
   }
 
   /** Kernel of a group; `targets` says where each root goes. */
-  lower(group: Pick<Group, 'kind' | 'roots' | 'rows'>, targets: (n: Node) => Root['targets']): Kernel {
+  lower(group: Pick<Group, 'kind' | 'roots' | 'rows'>, targets: (n: Node) => Root['targets'], probe = false): Kernel {
     const own = new Set(group.roots);
     const storage = this.storage(own);
     const roots: Root[] = group.roots.map((node) => ({ node, targets: targets(node) }));
     switch (group.kind) {
       case 'contraction': {
         const kept = roots.filter((r) => r.targets.length > 0);
-        return lowerContraction({ node: group.roots[0], roots: kept.length > 0 ? kept : roots }, storage, this.profile);
+        return lowerContraction({ node: group.roots[0], roots: kept.length > 0 ? kept : roots, probe }, storage, this.profile);
       }
       case 'nest': {
         const kept = roots.filter((r) => r.targets.length > 0);
@@ -200,13 +202,15 @@ export class Grouping {
   private accept(merged: Group, parts: readonly Group[]): boolean {
     let kernel: Kernel;
     try {
-      kernel = this.lower(merged, () => []);
+      kernel = this.lower(merged, () => [], true);
     } catch (error) {
       if (error instanceof NotFusable) return false;
       throw error;
     }
     const m = measure(kernel);
-    if (m.accesses + merged.roots.length > MAX_ACCESSES || m.statements > MAX_STATEMENTS) return false;
+    if (m.accesses > MAX_ACCESSES || m.statements > MAX_STATEMENTS) return false;
+    // Stores are not in the trial kernel yet: one for each root, in the innermost body.
+    if (m.largestBody + merged.roots.length > MAX_BODY_ACCESSES) return false;
     const [into, ...others] = parts;
     if (!into) throw new InternalError('no group to join');
     Object.assign(into, merged);

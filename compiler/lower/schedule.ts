@@ -9,7 +9,7 @@ import type { LoweredEntry } from './entry.ts';
 import { mergeFlat } from './flat.ts';
 import { mergeBranches } from './branches.ts';
 import type { DeviceProfile } from './profile.ts';
-import type { Tensors } from './tensors.ts';
+import { wordOf, type Tensors } from './tensors.ts';
 import type { Unit } from './unit.ts';
 
 /** Where a cell lies: name of its buffer and offset in elements. */
@@ -39,7 +39,13 @@ export function scheduleEntry(lowered: LoweredEntry, place: CellPlace, profile: 
     units.push(...redirectOne(lowered, cycle));
   }
   const flat = mergeFlat(units, tensors, place, profile);
-  units = mergeBranches(flat.units, (list) => new UnitGraph(list, tensors), profile);
+  const bufferOf = (tensor: string): string => {
+    const memory = tensors.memory(tensor);
+    const word = wordOf(tensors.get(memory)?.type.dtype ?? 'f32');
+    if (memory.startsWith('cell:')) return place(memory.slice('cell:'.length)).buffer;
+    return memory.startsWith('data:') ? memory : `${memory.split(':')[0].replace(/^t[\d.]+$/, 'temps')} ${word}`;
+  };
+  units = mergeBranches(flat.units, (list) => new UnitGraph(list, tensors), bufferOf, profile);
   return { units: new UnitGraph(units, tensors).order(), blocks: flat.blocks };
 }
 

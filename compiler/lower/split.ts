@@ -1,6 +1,6 @@
 /**
  * Long reductions with few results are done in two stages, so that many invocations share the work: element s of the first stage's extra leading axis
- * takes every S-th item. Contractions with few results and a long shared axis become a batch of shorter ones and a sum.
+ * takes every S-th item. Contractions with few results and a long shared axis become a batch of shorter ones and a sum; scatter-adds become contractions.
  */
 import type { Node } from '../ops/types.ts';
 import { op as opOf } from '../ops/table.ts';
@@ -27,6 +27,7 @@ function split(node: Node, wanted: number): Node {
   const { lower } = opOf(node.op);
   if (lower.family === 'reduce' && node.attrs.axes !== undefined) return splitReduce(node, wanted);
   if (lower.family === 'contraction') return splitContraction(node, wanted);
+  if (lower.family === 'scatter') return scatterAsProduct(node) ?? node;
   return node;
 }
 
@@ -98,4 +99,39 @@ function divisor(k: number, most: number): number {
     if ((k / d) % 4 === 0 || (k / best) % 4 !== 0) best = d;
   }
   return best;
+}
+
+/** Table sizes up to which a scatter-add is done as a product with a one-hot matrix that exists only in registers. */
+const MAX_ONE_HOT = 8192;
+
+/**
+ * scatter_add(indices, updates) along the first axis as one_hot(indices)ᵀ @ updates: as much arithmetic as comparing every index with every row, but in
+ * tiles. The indices pass through a gather from 0, 1, 2 …, which is the identity and raises the fault of an index out of range.
+ */
+function scatterAsProduct(node: Node): Node | undefined {
+  const [indices, updates] = node.inputs;
+  const rows = node.attrs.size as number;
+  const count = sizeOf(indices.type.shape);
+  const rank = indices.type.shape.length;
+  const width = sizeOf(updates.type.shape.slice(rank));
+  if (node.attrs.axis !== 0 || node.type.dtype !== 'f32' || count < 8 || width < 4 || rows < 4 || rows > MAX_ONE_HOT) {
+    return undefined;
+  }
+  let id = node.id - 0.9;
+  const make = (op: string, inputs: readonly Node[], type: Node['type'], attrs: Node['attrs']): Node => {
+    id += 0.05;
+    return { id, op, inputs, attrs, type, span: node.span, path: node.path };
+  };
+  const i32 = (...shape: number[]): Node['type'] => ({ dtype: 'i32', shape });
+  const flat = make('reshape', [indices], i32(count), { shape: [count] });
+  const numbers = make('iota', [], i32(rows), { shape: [rows], axis: 0, dtype: 'i32' });
+  const checked = make('gather', [numbers, flat], i32(count), { axis: 0 });
+  const spread = make('broadcast', [checked], i32(count, rows), { shape: [count, rows], axes: [0] });
+  const columns = make('iota', [], i32(count, rows), { shape: [count, rows], axis: 1, dtype: 'i32' });
+  const hot = make('eq', [spread, columns], { dtype: 'bool', shape: [count, rows] }, {});
+  const weights = make('cast', [hot], { dtype: 'f32', shape: [count, rows] }, { dtype: 'f32' });
+  const matrix = make('reshape', [updates], { dtype: 'f32', shape: [count, width] }, { shape: [count, width] });
+  const attrs = { lhs_contract: [0], rhs_contract: [0], lhs_batch: [], rhs_batch: [] };
+  const product = make('dot_general', [weights, matrix], { dtype: 'f32', shape: [rows, width] }, attrs);
+  return { ...node, op: 'reshape', inputs: [product], attrs: { shape: node.type.shape } };
 }

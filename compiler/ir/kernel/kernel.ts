@@ -121,13 +121,20 @@ export function walk(kernel: Kernel, visit: (s: Statement) => void): void {
   for (const branch of kernel.branches) block(branch.body);
 }
 
-/** Number of statements and of memory accesses, by which the size of generated code is judged. */
-export function measure(kernel: Kernel): { statements: number; accesses: number } {
+const isAccess = (s: Statement): boolean => s.kind === 'store' || (s.kind === 'let' && s.expr.kind === 'load');
+
+/** Number of statements and of memory accesses, in all and in the body with most, by which the size of generated code is judged. */
+export function measure(kernel: Kernel): { statements: number; accesses: number; largestBody: number } {
   let statements = 0;
-  let count = 0;
-  walk(kernel, (s) => {
-    statements++;
-    if (s.kind === 'store' || (s.kind === 'let' && s.expr.kind === 'load')) count++;
-  });
-  return { statements, accesses: count };
+  let accessCount = 0;
+  let largestBody = 0;
+  const body = (list: readonly Statement[]): void => {
+    const own = list.filter(isAccess).length;
+    accessCount += own;
+    statements += list.length;
+    largestBody = Math.max(largestBody, own);
+    for (const s of list) if (s.kind === 'loop' || s.kind === 'within') body(s.body);
+  };
+  for (const branch of kernel.branches) body(branch.body);
+  return { statements, accesses: accessCount, largestBody };
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { explainImport, explainStderr } from '../../runtime/host/failures.ts';
 import { swiftshaderArchive } from '../../runtime/host/swiftshader.ts';
+import { tinyReference } from '../unit/runtime/tiny-bundle.ts';
 import { run } from './child.ts';
 
 interface Found {
@@ -42,6 +43,14 @@ onLinux('with SwiftShader among the packages', { timeout: 40000 }, () => {
 
   it('takes it when told to', async () => {
     expect((await search('swiftshader')).info?.driver).toContain('SwiftShader');
+  });
+
+  it('trains on it as on any other', async () => {
+    const outcome = await run('train', { args: ['swiftshader'], env: { SADDLE_CACHE: cache } });
+    const { driver, w, live } = JSON.parse(outcome.stdout) as { driver: string; w: number[]; live: number };
+    expect(driver).toContain('SwiftShader');
+    tinyReference(100, 1).w.forEach((v, i) => expect(Math.abs(w[i] - v)).toBeLessThan(1e-5));
+    expect(live).toBe(0);
   });
 
   it('says what is missing where it cannot be unpacked either', async () => {

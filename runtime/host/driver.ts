@@ -4,8 +4,10 @@
  * refused. Nothing is written to standard output; of what native code writes to standard error only what explains something is shown.
  */
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { SaddleError, error, fail } from '../../compiler/diagnostics/diagnostic.ts';
 import { type OpenDevice, deviceInfo, openAdapter } from '../device/device.ts';
@@ -121,15 +123,16 @@ async function trySwiftshader(dawn: Dawn, attempts: Attempt[]): Promise<Found | 
       'run: npm ci --include=optional',
     );
   const before = { files: process.env.VK_DRIVER_FILES, names: process.env.VK_ICD_FILENAMES };
+  let unpacked: Unpacked | undefined;
   try {
-    const folder = unpackSwiftshader(archive, readSettings().cache);
-    preloadLoader(folder);
+    unpacked = unpackSomewhere(archive);
+    preloadLoader(unpacked.folder);
     // The loader reads these when Dawn creates its Vulkan instance, and only then. The older name serves older loaders.
-    process.env.VK_DRIVER_FILES = process.env.VK_ICD_FILENAMES = swiftshaderManifest(folder);
+    process.env.VK_DRIVER_FILES = process.env.VK_ICD_FILENAMES = swiftshaderManifest(unpacked.folder);
     const { found, text } = await request(dawn, []);
     if (!found)
       return refuse(
-        `SwiftShader did not start: ${text?.split('\n')[0] ?? 'no reason given'}`,
+        `SwiftShader did not start: ${text?.split('\n')[0] || 'no reason given'}`,
         'run: npm ci --include=optional',
       );
     attempts.push({ way: 'swiftshader', outcome: found.adapter.info.description });
@@ -138,8 +141,26 @@ async function trySwiftshader(dawn: Dawn, attempts: Attempt[]): Promise<Found | 
     const message = reason instanceof Error ? reason.message : String(reason);
     return refuse(`SwiftShader could not be unpacked: ${message}`, 'set SADDLE_CACHE to a folder that can be written');
   } finally {
+    // Loaded libraries stay in the process when their files are gone.
+    if (unpacked?.temporary) rmSync(dirname(unpacked.folder), { recursive: true, force: true });
     restoreEnv('VK_DRIVER_FILES', before.files);
     restoreEnv('VK_ICD_FILENAMES', before.names);
+  }
+}
+
+interface Unpacked {
+  readonly folder: string;
+  /** Not in the cache: removed once the driver is loaded. */
+  readonly temporary: boolean;
+}
+
+/** In the cache, or where that cannot be written in a fresh folder of our own (never one with a name that others could have made before us). */
+function unpackSomewhere(archive: string): Unpacked {
+  try {
+    return { folder: unpackSwiftshader(archive, readSettings().cache), temporary: false };
+  } catch (reason) {
+    if (process.env.SADDLE_CACHE) throw reason; // asked for: say that it does not work
+    return { folder: unpackSwiftshader(archive, mkdtempSync(join(tmpdir(), 'saddle-'))), temporary: true };
   }
 }
 

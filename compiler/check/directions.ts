@@ -32,7 +32,8 @@ export function termsOf(objective: Node): Term[] {
         const [a, b] = node.inputs;
         const scalar = isHostScalar(b) ? b : node.op === 'mul' && isHostScalar(a) ? a : undefined;
         const other = scalar === b ? a : b;
-        if (scalar && !isHostScalar(other)) {
+        // mean(x) is made of a sum and a factor: one function is one term.
+        if (scalar && !isHostScalar(other) && !sameSpan(node, other)) {
           const negative = isNegative(scalar);
           return visit(other, negative ? flip(sign) : sign, [...factors, scalar], false);
         }
@@ -47,6 +48,10 @@ export function termsOf(objective: Node): Term[] {
   };
   visit(objective, 1, [], false);
   return terms;
+}
+
+function sameSpan(a: Node, b: Node): boolean {
+  return a.span?.file === b.span?.file && a.span?.start === b.span?.start && a.span?.end === b.span?.end;
 }
 
 function isHostScalar(node: Node): boolean {

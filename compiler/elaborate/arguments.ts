@@ -25,14 +25,9 @@ export function parametersOf(t: Template): readonly ast.Param[] {
 }
 
 /** The template with these arguments added; errors for unknown, repeated and surplus ones. */
-export function giveArguments(
-  e: Elaboration,
-  t: Template,
-  args: readonly ast.Arg[],
-  frame: Frame,
-  span: Span,
-): Template {
+export function giveArguments(e: Elaboration, t: Template, args: readonly ast.Arg[], frame: Frame): Template {
   const bound = new Map(t.bound);
+  const spans = new Map(t.spans);
   const open = parametersOf(t).filter((p) => !bound.has(p.name.text));
   const given = new Map<string, ast.Arg>();
   const named = new Set(args.flatMap((a) => (a.name ? [a.name.text] : [])));
@@ -66,9 +61,9 @@ export function giveArguments(
       fail('OPT311', arg.span, `${param.name.text} is given twice`, { hint: 'keep one of them' });
     given.set(param.name.text, arg);
     bound.set(param.name.text, argument(e, t, param, arg.value, frame));
+    spans.set(param.name.text, arg.value.span);
   }
-  void span;
-  return { ...t, bound };
+  return { ...t, bound, spans };
 }
 
 /** Value of one argument, as the parameter's kind wants it. */
@@ -144,7 +139,7 @@ export function bindParameters(e: Elaboration, t: Template, scope: Scope, frame:
       value = argument(e, t, param, param.default, { ...t.frame, scope });
     }
     if (param.type && value.kind !== 'thunk') {
-      value = annotate(e, value, param.type, inner, span, {
+      value = annotate(e, value, param.type, inner, t.spans?.get(name) ?? span, {
         what: `parameter ${name} of ${t.decl.name.text}`,
         declared: param.span,
       });

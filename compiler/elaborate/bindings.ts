@@ -13,8 +13,9 @@ import { type EntryBuilder, reads } from './entry.ts';
 import { hyper } from './hypers.ts';
 import { declaredCell } from './cells.ts';
 import { declaredModel } from './models.ts';
+import { cellRead } from './targets.ts';
 import { type Binding, type Frame, nested } from './scope.ts';
-import { exact, tensor, type Value } from './values.ts';
+import { type CellRef, exact, tensor, type Value } from './values.ts';
 
 /** Value of a name in expression position. */
 export function readName(e: Elaboration, name: string, span: Span, frame: Frame): Value {
@@ -74,7 +75,9 @@ function namedFn(e: Elaboration, decl: ast.FnDecl, frame: Frame, span: Span): Va
   });
   if (value === undefined)
     fail('OPT304', span, `the body of ${decl.name.text} has no value`, { hint: 'end it with an expression' });
-  return value;
+  // Named for messages and reports; a fn that only renames a cell stays that cell.
+  if (value.kind !== 'tensor' || cellRead(value.node) !== undefined) return value;
+  return e.graph.at(decl.span, () => named(e, decl.name.text, value, decl.span));
 }
 
 /** The run's instance of a declaration. File-level frozen values and hypers are shared by all runs. */
@@ -141,6 +144,8 @@ export function carry(
 }
 
 function carryNode(e: Elaboration, node: Node, home: EntryBuilder, name: string, span: Span, declaredAt: Span): Node {
+  const constant = constantCell(e, node);
+  if (constant) return e.entry.read(constant);
   if (isFree(e, node)) return node;
   if (home.kind !== 'once') {
     fail('OPT423', span, `'${name}' is a value of one step and cannot be read here`, {
@@ -168,13 +173,17 @@ function isFree(e: Elaboration, node: Node): boolean {
   let root = node;
   while (root.op === 'name') root = root.inputs[0];
   const { cells, draws, data } = reads([root]);
-  if (root.op === 'parameter') return root.attrs.source !== 'cell' || isConstantCell(e, root.attrs.name as string);
+  if (root.op === 'parameter') return root.attrs.source !== 'cell';
   return !draws && !data && cells.size === 0;
 }
 
-function isConstantCell(e: Elaboration, id: string): boolean {
-  const kind = e.cells.get(id)?.kind;
-  return kind === 'frozen' || kind === 'let';
+/** The frozen or kept cell that a node reads, which is the same in every entry. */
+function constantCell(e: Elaboration, node: Node): CellRef | undefined {
+  let root = node;
+  while (root.op === 'name') root = root.inputs[0];
+  const id = cellRead(root);
+  const cell = id === undefined ? undefined : e.cells.get(id);
+  return cell?.kind === 'frozen' || cell?.kind === 'let' ? cell : undefined;
 }
 
 /** Values of patterns: `let (a, (b, c)) = e`. */

@@ -83,14 +83,13 @@ function meet(c: BuiltinCall, values: readonly Value[], at: readonly number[]): 
   else dtype = values.every((v) => (v.kind === 'exact' || v.kind === 'exactArray') && v.integral) ? 'i32' : 'f32';
   const spans = at.map((i) => c.at(i));
   const nodes = values.map((v, k) => toNode(c.e, v, spans[k], dtype));
-  nodes.forEach((node, k) => {
+  nodes.forEach((node) => {
     if (node.type.dtype !== dtype) {
       fail('OPT301', c.span, `${c.name} of ${dtype} and ${node.type.dtype}`, {
         labels: nodes.map((n, m) => ({ span: spans[m], text: `this has type ${c.e.typeText(n.type)}` })),
         hint: 'convert one side: f32(x) or i32(x)',
       });
     }
-    void k;
   });
   const shape = broadcastShape(c.e, nodes, spans, c.span);
   return nodes.map((n) => broadcastTo(c.e, n, shape));

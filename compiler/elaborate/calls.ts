@@ -40,7 +40,7 @@ export function call(e: Elaboration, expr: ast.Call, frame: Frame): Value {
       switch (value.decl.kind) {
         case 'fn':
           if (value.decl.opaque) e.notYet('an opaque fn', expr.span);
-          return callFn(e, giveArguments(e, value, expr.args, frame, expr.span), site, frame);
+          return callFn(e, giveArguments(e, value, expr.args, frame), site, frame);
         case 'layer':
           return callLayer(e, value, expr.args, site, frame);
         case 'trial':
@@ -49,7 +49,7 @@ export function call(e: Elaboration, expr: ast.Call, frame: Frame): Value {
           });
         // falls through: fail never returns
         default:
-          return giveArguments(e, value, expr.args, frame, expr.span);
+          return giveArguments(e, value, expr.args, frame);
       }
     default:
       fail('OPT322', callee.span, `${kindText(value)} cannot be called`, {

@@ -110,6 +110,10 @@ export class Elaboration {
   /** Counts the parts of claims that the program computes. */
   hiddenMetrics = 0;
   importDepth = 0;
+  /** The innermost call of a model, for messages about its parameters. */
+  modelCall: Span | undefined;
+  /** True while an eval, metric or condition is elaborated: nothing may be written. */
+  observing = false;
   /** Work at the end of the run: exports, which may use every cell. */
   readonly later: (() => void)[] = [];
   readonly entryNames = new Set<string>();
@@ -164,6 +168,17 @@ export class Elaboration {
     }
   }
 
+  /** Evaluates text that only observes: an eval, a metric, an export. */
+  observe<T>(body: () => T): T {
+    const before = this.observing;
+    this.observing = true;
+    try {
+      return body();
+    } finally {
+      this.observing = before;
+    }
+  }
+
   // -------------------------------------------------------------- cells
 
   /** A new cell; its id gets an ordinal where it is taken. */
@@ -188,7 +203,9 @@ export class Elaboration {
   // -------------------------------------------------------------- nodes
 
   constant(value: number, dtype: DType = 'f32', shape: readonly number[] = []): Node {
-    return this.graph.constant(value, { dtype, shape });
+    const node = this.graph.constant(value, { dtype, shape });
+    this.checkSize(node);
+    return node;
   }
 
   /** Makes a node; a misfit that no check foresaw becomes a located error. */

@@ -5,8 +5,8 @@ import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
 import { broadcastTo, leafNodes, toNode } from './convert.ts';
+import { parametersOf } from './arguments.ts';
 import { type Frame, Scope } from './scope.ts';
-import { floatArguments } from './templates.ts';
 import { kindText, tensor, type Template, type Value } from './values.ts';
 
 export function customGradient(
@@ -77,4 +77,23 @@ function cotangents(e: Elaboration, value: Value, arg: { name: string; nodes: No
     }
     return broadcastTo(e, toNode(e, tensor(n), span), wanted.shape);
   });
+}
+
+/** Float arguments of a call, by parameter, for gradient clauses. */
+function floatArguments(
+  e: Elaboration,
+  t: Template,
+  frame: Frame,
+  span: Span,
+): { name: string; value: Value; nodes: Node[] }[] {
+  const found: { name: string; value: Value; nodes: Node[] }[] = [];
+  for (const param of parametersOf(t)) {
+    const binding = frame.scope.find(param.name.text);
+    if (binding?.kind !== 'value') continue;
+    const v = binding.value;
+    if (v.kind !== 'tensor' && v.kind !== 'tree' && v.kind !== 'tuple' && v.kind !== 'record') continue;
+    const nodes = leafNodes(e, v, span);
+    if (nodes.every((n) => n.type.dtype === 'f32')) found.push({ name: param.name.text, value: v, nodes });
+  }
+  return found;
 }

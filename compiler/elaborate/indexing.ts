@@ -142,7 +142,7 @@ function sliceSelection(e: Elaboration, start: number, stop: number, size: numbe
 function select(e: Elaboration, node: Node, expr: ast.Index, frame: Frame): Node {
   const plan = selections(e, node, expr, frame);
   const axes = plan.filter((s) => s.kind !== 'new');
-  let x = window(e, node, axes);
+  let x = windowed(e, node, axes);
   // Axes of one element that were chosen by an index disappear; `new` ones appear; a gather acts on its axis.
   const gatherAxis = axes.findIndex((s) => s.kind === 'gather');
   if (gatherAxis >= 0) {
@@ -165,7 +165,7 @@ function select(e: Elaboration, node: Node, expr: ast.Index, frame: Frame): Node
 }
 
 /** The static slices and run-time windows, all axes kept. */
-function window(e: Elaboration, node: Node, axes: readonly Selection[]): Node {
+function windowed(e: Elaboration, node: Node, axes: readonly Selection[]): Node {
   const { shape } = node.type;
   let x = node;
   const start = axes.map((s) => (s.kind === 'one' ? s.index : s.kind === 'slice' ? s.start : 0));

@@ -46,6 +46,7 @@ export function staticFor(e: Elaboration, stmt: ast.ForStmt, frame: Frame): void
       ...frame,
       scope,
       path: [...frame.path, label],
+      turn: `${frame.turn ?? ''}[${turn}]`,
       familyScope: frame.familyScope ?? frame.scope,
     });
   }

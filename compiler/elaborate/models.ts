@@ -75,7 +75,7 @@ function layerTemplate(e: Elaboration, expr: ast.Expr, frame: Frame): Template |
   if (value.kind !== 'template' || (value.decl.kind !== 'layer' && value.decl.kind !== 'model')) {
     fail('OPT304', expr.span, `a model is an instance of a layer, not of ${kindText(value)}`, { hint: 'name a layer' });
   }
-  return expr.kind === 'call' ? giveArguments(e, value, expr.args, frame, expr.span) : value;
+  return expr.kind === 'call' ? giveArguments(e, value, expr.args, frame) : value;
 }
 
 function allowsUnmoved(decl: ast.Stmt): boolean {
@@ -115,8 +115,14 @@ export function callModel(
   site: CallSite,
   frame: Frame,
 ): Value {
-  const template = giveArguments(e, instance.template, args, frame, site.span);
-  return callLayerBody(e, template, site, frame, { instance, prefix: '' });
+  const template = giveArguments(e, instance.template, args, frame);
+  const before = e.modelCall;
+  e.modelCall = site.span;
+  try {
+    return callLayerBody(e, template, site, frame, { instance, prefix: '' });
+  } finally {
+    e.modelCall = before;
+  }
 }
 
 /** Value of `linear(x, 10)` inside a layer or model body. */
@@ -132,8 +138,9 @@ export function callLayer(e: Elaboration, t: Template, args: readonly ast.Arg[],
       },
     );
   }
-  const template = giveArguments(e, t, args, frame, site.span);
-  const prefix = frame.owner.prefix === '' ? site.name : `${frame.owner.prefix}.${site.name}`;
+  const template = giveArguments(e, t, args, frame);
+  const own = `${site.name}${frame.turn ?? ''}`;
+  const prefix = frame.owner.prefix === '' ? own : `${frame.owner.prefix}.${own}`;
   return callLayerBody(e, template, site, frame, { instance: frame.owner.instance, prefix });
 }
 
@@ -141,10 +148,11 @@ export function callLayer(e: Elaboration, t: Template, args: readonly ast.Arg[],
 export function layerCell(e: Elaboration, decl: ast.CellDecl, frame: Frame): CellValue {
   const owner = frame.owner as NonNullable<Frame['owner']>;
   const { instance } = owner;
-  const path = owner.prefix === '' ? decl.name.text : `${owner.prefix}.${decl.name.text}`;
+  const own = `${decl.name.text}${frame.turn ?? ''}`;
+  const path = owner.prefix === '' ? own : `${owner.prefix}.${own}`;
   const cells = decl.word === 'param' ? instance.params : instance.states;
   const known = cells.get(path);
-  const type = decl.type && parameterType(e, decl.type, frame, instance, owner.prefix, known);
+  const type = decl.type && parameterType(e, decl.type, frame, instance, owner.prefix);
   if (known) {
     if (type && !sameType(type, known.type)) changedType(e, decl, instance, known, type);
     return asValue(e, known);
@@ -218,9 +226,8 @@ function parameterType(
   frame: Frame,
   instance: ModelInstance,
   prefix: string,
-  known: CellRef | undefined,
 ): TensorType {
-  for (const [axis, dim] of (type.dims ?? []).entries()) {
+  for (const dim of type.dims ?? []) {
     if (dim.kind !== 'name') continue;
     const key = `${prefix}:${dim.name}`;
     const bound = frame.scope.find(dim.name);
@@ -234,9 +241,7 @@ function parameterType(
     if (bound !== undefined && !fixed && bound.kind === 'value' && bound.value.kind === 'exact') {
       instance.dims.set(key, { value: toDim(e, bound.value, dim.span), span: bound.span });
     }
-    void axis;
   }
-  void known;
   return staticType(e, type, frame);
 }
 
@@ -253,7 +258,7 @@ function changedType(
     dim?.kind === 'name' ? [...instance.dims].find(([key]) => key.endsWith(`:${dim.name}`))?.[1] : undefined;
   fail(
     'OPT314',
-    e.graph.span,
+    e.modelCall,
     `${instance.name} was first called with ${known.label} of type ${e.typeText(known.type)}; this call needs ${e.typeText(type)}`,
     {
       labels: [

@@ -51,7 +51,12 @@ export function train(e: Elaboration, stmt: ast.TrainStmt, frame: Frame): void {
   e.within(entry, () => e.do.body(e, stmt.body, inner));
   if (until && stmt.until)
     e.within(until, () =>
-      until.output('until', 'metric', condition(e, stmt.until as ast.Expr, inner), stmt.until?.span),
+      until.output(
+        'until',
+        'metric',
+        e.observe(() => condition(e, stmt.until as ast.Expr, inner)),
+        stmt.until?.span,
+      ),
     );
   if (entry.idle) fail('OPT424', stmt.span, 'this train body moves and reports nothing', { hint: 'add an update' });
 }
@@ -86,7 +91,7 @@ export function evaluation(e: Elaboration, stmt: ast.EvalStmt, frame: Frame): vo
       fail('OPT424', stmt.span, 'an eval inside a train body needs its times', {
         hint: 'write eval every 100 { … } or eval at 0, end { … }',
       });
-    body();
+    e.observe(body);
     return;
   }
   const train = e.run.lastTrain;
@@ -95,7 +100,7 @@ export function evaluation(e: Elaboration, stmt: ast.EvalStmt, frame: Frame): vo
       hint: 'put it after the train body, or leave the times off',
     });
   const entry = e.newEntry('eval', `${train.phase.name}.eval`, train.entry.init);
-  e.within(entry, body);
+  e.within(entry, () => e.observe(body));
   const times = {
     at: stmt.at.flatMap((t) =>
       t.kind === 'end' ? [] : [toDim(e, e.do.expression(e, t, frame), t.span, 'the time of an eval')],
@@ -124,7 +129,8 @@ export function metric(e: Elaboration, stmt: ast.MetricStmt, frame: Frame): void
   const member =
     stmt.member && toDim(e, e.do.expression(e, stmt.member, frame), stmt.member.span, 'the index of a member');
   const name = member === undefined ? stmt.name.text : `${stmt.name.text}[${member}]`;
-  const node = scalar(e, plain(e, e.do.expression(e, stmt.value, frame), stmt.value.span), stmt.value.span, 'a metric');
+  const value = e.observe(() => e.do.expression(e, stmt.value, frame));
+  const node = scalar(e, plain(e, value, stmt.value.span), stmt.value.span, 'a metric');
   series(e, name, 'metric', stmt.name.span);
   e.entry.output(name, 'metric', node, stmt.span);
 }
@@ -172,7 +178,7 @@ export function exported(e: Elaboration, stmt: ast.ExportDecl, frame: Frame): vo
     e.schedule.push({ kind: 'once', name: 'init', run: e.run.name, entry: init.id });
     const entry = e.newEntry('export', decl.name.text, init);
     const name = e.qualified(decl.name.text);
-    e.within(entry, () => {
+    const build = (): void => {
       const inner: Frame = {
         ...nested(frame),
         body: 'export',
@@ -190,7 +196,7 @@ export function exported(e: Elaboration, stmt: ast.ExportDecl, frame: Frame): vo
         entry.inputs.push({ name: param.name.text, type });
         bound.set(param.name.text, tensor(e.graph.parameter('input', param.name.text, type)));
       }
-      const given = giveArguments(e, { ...template, bound }, [], inner, decl.name.span);
+      const given = giveArguments(e, { ...template, bound }, [], inner);
       const value = decl.params
         ? callFn(e, given, { name: decl.name.text, span: decl.name.span }, inner)
         : e.do.body(e, decl.body, inner);
@@ -200,7 +206,8 @@ export function exported(e: Elaboration, stmt: ast.ExportDecl, frame: Frame): vo
         });
       for (const [path, node] of results(e, plain(e, value, decl.span), decl.span))
         entry.output(path, 'result', node, decl.span);
-    });
+    };
+    e.within(entry, () => e.observe(build));
     e.exports.push({ name, entry: entry.id });
   });
 }

@@ -128,6 +128,10 @@ class Args {
   }
 }
 
+function refuseArguments(e: Elaboration, d: ast.Draw, frame: Frame): void {
+  new Args(e, d, frame, []);
+}
+
 export const distributionNames = [
   'normal',
   'uniform',
@@ -183,13 +187,13 @@ function distribution(e: Elaboration, d: ast.Draw, type: TensorType | undefined,
     }
     case 'rademacher': {
       dtype(['f32', 'i32']);
-      void new Args(e, d, frame, []);
+      refuseArguments(e, d, frame);
       const up = e.make('lt', [unit(e, k, shape, 0), e.constant(0.5, 'f32', shape)]);
       return e.make('select', [up, e.constant(1, type.dtype, shape), e.constant(-1, type.dtype, shape)]);
     }
     case 'gumbel': {
       dtype(['f32']);
-      void new Args(e, d, frame, []);
+      refuseArguments(e, d, frame);
       const log = (x: Node) => e.make('log', [x]);
       return e.make('neg', [log(e.make('neg', [log(positiveUnit(e, k, shape, 0))]))]);
     }
@@ -200,7 +204,7 @@ function distribution(e: Elaboration, d: ast.Draw, type: TensorType | undefined,
     case 'he':
     case 'lecun':
       dtype(['f32']);
-      void new Args(e, d, frame, []);
+      refuseArguments(e, d, frame);
       return fanScaled(e, name, k, shape, d.span);
     default:
       fail('OPT321', d.dist.span, `no distribution is called '${name}'`, {

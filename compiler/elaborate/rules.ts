@@ -7,6 +7,7 @@ import { fail } from '../diagnostics/diagnostic.ts';
 import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import { bindParameters } from './arguments.ts';
+import { seenFrom } from './blame.ts';
 import { cellsFor, initialValue } from './cells.ts';
 import type { Elaboration } from './context.ts';
 import { broadcastTo, leafNodes, rebuild, toFloat } from './convert.ts';
@@ -60,8 +61,10 @@ export function applyPipeline(
 ): void {
   stages.forEach((stage, index) => {
     const name = `${stage.decl.name.text}${index > 0 && stages.slice(0, index).some((s) => s.decl.name.text === stage.decl.name.text) ? `_${index}` : ''}`;
-    if ((stage.decl as ast.RuleDecl).tree) applyTree(e, stage, name, moving, app);
-    else for (const leaf of moving) applyLeaf(e, stage, name, leaf, app);
+    seenFrom(app.span, stage.decl.name.text, () => {
+      if ((stage.decl as ast.RuleDecl).tree) applyTree(e, stage, name, moving, app);
+      else for (const leaf of moving) applyLeaf(e, stage, name, leaf, app);
+    });
   });
 }
 

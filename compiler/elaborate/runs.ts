@@ -71,7 +71,7 @@ export function trialTemplate(e: Elaboration, expr: ast.Expr, frame: Frame): Tem
     fail('OPT304', callee.span, `a run is an instance of a trial, not of ${kindText(value)}`, {
       hint: 'declare trial name(…) { … }',
     });
-  return expr.kind === 'call' ? giveArguments(e, value, expr.args, frame, expr.span) : value;
+  return expr.kind === 'call' ? giveArguments(e, value, expr.args, frame) : value;
 }
 
 function oneRun(e: Elaboration, stmt: ast.RunDecl, name: string, expr: ast.Expr, frame: Frame): RunValue {

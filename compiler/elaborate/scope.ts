@@ -81,6 +81,8 @@ export interface Frame {
   readonly owner?: { readonly instance: ModelInstance; readonly prefix: string };
   /** Nesting of template calls, against runaway recursion. */
   readonly depth: number;
+  /** In a static `for`: which turn, so that a layer called in it owns parameters for each. */
+  readonly turn?: string;
   /** In a static `for`: where the families that its turns declare live. */
   readonly familyScope?: Scope;
   /** In a rule's body: `state` declarations and reports go to the update statement. */

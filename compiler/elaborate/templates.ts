@@ -8,7 +8,8 @@ import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import { bindParameters, parametersOf } from './arguments.ts';
 import type { Elaboration } from './context.ts';
-import { leafNodes, mapLeaves, toNode } from './convert.ts';
+import { mapLeaves, toNode } from './convert.ts';
+import { seenFrom } from './blame.ts';
 import { customGradient } from './gradient-clause.ts';
 import { type Frame, Scope } from './scope.ts';
 import { annotate } from './types.ts';
@@ -68,22 +69,19 @@ function callBody(
   const lifted = liftRow(e, given, site.span);
   const t = lifted ?? given;
   const frame = frameOf(new Scope(t.frame.scope));
-  return e.graph.at(
-    site.span,
-    () => {
-      bindParameters(e, t, frame.scope, frame, site.span);
-      let value = e.do.body(e, decl.body, frame);
-      if (value === undefined)
-        fail('OPT304', site.span, `${decl.name.text} has no value`, {
-          labels: [{ span: decl.name.span, text: 'its body ends without an expression' }],
-          hint: 'end the body with an expression',
-        });
-      if (decl.result) value = resultType(e, value, decl, decl.result, frame, site.span);
-      if (decl.kind === 'fn' && decl.gradient) value = customGradient(e, decl, t, value, frame, site.span);
-      return lifted ? dropRow(e, value, decl, site.span) : value;
-    },
-    frame.path.join('/'),
-  );
+  const build = (): Value => {
+    bindParameters(e, t, frame.scope, frame, site.span);
+    let value = e.do.body(e, decl.body, frame);
+    if (value === undefined)
+      fail('OPT304', site.span, `${decl.name.text} has no value`, {
+        labels: [{ span: decl.name.span, text: 'its body ends without an expression' }],
+        hint: 'end the body with an expression',
+      });
+    if (decl.result) value = resultType(e, value, decl, decl.result, frame, site.span);
+    if (decl.kind === 'fn' && decl.gradient) value = customGradient(e, decl, t, value, frame, site.span);
+    return lifted ? dropRow(e, value, decl, site.span) : value;
+  };
+  return e.graph.at(site.span, () => seenFrom(site.span, decl.name.text, build), frame.path.join('/'));
 }
 
 function resultType(e: Elaboration, value: Value, decl: Callable, type: ast.TypeExpr, frame: Frame, span: Span): Value {
@@ -154,23 +152,4 @@ function dropRow(e: Elaboration, value: Value, decl: Callable, span: Span): Valu
     }
     return tensor(e.make('reshape', [node], { shape: node.type.shape.slice(1) }));
   });
-}
-
-/** Float arguments of a call, by parameter, for gradient clauses. */
-export function floatArguments(
-  e: Elaboration,
-  t: Template,
-  frame: Frame,
-  span: Span,
-): { name: string; value: Value; nodes: Node[] }[] {
-  const found: { name: string; value: Value; nodes: Node[] }[] = [];
-  for (const param of parametersOf(t)) {
-    const binding = frame.scope.find(param.name.text);
-    if (binding?.kind !== 'value') continue;
-    const v = binding.value;
-    if (v.kind !== 'tensor' && v.kind !== 'tree' && v.kind !== 'tuple' && v.kind !== 'record') continue;
-    const nodes = leafNodes(e, v, span);
-    if (nodes.every((n) => n.type.dtype === 'f32')) found.push({ name: param.name.text, value: v, nodes });
-  }
-  return found;
 }

@@ -30,7 +30,7 @@ export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void
       stmt.with.span,
       'leave it off: the default is backpropagation of the sum',
     );
-  if (e.entry.kind === 'eval' || e.entry.kind === 'export' || e.entry.kind === 'until') {
+  if (e.observing) {
     fail('OPT426', stmt.span, 'an eval moves nothing', { hint: 'put the update in a train body' });
   }
   const objectives = stmt.objectives.map((expr): Objective => ({

@@ -90,6 +90,8 @@ export interface Template {
   readonly decl: TemplateDecl;
   readonly frame: Frame;
   readonly bound: ReadonlyMap<string, Value>;
+  /** Where the arguments were written, for messages. */
+  readonly spans?: ReadonlyMap<string, Span>;
 }
 
 /** A pipeline of rules given as an argument or by name. */

@@ -77,10 +77,10 @@ function store(
     fail('OPT422', targetSpan, `${text} belongs to another run and cannot be written here`, {
       hint: 'copy it into a var of this run',
     });
-  if (cell.persistent && e.entry.kind !== 'train' && e.entry.kind !== 'once') {
+  if (cell.persistent && e.observing) {
     // An eval writes nothing: running statistics of layers stay as they are, anything else is an error.
     if (cell.kind === 'state' && frame.owner) return;
-    fail('OPT426', at, `an ${e.entry.kind} writes nothing, but this writes ${cell.label}`, {
+    fail('OPT426', at, `an eval writes nothing, but this writes ${cell.label}`, {
       hint: 'write in a train body',
     });
   }

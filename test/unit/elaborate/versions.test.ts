@@ -1,0 +1,166 @@
+/** Cells and versions: simultaneous and alternating updates, stale objectives, `at`, writes, lifetimes. */
+import { describe, expect, test } from 'vitest';
+import { compileSpec, errorsOf, runSpec } from './run-spec.ts';
+
+const players = (word: string) => `
+use rules { sgd }
+var x: f32 = 1
+var y: f32 = 2
+train 1 {
+  ${word} lx = x * y + x^2
+  ${word} ly = y^2 - x * y
+  update x by sgd(0.1) minimizing lx
+  update y by sgd(0.1) minimizing ly
+}`;
+
+describe('order of updates', () => {
+  test('let objectives are simultaneous', () => {
+    const m = runSpec(players('let'));
+    // gradients at (1, 2): y + 2x = 4 and 2y - x = 3
+    expect(m.value('x')).toBeCloseTo(0.6, 12);
+    expect(m.value('y')).toBeCloseTo(1.7, 12);
+  });
+  test('fn objectives alternate', () => {
+    const m = runSpec(players('fn'));
+    // the second gradient is taken at x = 0.6: 2y - x = 3.4
+    expect(m.value('x')).toBeCloseTo(0.6, 12);
+    expect(m.value('y')).toBeCloseTo(1.66, 12);
+  });
+  test('explain says which', () => {
+    expect(compileSpec(players('let')).texts('updates')).toContain('simultaneous');
+    expect(compileSpec(players('fn')).texts('updates')).toContain('alternating');
+  });
+  test('targets of one statement move together', () => {
+    const m = runSpec(
+      'use rules { sgd }\nvar x: f32 = 1\nvar y: f32 = 2\ntrain 1 { update x, y by sgd(0.1) minimizing x * y }',
+    );
+    expect([m.value('x'), m.value('y')]).toEqual([1 - 0.1 * 2, 2 - 0.1 * 1]);
+  });
+});
+
+describe('stale objectives', () => {
+  const twice = (word: string) => `use rules { sgd }
+var x: f32 = 1
+train 1 {
+  ${word} loss = x^2
+  update x by sgd(0.1) minimizing loss
+  update x by sgd(0.1) minimizing loss
+}`;
+  test('a let that read an older version is refused, with the place of the move and a hint', () => {
+    const [d] = errorsOf(twice('let'));
+    expect(d.code).toBe('OPT410');
+    expect(d.labels[0].text).toContain('moved here');
+    expect(d.hint).toContain('fn loss');
+  });
+  test('a fn is not stale', () => {
+    const m = runSpec(twice('fn'));
+    expect(m.value('x')).toBeCloseTo(0.64, 12);
+  });
+  test('reads behind stop do not count', () => {
+    const m = runSpec(`use rules { sgd }
+var x: f32 = 1
+train 1 {
+  let old = stop(x)
+  update x by sgd(0.1) minimizing x^2
+  update x by sgd(0.1) minimizing x * old allow OPT418
+}`);
+    expect(m.value('x')).toBeCloseTo(0.8 - 0.1 * 1, 12);
+  });
+});
+
+describe('at', () => {
+  const preamble = 'var x: f32 = 3\nvar y: f32 = 2\n';
+  const value = (text: string, more = '') => runSpec(`${preamble}${more}\nmetric m = ${text}`).last('m');
+  test('replaces reads of cells, lets and arguments', () => {
+    expect(value('(x^2 + y) at { x: 5 }')).toBe(27);
+    expect(value('(x * y) at { x: y, y: x }')).toBe(6);
+    expect(value('(x + l) at { l: 100 }', 'let l = x * y')).toBe(103);
+    expect(value('f(x)', 'fn f(a) = (a^2 + y) at { a: 10 }')).toBe(102);
+  });
+  test('reaches into derivatives and lets derivatives flow into the replacement', () => {
+    // d/dx x^2 y = 2 x y at x = 5
+    expect(value('grad(x^2 * y, x) at { x: 5 }')).toBe(20);
+    // d/dz (z^2 y) by z = 3 x, so 2 z y
+    const left = value('grad((x^2 * y) at { x: z }, z)', 'let z = 3 * x');
+    const right = value('grad(x^2 * y, x) at { x: z }', 'let z = 3 * x');
+    expect(left).toBe(2 * 9 * 2);
+    expect(right).toBe(left);
+    // chain into v: d/dy of ((x^2) at { x: y^2 }) = 4 y^3
+    expect(value('grad((x^2) at { x: y^2 }, y)')).toBe(32);
+  });
+  test('nothing is redrawn', () => {
+    const m = runSpec(
+      'sample z ~ normal f32[4]\nvar x: f32[4] = 1\nlet e = sum(x * z)\nmetric gap = (e at { x: 2 * x }) - 2 * e',
+    );
+    expect(m.last('gap')).toBeCloseTo(0, 12);
+  });
+  test('a replacement that nothing uses is refused', () => {
+    expect(errorsOf(`${preamble}metric m = x^2 at { y: 1 }`)[0].code).toBe('OPT414');
+  });
+  test('a model is replaced by a tree', () => {
+    const m = runSpec(`use nn { linear }
+model N(x: f32[n, 2]) { linear(x, 1) }
+var v: f32[1, 2] = 1
+let base = sum(N(v))
+metric zero = base at { N: zeros_like(N) }
+metric same = (base at { N: N + 0 * N }) - base`);
+    expect(m.last('zero')).toBe(0);
+    expect(m.last('same')).toBeCloseTo(0, 12);
+  });
+});
+
+describe('writes', () => {
+  test('later reads see the new value; a tuple is written at once', () => {
+    const m = runSpec('var a: f32 = 1\nvar b: f32 = 2\ntrain 1 { (a, b) <- (b, a)\n  b <- b + a }');
+    expect([m.value('a'), m.value('b')]).toEqual([2, 3]);
+  });
+  test('parts of arrays, with run-time indices', () => {
+    const m = runSpec('var ring: f32[4] = 0\ntrain 6 { ring[step mod 4] <- f32(step + 1) }');
+    expect(m.values('ring')).toEqual([5, 6, 3, 4]);
+    const rows = runSpec('var t: f32[2, 3] = 0\ntrain 1 { t[1] <- [1.0, 2.0, 3.0]\n  t[:, 0] <- 7 }');
+    expect(rows.values('t')).toEqual([7, 0, 0, 7, 2, 3]);
+  });
+  test('a gradient through a write is refused', () => {
+    const [d] = errorsOf(
+      'var w: f32 = 2\nvar h: f32 = 1\nvar out: f32 = 0\ntrain 1 { h <- w * h\n  out <- grad(h^2, w) }',
+    );
+    expect(d.code).toBe('OPT401');
+  });
+  test('a local variable is born at each step', () => {
+    const m = runSpec('var total: f32 = 0\ntrain 3 { var c = 1.0\n  c <- c + 1\n  total <- total + c }');
+    expect(m.value('total')).toBe(6);
+  });
+  test('a model is written as a tree: moving average', () => {
+    const m = runSpec(`use nn { linear }
+use rules { sgd }
+model Net(x: f32[n, 1]) { linear(x, 1) }
+var one: f32[1, 1] = 1
+metric start = sum(Net(one))
+model Slow = Net from Net
+train 1 {
+  update Net by sgd(1) minimizing sum(Net(one))
+  Slow <- 0.5 * Slow + 0.5 * Net
+}
+metric fast = sum(Net(one))
+metric slow = sum(Slow(one))`);
+    // both parameters move by -1
+    expect(m.last('fast')).toBeCloseTo(m.last('start') - 2, 12);
+    expect(m.last('slow')).toBeCloseTo(m.last('start') - 1, 12);
+  });
+});
+
+describe('values across phases', () => {
+  test('a let read by a later phase keeps the value of its place', () => {
+    const m = runSpec(
+      'use rules { sgd }\nvar x: f32 = 3\nlet before = x * 2\ntrain 2 { update x by sgd(1) minimizing x }\nmetric kept = before\nmetric now = x * 2',
+    );
+    expect([m.last('kept'), m.last('now')]).toEqual([6, 2]);
+  });
+  test('a value of a step cannot be read by an eval', () => {
+    const [d] = errorsOf(
+      'use rules { sgd }\nvar x: f32 = 3\ntrain 2 { let l = x^2\n  update x by sgd(1) minimizing l\n  eval every 1 { metric m = l } }',
+    );
+    expect(d.code).toBe('OPT423');
+    expect(d.hint).toContain('fn l');
+  });
+});

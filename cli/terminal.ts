@@ -24,9 +24,16 @@ export function coloursFor(stream: NodeJS.WriteStream): ReturnType<typeof pc.cre
   return pc.createColors(hasColour(stream));
 }
 
-/** Writes diagnostics to standard error, with excerpts of the sources at hand. */
+/** Most diagnostics of one file that are shown: the rest of very many seldom says more. */
+const MOST = 20;
+
+/** Writes diagnostics to standard error, errors first, with excerpts of the sources at hand. */
 export function printDiagnostics(diagnostics: readonly Diagnostic[], sources: Sources): void {
-  if (diagnostics.length > 0) writeAll(2, `${renderAll(diagnostics, sources, paintFor(process.stderr))}\n`);
+  if (diagnostics.length === 0) return;
+  const ordered = [...diagnostics].sort((a, b) => Number(a.severity !== 'error') - Number(b.severity !== 'error'));
+  const more = ordered.length - MOST;
+  const rest = more > 0 ? `\n\n… and ${more} more; --json lists them all` : '';
+  writeAll(2, `${renderAll(ordered.slice(0, MOST), sources, paintFor(process.stderr))}${rest}\n`);
 }
 
 /** A line of results. */

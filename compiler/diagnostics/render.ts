@@ -20,6 +20,9 @@ function safe(text: string): string {
     .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '\u00b7');
 }
 
+/** Longest part of a line that is quoted, in characters; of a longer line the part around the span is shown. */
+const quotedWidth = 160;
+
 function excerpt(
   source: Source,
   span: Span,
@@ -34,9 +37,15 @@ function excerpt(
   const width =
     to.line === from.line ? Math.max(1, to.column - from.column) : Math.max(1, line.length - from.column + 1);
   const gutter = String(from.line).length;
+  const skipped = line.length <= quotedWidth ? 0 : Math.max(0, Math.min(from.column - 41, line.length - quotedWidth));
+  const shown = line.slice(skipped, skipped + quotedWidth);
+  const before = skipped > 0 ? '\u2026' : '';
+  const after = skipped + quotedWidth < line.length ? '\u2026' : '';
+  const column = from.column - 1 - skipped;
+  const marks = mark.repeat(Math.max(1, Math.min(width, shown.length - column)));
   return [
-    `${dim(`${from.line} |`)} ${safe(line)}`,
-    `${dim(`${' '.repeat(gutter)} |`)} ${' '.repeat(from.column - 1)}${paint(mark.repeat(width) + (text ? ` ${text}` : ''))}`,
+    `${dim(`${from.line} |`)} ${before}${safe(shown)}${after}`,
+    `${dim(`${' '.repeat(gutter)} |`)} ${' '.repeat(before.length + column)}${paint(marks + (text ? ` ${text}` : ''))}`,
   ];
 }
 
@@ -48,20 +57,20 @@ export function renderText(d: Diagnostic, sources: Sources, paint: Paint = plain
     const source = sources.get(d.span.file);
     if (source) {
       const { line, column } = source.position(d.span.start);
-      lines.push(`  ${paint.dim('-->')} ${d.span.file}:${line}:${column}`);
+      lines.push(`  ${paint.dim('-->')} ${safe(d.span.file)}:${line}:${column}`);
       lines.push(...excerpt(source, d.span, '^', '', colour, paint.dim));
-    } else lines.push(`  ${paint.dim('-->')} ${d.span.file}`);
+    } else lines.push(`  ${paint.dim('-->')} ${safe(d.span.file)}`);
   } else if (d.place) {
     const { file, line, column, text } = d.place;
     lines.push(`  ${paint.dim('-->')} ${safe(file)}:${line}:${column}`);
-    if (text) lines.push(`${paint.dim(`${line} |`)} ${safe(text)}`);
+    if (text) lines.push(`${paint.dim(`${line} |`)} ${safe(text.slice(0, quotedWidth))}`);
   }
   for (const label of d.labels) {
     const source = sources.get(label.span.file);
     if (!source) continue;
     const at = source.position(label.span.start);
     if (!d.span || label.span.file !== d.span.file)
-      lines.push(`  ${paint.dim('-->')} ${label.span.file}:${at.line}:${at.column}`);
+      lines.push(`  ${paint.dim('-->')} ${safe(label.span.file)}:${at.line}:${at.column}`);
     lines.push(...excerpt(source, label.span, '-', safe(label.text), paint.accent, paint.dim));
   }
   for (const note of d.notes) lines.push(`  note: ${safe(note)}`);

@@ -1,0 +1,39 @@
+/** Rendering of diagnostics with hostile or unwieldy sources. */
+import { describe, expect, it } from 'vitest';
+import { error } from '../../../compiler/diagnostics/diagnostic.ts';
+import { renderText } from '../../../compiler/diagnostics/render.ts';
+import { Source } from '../../../compiler/source/source.ts';
+
+const render = (text: string, start: number, end: number, name = 'a.opt') => {
+  const source = new Source(name, text);
+  return renderText(error('OPT600', { file: name, start, end }, 'here'), new Map([[name, source]])).split('\n');
+};
+
+describe('long lines are shown around the span', () => {
+  const text = `${'x'.repeat(500)}WRONG${'y'.repeat(500)}`;
+  it.each([
+    ['in the middle', 500, 505],
+    ['at the start', 0, 3],
+    ['at the end', 1000, 1005],
+    ['one past the end', 1005, 1006],
+    ['over all of it', 0, 1005],
+    ['beyond the window', 500, 1005],
+  ])('%s', (_name, start, end) => {
+    const [, , line, caret] = render(text, start, end);
+    expect(line.length).toBeLessThan(170);
+    expect(caret.length).toBeLessThan(170);
+    const column = caret.indexOf('^');
+    if (start < text.length) expect(line[column]).toBe(text[start]);
+    expect(line.slice(column, caret.length).replace('…', '')).toBe(
+      text.slice(start, start + caret.length - column).slice(0, line.length),
+    );
+  });
+});
+
+it('short lines are shown whole', () => {
+  expect(render('let a = b', 8, 9).slice(2)).toEqual(['1 | let a = b', '  |         ^']);
+});
+
+it('file names cannot steer the terminal', () => {
+  expect(render('let a', 4, 5, 'a\u001b[2J.opt')[1]).toBe('  --> a·[2J.opt:1:5');
+});

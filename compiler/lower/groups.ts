@@ -33,6 +33,8 @@ const MAX_STATEMENTS = 300;
 /** Fewest rows that keep a device busy when a row is walked through by one invocation. */
 const MIN_ROWS = 32;
 const SMALL = 256;
+/** Elements that a few invocations compute in less time than a launch takes. */
+const TINY = 64;
 
 export class Grouping {
   readonly groups: Group[] = [];
@@ -63,7 +65,11 @@ export class Grouping {
     switch (group.kind) {
       case 'contraction': {
         const kept = roots.filter((r) => r.targets.length > 0);
-        return lowerContraction({ node: group.roots[0], roots: kept.length > 0 ? kept : roots, probe }, storage, this.profile);
+        return lowerContraction(
+          { node: group.roots[0], roots: kept.length > 0 ? kept : roots, probe },
+          storage,
+          this.profile,
+        );
       }
       case 'nest': {
         const kept = roots.filter((r) => r.targets.length > 0);
@@ -116,6 +122,7 @@ export class Grouping {
       const n = stack.pop() as Node;
       if (seen.has(n)) continue;
       seen.add(n);
+      if (n.op === 'constant') continue;
       if (this.stored.has(n) || this.isLeaf(n) || opOf(n.op).lower.family === 'indexed') reads.add(n);
       if (!this.stored.has(n) && !this.isLeaf(n)) stack.push(...n.inputs);
     }
@@ -176,13 +183,21 @@ export class Grouping {
       if (!shares) continue;
       // Reductions of different shape or along different axes walk their input in different orders.
       const sameRows = g.rows === rows || (family !== 'reduce' && size(node) === g.rows);
-      if (!sameRows) continue;
-      const merged: Group = { ...g, roots: [...g.roots, node], reads: new Set([...g.reads, ...reads]) };
+      const common = sameRows ? g.rows : this.tinyRows(g, node);
+      if (common === 0) continue;
+      const merged: Group = { ...g, rows: common, roots: [...g.roots, node], reads: new Set([...g.reads, ...reads]) };
       if (!this.accept(merged, [g])) continue;
       for (const p of producers) p.hasReaders = true;
       return true;
     }
     return false;
+  }
+
+  /** Rows of one kernel for all, where so little is computed that one invocation may do it; 0 otherwise. */
+  private tinyRows(g: Group, node: Node): number {
+    const nodes = [node, ...g.roots];
+    const rows = Math.min(...nodes.map(size));
+    return nodes.every((n) => extentOf(n) <= TINY && size(n) % rows === 0) ? rows : 0;
   }
 
   /** Numbers of rows under which a node and the kernels that feed it might be one kernel. */

@@ -4,7 +4,7 @@
  * Guards the meaning of cells: all reads see the value before the entry.
  */
 import { InternalError } from '../diagnostics/diagnostic.ts';
-import { walk, type Kernel } from '../ir/kernel/kernel.ts';
+import { walk, type Statement } from '../ir/kernel/kernel.ts';
 import type { LoweredEntry } from './entry.ts';
 import { mergeFlat } from './flat.ts';
 import { mergeBranches } from './branches.ts';
@@ -29,7 +29,7 @@ export function scheduleEntry(lowered: LoweredEntry, place: CellPlace, profile: 
     for (const written of unit.writes) {
       const memory = tensors.memory(written);
       if (!memory.startsWith('cell:') || !unit.reads.has(memory)) continue;
-      if (!readsOwnElement(unit.kernel, memory, written)) units.push(...redirect(lowered, written));
+      if (!mayOverwrite(unit, memory, written)) units.push(...redirect(lowered, written));
     }
   }
   for (;;) {
@@ -66,15 +66,38 @@ function redirectOne(lowered: LoweredEntry, units: readonly Unit[]): Unit[] {
   throw new InternalError('kernels wait for each other and none can be made to write a temporary');
 }
 
-/** True where every load of the cell is at the index at which the same invocation stores it. */
-function readsOwnElement(kernel: Kernel, cell: string, written: string): boolean {
-  const loads = new Set<string>();
-  const stores = new Set<string>();
-  walk(kernel, (s) => {
-    if (s.kind === 'let' && s.expr.kind === 'load' && s.expr.view.tensor === cell) loads.add(s.expr.index.key);
-    if (s.kind === 'store' && s.view.tensor === written) stores.add(s.index.key);
+/**
+ * True where a cell may be overwritten by the kernel that reads it: every load is at the index at which the same invocation stores, or, where there
+ * is only one invocation, made before the loop that stores.
+ */
+function mayOverwrite(unit: Unit, cell: string, written: string): boolean {
+  const single = unit.nest?.spec.rows === 1;
+  const own = new Set<string>();
+  walk(unit.kernel, (s) => {
+    if (s.kind === 'store' && s.view.tensor === written) own.add(s.index.key);
   });
-  return [...loads].every((k) => stores.has(k));
+  const stores = (s: Statement): boolean =>
+    s.kind === 'store' ? s.view.tensor === written : 'body' in s && s.body.some(stores);
+  const isLoad = (s: Statement): boolean => s.kind === 'let' && s.expr.kind === 'load' && s.expr.view.tensor === cell;
+  /** Loads in a body that might come after a store of the same turn or of an earlier one. */
+  const safe = (body: readonly Statement[], repeated: boolean): boolean => {
+    let stored = repeated;
+    return body.every((s) => {
+      const late = stored || !single;
+      if (stores(s) && s.kind !== 'loop') stored = true;
+      if (s.kind === 'let' && s.expr.kind === 'load' && isLoad(s)) return !late || own.has(s.expr.index.key);
+      if (s.kind === 'loop' || s.kind === 'within') {
+        const inner = safe(s.body, late || (s.kind === 'loop' && stores(s)));
+        if (stores(s)) stored = true;
+        return inner;
+      }
+      return true;
+    });
+  };
+  // The outermost loop shares out invocations: it has one turn where there is only one.
+  return unit.kernel.branches.every((b) =>
+    b.body.every((s) => (s.kind === 'loop' && single ? safe(s.body, false) : safe([s], false))),
+  );
 }
 
 /** Dependences between units: what is read comes after what writes it; what writes a cell after all that read its old value. */

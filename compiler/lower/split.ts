@@ -40,9 +40,47 @@ function splitReduce(node: Node, wanted: number): Node {
   const splits = Math.min(Math.ceil(wanted / outer), Math.floor(length / 256));
   if (splits < 2) return node;
   const type = { dtype: node.type.dtype, shape: [splits, ...node.type.shape] };
+  if (wanted === 64) {
+    const chunked = inChunks(node, x, axes, splits);
+    if (chunked) return chunked;
+  }
   // A half id keeps the order of ids: after the inputs, before the result.
   const partial: Node = { ...node, id: node.id - 0.5, type, attrs: { axes, $splits: splits } };
   return { ...node, inputs: [partial], attrs: { axes: [0] } };
+}
+
+/**
+ * The first stage over consecutive pieces, where the size allows: then what is reduced can be stored by the same kernel. (Devices with many lanes want
+ * neighbours to read neighbours instead.)
+ */
+function inChunks(node: Node, x: Node, axes: readonly number[], most: number): Node | undefined {
+  const { shape } = x.type;
+  const whole = axes.length === shape.length;
+  if (!whole && axes.length !== 1) return undefined;
+  const length = whole ? sizeOf(shape) : shape[axes[0]];
+  const splits = divisor(length, most);
+  if (splits < most / 2) return undefined;
+  const at = whole ? 0 : axes[0];
+  const flat: Node = whole
+    ? {
+        id: node.id - 0.8,
+        op: 'reshape',
+        inputs: [x],
+        attrs: { shape: [length] },
+        type: { dtype: x.type.dtype, shape: [length] },
+        span: x.span,
+      }
+    : x;
+  const pieces = splitAxis(flat, at, splits, node.id - 0.75);
+  const kept = pieces.type.shape.filter((_, a) => a !== at + 1);
+  const partial: Node = {
+    ...node,
+    id: node.id - 0.5,
+    inputs: [pieces],
+    attrs: { axes: [at + 1] },
+    type: { dtype: node.type.dtype, shape: kept },
+  };
+  return { ...node, inputs: [partial], attrs: { axes: [at] } };
 }
 
 function splitContraction(node: Node, wanted: number): Node {

@@ -29,7 +29,10 @@ export function interpretKernel(kernel: Kernel, memory: Memory): Outcome {
         w.variables[lane].set(branch.group.id, group);
         w.variables[lane].set(branch.local.id, lane);
       }
-      w.run(branch.body, w.variables.map(() => true));
+      w.run(
+        branch.body,
+        w.variables.map(() => true),
+      );
     }
     first += branch.group.extent;
   }

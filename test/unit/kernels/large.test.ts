@@ -39,21 +39,29 @@ function check(
 
 describe('large forms', () => {
   it('sums of long tensors in two stages', () => {
-    const got = check({ x: f32(5001) }, (b, [x]) => ({ s: b.sum(x, 0), m: b.g.make('reduce_max', [x], { axes: [0] }) }));
+    const got = check({ x: f32(5001) }, (b, [x]) => ({
+      s: b.sum(x, 0),
+      m: b.g.make('reduce_max', [x], { axes: [0] }),
+    }));
     expect(got.dispatches).toBeLessThanOrEqual(2);
     check({ x: f32(4096, 3) }, (b, [x]) => ({ s: b.sum(x, 0) }));
     check({ x: f32(2, 4096) }, (b, [x]) => ({ s: b.sum(b.op('mul', x, x), 1) }));
   });
 
   it('scatter-adds as products', () => {
-    check({ i: i32(6, 5), u: f32(6, 5, 8) }, (b, [i, u]) => ({ s: b.g.make('scatter_add', [i, u], { axis: 0, size: 8 }) }));
-    const bad = check({ i: i32(40), u: f32(40, 4) }, (b, [i, u]) => ({ s: b.g.make('scatter_add', [i, u], { axis: 0, size: 8 }) }));
+    check({ i: i32(6, 5), u: f32(6, 5, 8) }, (b, [i, u]) => ({
+      s: b.g.make('scatter_add', [i, u], { axis: 0, size: 8 }),
+    }));
+    const bad = check({ i: i32(40), u: f32(40, 4) }, (b, [i, u]) => ({
+      s: b.g.make('scatter_add', [i, u], { axis: 0, size: 8 }),
+    }));
     expect(bad.faults).toEqual([]);
   });
 
   it('chains of contractions with residuals and attention', () => {
     check({ x: f32(2, 8, 12), w: f32(12, 12) }, (b, [x, w]) => {
-      const dot = (l: Node, r: Node, attrs: Record<string, readonly number[]>): Node => b.g.make('dot_general', [l, r], attrs);
+      const dot = (l: Node, r: Node, attrs: Record<string, readonly number[]>): Node =>
+        b.g.make('dot_general', [l, r], attrs);
       const q = dot(x, w, { lhs_contract: [2], rhs_contract: [0], lhs_batch: [], rhs_batch: [] });
       const scores = dot(q, x, { lhs_contract: [2], rhs_contract: [2], lhs_batch: [0], rhs_batch: [0] });
       const top = b.g.make('reduce_max', [scores], { axes: [2] });

@@ -85,7 +85,8 @@ export async function execute(e: Execution): Promise<Executed> {
   const backend = session?.backend;
   const executed: Executed = {
     results,
-    interrupted: e.interrupts.requested,
+    // An interrupt that came when all was done has nothing left to stop.
+    interrupted: e.interrupts.requested && !(session?.done && results.size === e.seeds.length),
     steps,
     seconds: milliseconds / 1000,
     stats: { dispatches: backend?.stats.dispatches ?? 0, submits: backend?.stats.submits ?? 0 },

@@ -82,7 +82,7 @@ describe('interrupt and resume', () => {
     ['at its first step', (e, s) => e === 'a/step' && s === 0],
     ['in the second run', (e, s) => e === 'b/step' && s === 2],
     ['at an eval', (e, s) => e === 'a/eval' && s === 8],
-    ['at the very end', (e, s) => e === 'b/step' && s === 9],
+    ['near the end', (e, s) => e === 'b/step' && s === 8],
   ];
   it.each(points)('%s: the log and the results are those of a run that was not interrupted', (_name, interruptAt) =>
     inFolder(async (folder) => {
@@ -100,6 +100,12 @@ describe('interrupt and resume', () => {
       expect(first.steps + second.steps).toBe(20);
     }),
   );
+  it('with the last step: the run is over, not interrupted', () =>
+    inFolder(async (folder) => {
+      const out = path.join(folder, 'out');
+      const executed = await runIn(RunFolder.create(out, 'x'), { interruptAt: (e, s) => e === 'b/eval' && s === 10 });
+      expect(executed).toMatchObject({ interrupted: false, steps: 20 });
+    }));
   it('over several seeds: finished seeds are not run again', () =>
     inFolder(async (folder) => {
       const seeds = [3, 1, 2];

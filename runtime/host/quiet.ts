@@ -47,11 +47,11 @@ function divert(): Diverted | undefined {
     const file = join(folder, 'stderr');
     original = openSync('/proc/self/fd/2', 'a');
     closeSync(openSync(file, 'a', 0o600));
-    moveTo2(file);
+    const moved = moveTo2(file);
     const [place, back] = [folder, original];
     return {
       restore: () => {
-        moveTo2(`/proc/self/fd/${back}`);
+        if (moved) moveTo2(`/proc/self/fd/${back}`);
         closeSync(back);
         const text = readFileSync(file, 'utf8');
         rmSync(place, { recursive: true, force: true });
@@ -73,9 +73,13 @@ function canReopen(): boolean {
   return kind.isFile() && (parseInt(flags, 8) & constants.O_APPEND) !== 0;
 }
 
-/** Makes descriptor 2 lead to `path`: descriptors are given out lowest first, and 0 and 1 are taken. */
-function moveTo2(path: string): void {
+/**
+ * Makes descriptor 2 lead to `path`: descriptors are given out lowest first, and 0 and 1 are taken. Both calls are synchronous; should another thread
+ * have opened a file between them, descriptor 2 is its, and is left alone.
+ */
+function moveTo2(path: string): boolean {
   closeSync(2);
   const got = openSync(path, 'a');
   if (got !== 2) closeSync(got);
+  return got === 2;
 }

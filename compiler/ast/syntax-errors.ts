@@ -11,8 +11,9 @@ import { error } from '../diagnostics/diagnostic.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { Source, Span } from '../source/source.ts';
 import { describeCharacter } from './characters.ts';
+import { forms } from './familiar.ts';
 import { findSlip } from './slips.ts';
-import type { Mistake } from './slips.ts';
+import type { Mistake } from './slip.ts';
 
 export function inOrder(diagnostics: readonly Diagnostic[]): Diagnostic[] {
   return [...diagnostics].sort((a, b) => (a.span?.start ?? 0) - (b.span?.start ?? 0));
@@ -199,43 +200,3 @@ function generalHint({ found, expected, rules }: Mistake): string {
   const form = statement && forms[statement];
   return form ? `the form is: ${form}` : 'complete the expression, or put a value here';
 }
-
-/** Form of each statement, for hints. */
-const forms: Record<string, string> = {
-  useDeclaration: 'use nn { linear, relu }',
-  constantDeclaration: 'dim N = 10, hyper lr = 0.1, axis clients = 20',
-  dataDeclaration: 'data d from "file" { x: f32[*, 4] } or data d = { x: e }',
-  cellDeclaration: 'var x: f32[n] = 0 or param W: f32[n, m] ~ glorot',
-  layerDeclaration: 'layer L(x: f32[n, i]) -> f32[n, o] { … }',
-  modelDeclaration: 'model M = Layer or model M(x: f32[n, 4]) { … }',
-  fnDeclaration: 'fn f(x) = e or fn f(x) { … }',
-  ruleDeclaration: 'rule r(lr = 0.1) for (p, g) { … }',
-  estimatorDeclaration: 'estimator e(eps = 1e-3) for (L, P) { … } or aggregator a() for (Gs, P) { … }',
-  solverDeclaration: 'solver s(tol = 1e-3) for bilevel (x, y; F, f) { … }',
-  classDeclaration: 'class c (x, y; F, f) { … }',
-  setDeclaration: 'set s(lo, hi) for x { project = e; contains = e }',
-  problemDeclaration: 'problem p { over x: f32[2] = 0; minimize e }',
-  trialDeclaration: 'trial t(a, b = 1) { … } or trial u = t(b: 2)',
-  runDeclaration: 'run r = t(1) or run r = solve p by s() for 100',
-  letStatement: 'let x = e, let (a, b) = e or let h[l + 1] = e',
-  sampleStatement: 'sample z ~ normal(0, 1) f32[n] or sample z ~ normal like P',
-  batchStatement: 'batch b = D[64]',
-  updateStatement: 'update P by rule(…) minimizing L with estimator(…), or along d',
-  trainStatement: 'train 100 as name { … } or train until C max N { … }',
-  evalStatement: 'eval every 100 over D as e { metric m = … }',
-  metricStatement: 'metric m = e',
-  reportStatement: 'report a, b = e',
-  expectStatement: 'expect a >= b over seeds 1..=3 or expect r fails "why"',
-  repeatStatement: 'repeat n as i { … }',
-  whileStatement: 'while C max N { … }',
-  forStatement: 'for i in 0..n { … }',
-  everyStatement: 'every n { … }',
-  firstStatement: 'first { … } or together { … }',
-  endWhenStatement: 'stop when C or fail when C as "reason"',
-  multipliersStatement: 'multipliers g = e',
-  overStatement: 'over x: f32[n] in SET = init',
-  objectiveStatement: 'minimize F: e',
-  constraintStatement: 'subject to name: a == b',
-  lowerLevelStatement: 'where y solves { … }',
-  playerStatement: 'player A moves X, Y minimizes e',
-};

@@ -21,7 +21,8 @@ export function editDistance(a: string, b: string, limit = 4): number {
 /** The nearest candidate to `name`, or undefined where none is near enough to be a likely slip. */
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
-  let score = Math.min(4, Math.max(1, Math.floor(name.length / 3))) + 0.5; // 4: where editDistance cuts off
+  // One letter for another is no slip of a one-letter name; 4 is where editDistance cuts off.
+  let score = name.length === 1 ? 0.75 : Math.min(4, Math.max(1, Math.floor(name.length / 3))) + 0.5;
   for (const candidate of candidates) {
     const distance = candidate.toLowerCase() === name.toLowerCase() ? 0.5 : editDistance(name, candidate);
     if (distance < score) {

@@ -1,4 +1,5 @@
 /** The search for a driver, on machines that lack this or that: simulated by the environment of a child process. */
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { explainImport, explainStderr } from '../../runtime/host/failures.ts';
 import { swiftshaderArchive } from '../../runtime/host/swiftshader.ts';
 import { tinyReference } from '../unit/runtime/tiny-bundle.ts';
-import { run } from './child.ts';
+import { root, run } from './child.ts';
 
 interface Found {
   code?: string;
@@ -78,6 +79,17 @@ describe('a driver of one kind', { timeout: 40000 }, () => {
 });
 
 describe('what the driver search writes', () => {
+  it.runIf(process.platform === 'linux')(
+    'is not shown after a success, in a pipe as in a terminal',
+    { timeout: 40000 },
+    () => {
+      // A shell's pipe, not one of Node's, which are sockets and cannot be opened a second time.
+      const program = join(root, 'test', 'faults', 'programs', 'driver.ts');
+      const command = `"${process.execPath}" --import tsx "${program}" auto 2>&1 >/dev/null | cat`;
+      expect(execFileSync('sh', ['-c', command], { cwd: root, encoding: 'utf8' })).toBe('');
+    },
+  );
+
   it('is explained in each situation', () => {
     const cases: [string, RegExp][] = [
       [

@@ -16,7 +16,8 @@ import { existsSync } from 'node:fs';
 import type { Interrupts } from './interrupts.ts';
 import type { RunFolder } from './run-folder.ts';
 
-/** Time between checkpoints, and between flushes of the log. */
+/** Time to the first checkpoint, between later ones, and between flushes of the log. */
+const FIRST_SAVE_MS = 5_000;
 const AUTOSAVE_MS = 60_000;
 const FLUSH_MS = 1_000;
 
@@ -140,9 +141,9 @@ async function begin(
 async function train(e: Execution, session: Session, seed: number): Promise<void> {
   const flushing = setInterval(() => e.folder?.flush(), FLUSH_MS);
   try {
-    for (;;) {
+    for (let saves = 0; ; saves++) {
       const slice = new AbortController();
-      const timer = setTimeout(() => slice.abort(), AUTOSAVE_MS);
+      const timer = setTimeout(() => slice.abort(), saves === 0 ? FIRST_SAVE_MS : AUTOSAVE_MS);
       const forget = e.interrupts.listen(() => slice.abort());
       if (e.interrupts.requested) slice.abort();
       try {

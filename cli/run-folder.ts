@@ -45,15 +45,17 @@ export class RunFolder {
     this.logBytes = statSync(path.join(folder, 'log.jsonl')).size;
   }
 
-  /** A new folder: `out`, which must be empty or new, or the next free `runs/NAME-N`. Throws OPT809. */
+  /** A new folder: `out`, which must hold no checkpoint, or the next free `runs/NAME-N`. Throws OPT809. */
   static create(out: string | undefined, name: string): RunFolder {
     const folder = out ?? nextFolder(name);
     try {
       mkdirSync(folder, { recursive: true });
-      if (existsSync(path.join(folder, 'log.jsonl')))
+      if (existsSync(path.join(folder, 'checkpoint.safetensors')))
         return fail('OPT809', undefined, `'${folder}' already holds a run`, {
           hint: `continue it with --resume ${folder}, or choose another folder`,
         });
+      // A run that ended before its first checkpoint left nothing to go on with: its log is begun anew.
+      writeFileSync(path.join(folder, 'log.jsonl'), '');
       return new RunFolder(folder, []);
     } catch (cause) {
       return unwritable(folder, cause);

@@ -49,7 +49,7 @@ export const callCodes = {
   OPT808: {
     title: 'nothing to resume',
     about:
-      '`--resume` continues a run from its run folder (or from a checkpoint in it); without a folder it takes the latest run of the spec. A run writes its checkpoint when it is interrupted, about once a minute, and at its end.',
+      '`--resume` continues a run from its run folder (or from a checkpoint in it); without a folder it takes the latest run of the spec. A run writes its checkpoint after five seconds, about once a minute, when it is interrupted, and at its end.',
   },
   OPT809: {
     title: 'run folder cannot be written',

@@ -1,5 +1,5 @@
 /** The loop behind `saddle run`: seeds, run folder, interrupt, checkpoint, resume. */
-import { existsSync, readFileSync, appendFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { execute, type Execution } from '../../../cli/execute.ts';
@@ -136,6 +136,15 @@ it('a value that is not finite ends the run; no checkpoint holds it', () =>
   }));
 
 describe('run folders', () => {
+  it('a folder without a checkpoint is begun anew', () =>
+    inFolder(async (folder) => {
+      const out = path.join(folder, 'out');
+      RunFolder.create(out, 'x').close();
+      appendFileSync(path.join(out, 'log.jsonl'), '{"step":0}\n');
+      const again = RunFolder.create(out, 'x');
+      again.close();
+      expect(log(out)).toBe('');
+    }));
   it('are numbered, and never shared', () =>
     inFolder(async (folder) => {
       const before = process.cwd();
@@ -147,8 +156,10 @@ describe('run folders', () => {
         const second = RunFolder.create(undefined, 'a.b');
         second.close();
         expect(second.path).toBe(path.join('runs', 'a.b-2'));
+        writeFileSync('runs/a.b-1/checkpoint.safetensors', '');
         expect((await refusalOf((async () => RunFolder.create('runs/a.b-1', 'a.b'))())).code).toBe('OPT809');
         expect((await refusalOf((async () => folderToResume(undefined, undefined, 'a.b'))())).code).toBe('OPT808');
+        expect(folderToResume('runs/a.b-1', undefined, 'a.b')).toBe('runs/a.b-1');
         expect((await refusalOf((async () => folderToResume(undefined, undefined, 'none'))())).code).toBe('OPT808');
         expect((await refusalOf((async () => folderToResume('nowhere', undefined, 'a'))())).code).toBe('OPT808');
       } finally {

@@ -6,6 +6,7 @@ import { parse } from './ast/parse.ts';
 import { dump } from './ast/dump.ts';
 import type { Module } from './ast/nodes.ts';
 import type { Bundle, DataInfo, Place } from './bundle/format.ts';
+import { isAllowed } from './check/allow.ts';
 import { checkFlow } from './check/flow.ts';
 import { checkNames } from './check/names.ts';
 import { updatesText } from './check/updates.ts';
@@ -13,9 +14,8 @@ import { type Diagnostic, type Result, SaddleError } from './diagnostics/diagnos
 import { elaborate } from './elaborate/elaborate.ts';
 import { compileProgram, type CompileProgramOptions } from './emit/bundle.ts';
 import { costText, graphText, kernelsText, planText, programText, wgslText } from './emit/texts.ts';
-import { Graph } from './ir/tensor/graph.ts';
 import type { Program } from './ir/program.ts';
-import { runPasses, tensorPasses } from './passes/index.ts';
+import { optimizeProgram } from './passes/program.ts';
 import { type Source, type Sources, type Span } from './source/source.ts';
 
 export interface CompileOptions {
@@ -94,7 +94,7 @@ export function compile(source: Source, options: CompileOptions): Result<Compile
     const program = elaborated.value;
 
     // Owners and directions are read off the program, where every path from an objective to a cell is explicit.
-    diagnostics.push(...checkFlow(program));
+    diagnostics.push(...checkFlow(program).filter((d) => !isAllowed(module, d)));
     if (diagnostics.some((d) => d.severity === 'error')) return failed();
 
     let optimized: Program | undefined;
@@ -139,23 +139,4 @@ export function compile(source: Source, options: CompileOptions): Result<Compile
     if (error instanceof SaddleError) return failed(error.diagnostics);
     throw error;
   }
-}
-
-/** Runs the passes entry by entry: roots are its outputs and writes. New nodes are numbered after all old ones, so that ids stay topological. */
-export function optimizeProgram(program: Program): Program {
-  const roots = program.entries.flatMap((entry) => [...entry.outputs, ...entry.writes]);
-  const graph = new Graph(1 + Math.max(0, ...roots.map((r) => r.value.id)));
-  const entries = program.entries.map((entry) => {
-    const roots = runPasses(
-      graph,
-      [...entry.outputs.map((o) => o.value), ...entry.writes.map((w) => w.value)],
-      tensorPasses,
-    );
-    return {
-      ...entry,
-      outputs: entry.outputs.map((o, i) => ({ ...o, value: roots[i] })),
-      writes: entry.writes.map((w, i) => ({ ...w, value: roots[entry.outputs.length + i] })),
-    };
-  });
-  return { ...program, entries };
 }

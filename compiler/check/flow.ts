@@ -80,6 +80,7 @@ function cancelledSigns(u: UpdateRecord): Diagnostic[] {
   for (const objective of u.objectives) {
     const terms = termsOf(objective.node);
     for (const term of terms) {
+      if (!reachable([term.node]).some((n) => n.op === 'gradient_reversal')) continue;
       const { reversals, nodes } = reach(term.node, wrt);
       for (const leaf of new Set(u.wrt)) {
         const own = reach(term.node, new Set<Node>([leaf]));

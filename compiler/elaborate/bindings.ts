@@ -5,15 +5,17 @@
 import type * as ast from '../ast/nodes.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { didYouMean } from '../diagnostics/suggest.ts';
+import { reachable, sizeOf } from '../ir/tensor/graph.ts';
 import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
-import type { Elaboration } from './context.ts';
+import type { Elaboration, RunContext } from './context.ts';
 import { mapLeaves, readCells, toNode } from './convert.ts';
 import { type EntryBuilder, reads } from './entry.ts';
+import { cast } from './arithmetic.ts';
 import { hyper } from './hypers.ts';
 import { declaredCell } from './cells.ts';
 import { declaredModel } from './models.ts';
-import { cellRead } from './targets.ts';
+import { cellOf, cellRead } from './targets.ts';
 import { type Binding, type Frame, nested } from './scope.ts';
 import { type CellRef, exact, tensor, type Value } from './values.ts';
 
@@ -37,7 +39,7 @@ function builtinName(e: Elaboration, name: string, span: Span, frame: Frame): Va
           hint: 'pass it in from a train body, or use a hyper',
         });
       }
-      return tensor(e.scalar(name));
+      return tensor(frame.onHost ? cast(e, e.scalar(name), 'f32') : e.scalar(name));
     default:
       return { kind: 'builtin', name };
   }
@@ -60,7 +62,7 @@ export function readBinding(e: Elaboration, binding: Binding, name: string, span
       return { kind: 'family', name, members };
     }
     case 'declared':
-      return declared(e, binding.decl, binding.frame, span);
+      return declared(e, binding, span);
   }
 }
 
@@ -76,35 +78,43 @@ function namedFn(e: Elaboration, decl: ast.FnDecl, frame: Frame, span: Span): Va
   if (value === undefined)
     fail('OPT304', span, `the body of ${decl.name.text} has no value`, { hint: 'end it with an expression' });
   // Named for messages and reports; a fn that only renames a cell stays that cell.
-  if (value.kind !== 'tensor' || cellRead(value.node) !== undefined) return value;
+  if (value.kind !== 'tensor' || cellOf(e, value.node)) return value;
   return e.graph.at(decl.span, () => named(e, decl.name.text, value, decl.span));
 }
 
 /** The run's instance of a declaration. File-level frozen values and hypers are shared by all runs. */
-function declared(e: Elaboration, decl: ast.Stmt, frame: Frame, span: Span): Value {
+function declared(e: Elaboration, binding: Extract<Binding, { kind: 'declared' }>, span: Span): Value {
+  const { decl, frame } = binding;
   const shared = frame.body === 'file' && (decl.kind === 'hyper' || (decl.kind === 'cell' && decl.word === 'frozen'));
   const owner = shared ? e.fileRun : e.run;
-  const known = owner.instances.get(decl);
-  if (known) return known.kind === 'cell' ? readCells(e, known, span) : known;
+  const known = owner.instances.get(binding) ?? instantiate(e, binding, owner, shared, span);
+  return known.kind === 'cell' ? readCells(e, known, span) : known;
+}
+
+function instantiate(
+  e: Elaboration,
+  binding: Extract<Binding, { kind: 'declared' }>,
+  owner: RunContext,
+  shared: boolean,
+  span: Span,
+): Value {
+  const { decl, frame } = binding;
+  const name = decl.name.text;
   if (!shared && owner === e.fileRun && e.hasRuns) {
-    fail(
-      'OPT424',
-      span,
-      `each run has its own ${'name' in decl ? (decl.name as ast.Name).text : 'instance'}: this text is outside every run`,
-      {
-        labels: [{ span: decl.span, text: 'declared here, instantiated by each run' }],
-        hint: 'reach it through a run: myrun.Name',
-      },
-    );
+    fail('OPT424', span, `each run has its own ${name}: this text is outside every run`, {
+      labels: [{ span: decl.span, text: 'declared here, instantiated by each run' }],
+      hint: 'reach it through a run: myrun.Name',
+    });
   }
-  switch (decl.kind) {
-    case 'hyper':
-      return hyper(e, decl, frame, owner);
-    case 'cell':
-      return readCells(e, declaredCell(e, decl, frame, owner), span);
-    default:
-      return declaredModel(e, decl as ast.ModelDecl | ast.ModelInstance, frame);
-  }
+  const value =
+    decl.kind === 'hyper'
+      ? hyper(e, decl, frame, owner)
+      : decl.kind === 'cell'
+        ? declaredCell(e, decl, frame, owner)
+        : declaredModel(e, decl, frame);
+  owner.instances.set(binding, value);
+  if (decl.kind !== 'hyper' && !(shared && e.hasRuns)) owner.members.set(`${name}${frame.turn ?? ''}`, value);
+  return value;
 }
 
 /** A value computed in `home`, for use in the current entry. */
@@ -146,7 +156,7 @@ export function carry(
 function carryNode(e: Elaboration, node: Node, home: EntryBuilder, name: string, span: Span, declaredAt: Span): Node {
   const constant = constantCell(e, node);
   if (constant) return e.entry.read(constant);
-  if (isFree(e, node)) return node;
+  if (isFree(node)) return node;
   if (home.kind !== 'once') {
     fail('OPT423', span, `'${name}' is a value of one step and cannot be read here`, {
       labels: [{ span: declaredAt, text: 'computed at each step here' }],
@@ -168,13 +178,14 @@ function carryNode(e: Elaboration, node: Node, home: EntryBuilder, name: string,
   return e.entry.read(cell);
 }
 
-/** Whether a node may simply be computed again elsewhere: it reads no cell that can change and draws nothing, and costs nothing to speak of. */
-function isFree(e: Elaboration, node: Node): boolean {
+/** Whether a node may simply be computed again elsewhere: it reads no cell, draws nothing, and is small or made in a few operations. */
+function isFree(node: Node): boolean {
   let root = node;
   while (root.op === 'name') root = root.inputs[0];
-  const { cells, draws, data } = reads([root]);
   if (root.op === 'parameter') return root.attrs.source !== 'cell';
-  return !draws && !data && cells.size === 0;
+  const { cells, draws, data } = reads([root]);
+  if (draws || data || cells.size > 0) return false;
+  return sizeOf(root.type.shape) <= 64 || reachable([root]).filter((n) => n.op !== 'name').length <= 4;
 }
 
 /** The frozen or kept cell that a node reads, which is the same in every entry. */

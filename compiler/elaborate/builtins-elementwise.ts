@@ -152,4 +152,10 @@ export const elementwiseBuiltins: Record<string, BuiltinFn> = {
   f32: convert('f32'),
   i32: convert('i32'),
   u32: convert('u32'),
+  bool: (c) => {
+    c.expect(1, 1);
+    return mapLeaves(c.e, c.value(0), c.at(0), (v) =>
+      v.kind === 'exact' ? truth(v.value !== 0) : tensor(cast(c.e, toNode(c.e, v, c.at(0)), 'bool')),
+    );
+  },
 };

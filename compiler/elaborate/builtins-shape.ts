@@ -196,6 +196,23 @@ const segmentSum: BuiltinFn = (c) => {
   return tensor(c.e.make('scatter_add', [index, v], { axis: 0, size: into }));
 };
 
+/** n numbers from a to b, both included, evenly spaced (in the exponent of 10 for logspace). */
+function spaced(f: (x: number) => number): BuiltinFn {
+  return (c) => {
+    c.expect(3, 3);
+    const [a, b] = [0, 1].map((i) => {
+      const v = c.value(i);
+      if (v.kind === 'exact') return v.value;
+      return fail('OPT305', c.at(i), `the ends of ${c.name} must be known at compile time`, {
+        hint: 'write a + (b - a) * f32(0..n) / (n - 1)',
+      });
+    });
+    const n = toDim(c.e, c.value(2), c.at(2), 'the number of points');
+    const values = Array.from({ length: n }, (_, i) => f(n === 1 ? a : a + ((b - a) * i) / (n - 1)));
+    return { kind: 'exactArray', values, shape: [n], integral: false };
+  };
+}
+
 // ---------------------------------------------------------------- trees
 
 /** All leaves as one f32 vector, in order. */
@@ -331,6 +348,8 @@ export const shapeBuiltins: Record<string, BuiltinFn> = {
   onehot,
   one_hot: onehot,
   segment_sum: segmentSum,
+  linspace: spaced((x) => x),
+  logspace: spaced((x) => 10 ** x),
   flat,
   unflat,
   dot,

@@ -102,7 +102,8 @@ export function declaredCell(e: Elaboration, decl: ast.CellDecl, frame: Frame, o
       hint: 'use var here',
     });
   }
-  const cells = e.within(e.entry.init, () => {
+  const name = `${decl.name.text}${frame.turn ?? ''}`;
+  return e.within(e.entry.init, () => {
     const type = decl.type && staticType(e, decl.type, frame);
     const value = initialValue(e, decl, type, frame, [...frame.path, siteName(decl)]);
     return cellsFor(
@@ -110,9 +111,9 @@ export function declaredCell(e: Elaboration, decl: ast.CellDecl, frame: Frame, o
       value,
       {
         kind: decl.word === 'frozen' ? 'frozen' : 'var',
-        id: e.qualifiedBy(owner.name, decl.name.text),
-        label: decl.name.text,
-        group: e.qualifiedBy(owner.name, decl.name.text),
+        id: e.qualifiedBy(owner.name, name),
+        label: name,
+        group: e.qualifiedBy(owner.name, name),
         run: owner.name,
         persistent: true,
         span: decl.name.span,
@@ -120,9 +121,6 @@ export function declaredCell(e: Elaboration, decl: ast.CellDecl, frame: Frame, o
       decl.span,
     );
   });
-  owner.instances.set(decl, cells);
-  if (!(frame.body === 'file' && decl.word === 'frozen' && e.hasRuns)) owner.members.set(decl.name.text, cells);
-  return cells;
 }
 
 /** A `var` inside a phase: born at each execution. */

@@ -169,7 +169,7 @@ export function at(e: Elaboration, expr: ast.AtExpr, frame: Frame): Value {
       return own;
     });
     t.leaves.forEach((leaf, i) => {
-      const found = leaf.cell ? readsOf(visible, leaf.cell) : visible.has(leaf.node) ? [leaf.node] : [];
+      const found = leaf.cell ? readsOf(e, visible, leaf.cell) : visible.has(leaf.node) ? [leaf.node] : [];
       for (const node of found) map.set(node, replacements[i]);
       if (found.length > 0) used = true;
       if (leaf.cell) e.substituted.add(leaf.cell.id);

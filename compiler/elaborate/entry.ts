@@ -33,6 +33,8 @@ export class EntryBuilder {
   readonly inputs: { readonly name: string; readonly type: TensorType }[] = [];
   /** Updates of this entry so far, by cell, for alternation and for double moves. */
   readonly moved = new Map<string, Span>();
+  /** First values of local variables, by node. */
+  readonly locals = new Map<Node, CellRef>();
   private readonly graph: Graph;
   private readonly current = new Map<string, Current>();
   private readonly cells = new Map<string, CellRef>();
@@ -73,8 +75,12 @@ export class EntryBuilder {
   /** Gives the cell its first value, in the entry that initialises it. */
   initialise(cell: CellRef, value: Node): void {
     this.cells.set(cell.id, cell);
-    const node = this.graph.make('version', [value], { cell: cell.id, version: 0 });
+    // A local variable's initial value is a value like any other; only writes are barriers to derivatives.
+    const node = cell.persistent
+      ? this.graph.make('version', [value], { cell: cell.id, version: 0 })
+      : this.graph.make('name', [value], { name: cell.label });
     this.current.set(cell.id, { node, version: 0 });
+    if (!cell.persistent) this.locals.set(node, cell);
   }
 
   /** Current nodes by cell, for `every`, which must choose between before and after. */

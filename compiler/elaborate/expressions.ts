@@ -12,6 +12,7 @@ import { at } from './derivatives.ts';
 import { index, rangeValue } from './indexing.ts';
 import { stagesOf } from './rules.ts';
 import { type Frame, nested } from './scope.ts';
+import { isBackprop } from './update.ts';
 import { exact, kindText, type RunValue, tensor, truth, type Tree, type Value } from './values.ts';
 
 export function expression(e: Elaboration, expr: ast.Expr, frame: Frame): Value {
@@ -56,6 +57,7 @@ function evaluate(e: Elaboration, expr: ast.Expr, frame: Frame): Value {
     case 'ifExpr':
       return conditional(e, expr, frame);
     case 'with':
+      if (isBackprop(expr.pipeline)) return e.do.expression(e, expr.expr, frame);
       return e.notYet(expr.expr.kind === 'call' ? "'with' of an estimator" : "'with' of a data set", expr.span);
     case 'map':
       return e.notYet("'map'", expr.span, 'write the computation on whole arrays, where it allows it');

@@ -9,10 +9,12 @@ import { tensor, type Value } from './values.ts';
 
 /** Declares a hyper for `owner` and gives the scalar that stands for it. */
 export function hyper(e: Elaboration, decl: ast.HyperDecl, frame: Frame, owner: RunContext): Value {
-  const name = e.qualifiedBy(owner.name, decl.name.text);
+  const name = e.qualifiedBy(owner.name, `${decl.name.text}${frame.turn ?? ''}`);
   const given = e.options.set.get(decl.name.text);
   const value =
-    given !== undefined ? e.constant(given) : toFloat(e, e.do.expression(e, decl.value, frame), decl.value.span);
+    given !== undefined
+      ? e.constant(given)
+      : toFloat(e, e.do.expression(e, decl.value, { ...frame, onHost: true }), decl.value.span);
   if (value.type.shape.length > 0) {
     fail('OPT308', decl.value.span, `a hyper is one number, but this has type ${e.typeText(value.type)}`, {
       hint: 'use let for arrays',
@@ -25,7 +27,5 @@ export function hyper(e: Elaboration, decl: ast.HyperDecl, frame: Frame, owner: 
     });
   }
   e.hypers.push({ name, value, span: decl.span });
-  const result = tensor(e.scalar(`hyper:${name}`));
-  owner.instances.set(decl, result);
-  return result;
+  return tensor(e.scalar(`hyper:${name}`));
 }

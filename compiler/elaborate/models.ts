@@ -26,16 +26,14 @@ import {
 
 /** The run's instance of a declared model. */
 export function declaredModel(e: Elaboration, decl: ast.ModelDecl | ast.ModelInstance, frame: Frame): ModelValue {
-  const model = decl.kind === 'model' ? modelOf(e, decl, frame) : instanceOf(e, decl, frame, decl.name.text);
-  e.run.instances.set(decl, model);
-  e.run.members.set(decl.name.text, model);
-  return model;
+  const name = `${decl.name.text}${frame.turn ?? ''}`;
+  return decl.kind === 'model' ? modelOf(e, decl, frame, name) : instanceOf(e, decl, frame, name);
 }
 
-function modelOf(e: Elaboration, decl: ast.ModelDecl, frame: Frame): ModelValue {
+function modelOf(e: Elaboration, decl: ast.ModelDecl, frame: Frame, name: string): ModelValue {
   return newModel(
     e,
-    decl.name.text,
+    name,
     { kind: 'template', decl, frame, bound: new Map() },
     decl.name.span,
     undefined,

@@ -15,7 +15,7 @@ export function trialRun(e: Elaboration, stmt: ast.RunDecl, frame: Frame): void 
   if (stmt.value.kind === 'solveExpr') e.notYet('a run of a solver', stmt.value.span);
   const member =
     stmt.member && toDim(e, e.do.expression(e, stmt.member, frame), stmt.member.span, 'the index of a run');
-  const name = member === undefined ? stmt.name.text : `${stmt.name.text}[${member}]`;
+  const name = member === undefined ? `${stmt.name.text}${frame.turn ?? ''}` : `${stmt.name.text}[${member}]`;
   const sweep = sweepOf(stmt.value);
   if (sweep) {
     const members = new Map<number, Value>();

@@ -8,11 +8,14 @@ import type { Span } from '../source/source.ts';
 import type { EntryBuilder } from './entry.ts';
 import type { ModelInstance, Value } from './values.ts';
 
+/** Declarations of which each run has an instance of its own. */
+export type Declared = ast.CellDecl | ast.ModelDecl | ast.ModelInstance | ast.HyperDecl;
+
 export type Binding =
   /** A `let`, argument, pattern name: a value, computed in the entry `home` (undefined: known at compile time everywhere). */
   | { readonly kind: 'value'; readonly value: Value; readonly home?: EntryBuilder; readonly span: Span }
   /** A declaration that each run instantiates at first use: var, frozen, model, hyper. */
-  | { readonly kind: 'declared'; readonly decl: ast.Stmt; readonly frame: Frame; readonly span: Span }
+  | { readonly kind: 'declared'; readonly decl: Declared; readonly frame: Frame; readonly span: Span }
   /** A parameterless `fn`: evaluated at each naming. */
   | { readonly kind: 'named'; readonly decl: ast.FnDecl; readonly frame: Frame; readonly span: Span }
   /** A place with its own reading and writing: the p and g of a rule. */
@@ -81,6 +84,8 @@ export interface Frame {
   readonly owner?: { readonly instance: ModelInstance; readonly prefix: string };
   /** Nesting of template calls, against runaway recursion. */
   readonly depth: number;
+  /** In a hyper, which the host evaluates: `step` and `steps` are f32 there, as hypers are. */
+  readonly onHost?: boolean;
   /** In a static `for`: which turn, so that a layer called in it owns parameters for each. */
   readonly turn?: string;
   /** In a static `for`: where the families that its turns declare live. */

@@ -12,7 +12,7 @@ import { instanceOf, layerCell } from './models.ts';
 import { evaluation, exported, metric, report, train } from './phases.ts';
 import { draw, nameDraw } from './random.ts';
 import { trialRun } from './runs.ts';
-import type { Binding, Frame } from './scope.ts';
+import type { Binding, Declared, Frame } from './scope.ts';
 import { siteName } from './sites.ts';
 import { annotate } from './types.ts';
 import { update } from './update.ts';
@@ -163,12 +163,7 @@ function trial(e: Elaboration, stmt: ast.TrialDecl, frame: Frame): void {
 }
 
 /** Declarations that a run instantiates: at once where the text belongs to one, at first use where it belongs to each. */
-function declare(
-  e: Elaboration,
-  stmt: ast.HyperDecl | ast.ModelDecl | ast.ModelInstance | ast.CellDecl,
-  name: ast.Name,
-  frame: Frame,
-): void {
+function declare(e: Elaboration, stmt: Declared, name: ast.Name, frame: Frame): void {
   if (stmt.kind === 'model' && frame.body !== 'file' && frame.body !== 'trial') {
     e.notYet(`a model inside a ${frame.body} body`, stmt.span, 'declare it outside the phase');
   }

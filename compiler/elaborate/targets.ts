@@ -38,13 +38,18 @@ export function target(e: Elaboration, expr: ast.Expr, frame: Frame): Target {
         },
       );
     }
-    const id = cellRead(leaf.node);
-    return { path, node: leaf.node, cell: id === undefined ? undefined : e.allCells.get(id) };
+    return { path, node: leaf.node, cell: cellOf(e, leaf.node) };
   });
   return { value, leaves: parts, span: expr.span, text: e.options.text(expr.span) };
 }
 
-/** Id of the cell that a node reads, or undefined. */
+/** The cell that a node reads, or undefined. */
+export function cellOf(e: Elaboration, node: Node): CellRef | undefined {
+  const id = cellRead(node);
+  return id === undefined ? e.entry.locals.get(node) : e.allCells.get(id);
+}
+
+/** Id of the cell that a node reads by its form, or undefined. */
 export function cellRead(node: Node): string | undefined {
   if (node.op === 'version') return node.attrs.cell as string;
   return node.op === 'parameter' && node.attrs.source === 'cell' ? (node.attrs.name as string) : undefined;
@@ -68,8 +73,8 @@ export function visibleNodes(roots: readonly Node[], stops = false): Set<Node> {
 }
 
 /** Distinct nodes by which the roots read the cell. */
-export function readsOf(nodes: Iterable<Node>, cell: CellRef): Node[] {
-  return [...nodes].filter((n) => cellRead(n) === cell.id);
+export function readsOf(e: Elaboration, nodes: Iterable<Node>, cell: CellRef): Node[] {
+  return [...nodes].filter((n) => cellRead(n) === cell.id || e.entry.locals.get(n) === cell);
 }
 
 /** Nodes to differentiate `roots` by: for a cell the version that they read, which must be one. */
@@ -77,7 +82,7 @@ export function derivativeNodes(e: Elaboration, t: Target, roots: readonly Node[
   const visible = visibleNodes(roots, true);
   return t.leaves.map((leaf) => {
     if (!leaf.cell) return leaf.node;
-    const versions = readsOf(visible, leaf.cell);
+    const versions = readsOf(e, visible, leaf.cell);
     if (versions.length > 1) {
       fail(
         'OPT425',

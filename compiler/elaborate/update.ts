@@ -14,7 +14,7 @@ import { explainCut } from './gradient-path.ts';
 import { applyPipeline, type Moving, stagesOf } from './rules.ts';
 import type { Frame } from './scope.ts';
 import { siteName } from './sites.ts';
-import { readsOf, target, type Target, visibleNodes } from './targets.ts';
+import { cellOf, target, type Target, visibleNodes } from './targets.ts';
 import { type CellRef, kindText, type Value } from './values.ts';
 
 interface Objective {
@@ -24,7 +24,7 @@ interface Objective {
 }
 
 export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void {
-  if (stmt.with)
+  if (stmt.with && !isBackprop(stmt.with))
     e.notYet(
       "'with' (estimators and aggregators)",
       stmt.with.span,
@@ -47,7 +47,7 @@ export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void
     fail('OPT422', stmt.span, `${repeated.label} is named twice as a target`, { hint: 'name each target once' });
   const stages = stagesOf(e, stmt.by, frame);
   const current = all.map((cell) => e.entry.read(cell));
-  for (const objective of objectives) for (const cell of all) refuseStale(e, objective, cell);
+  for (const objective of objectives) refuseStale(e, objective, all);
 
   const gradients =
     along === undefined
@@ -63,6 +63,7 @@ export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void
   const structure: Value =
     targets.length === 1 ? targets[0].value : { kind: 'tuple', items: targets.map((t) => t.value) };
   const path = [...frame.path, siteName(stmt)];
+  const name = `${siteName(stmt)}${frame.turn ?? ''}`;
   const alternating = readsMoved(e, objectives.length > 0 ? objectives.map((o) => o.node) : gradients, all);
   applyPipeline(e, stages, moving, {
     frame,
@@ -80,9 +81,7 @@ export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void
       { hint: 'end it with a rule that moves p, such as |> sgd(lr)' },
     );
   }
-  objectives.forEach((o, i) =>
-    e.entry.objective(objectives.length > 1 ? `${siteName(stmt)}.${i}` : siteName(stmt), o.node, o.span),
-  );
+  objectives.forEach((o, i) => e.entry.objective(objectives.length > 1 ? `${name}.${i}` : name, o.node, o.span));
   for (const m of moving) {
     noteMove(e, m.cell, stmt.span);
     e.entry.write(m.cell, e.make('stop', [m.p]));
@@ -100,6 +99,17 @@ export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void
     with: '',
     alternating,
   });
+}
+
+/** `with backprop()` says what is the default anyway. */
+export function isBackprop(pipeline: ast.Pipeline): boolean {
+  const [stage] = pipeline.stages;
+  return (
+    pipeline.stages.length === 1 &&
+    stage.kind === 'call' &&
+    stage.callee.kind === 'name' &&
+    stage.callee.name === 'backprop'
+  );
 }
 
 /** The cell of a target's leaf, if it may be moved here. */
@@ -127,21 +137,24 @@ function movable(e: Elaboration, t: Target, cell: CellRef | undefined): CellRef 
   return cell;
 }
 
-/** An objective must read the current version of what it moves, outside `stop`. */
-function refuseStale(e: Elaboration, objective: Objective, cell: CellRef): void {
-  const current = e.entry.read(cell);
-  const stale = readsOf(visibleNodes([objective.node], true), cell).find((n) => n !== current);
-  if (!stale) return;
-  const moved = e.entry.moved.get(cell.id);
-  fail(
-    'OPT410',
-    objective.span,
-    `${objective.text} read ${cell.label} before it was moved, so its gradient is that of an older point`,
-    {
-      labels: moved ? [{ span: moved, text: `${cell.label} was moved here` }] : [],
-      hint: `make it a fn, which reads the current value at each use: fn ${/^\w+$/.test(objective.text) ? objective.text : 'loss'} = …`,
-    },
-  );
+/** An objective must read the current versions of what it moves, outside `stop`. */
+function refuseStale(e: Elaboration, objective: Objective, cells: readonly CellRef[]): void {
+  const byId = new Map(cells.map((c) => [c.id, c]));
+  for (const node of visibleNodes([objective.node], true)) {
+    const cell = byId.get(cellOf(e, node)?.id ?? '');
+    if (!cell || node === e.entry.read(cell)) continue;
+    const moved = e.entry.moved.get(cell.id);
+    const name = /^\w+$/.test(objective.text) ? objective.text : 'loss';
+    fail(
+      'OPT410',
+      objective.span,
+      `${objective.text} read ${cell.label} before it was moved, so its gradient is that of an older point`,
+      {
+        labels: moved ? [{ span: moved, text: `${cell.label} was moved here` }] : [],
+        hint: `make it a fn, which reads the current value at each use: fn ${name} = …`,
+      },
+    );
+  }
 }
 
 /** Gradients of the sum of the objectives, pointing uphill for `minimizing`; every target must be reached. */
@@ -227,9 +240,9 @@ function readsMoved(e: Elaboration, roots: readonly Node[], own: readonly CellRe
 
 /** Two statements of one step that move one cell are seldom meant. */
 export function noteMove(e: Elaboration, cell: CellRef, span: Span): void {
-  if (!cell.persistent || cell.kind === 'state') return;
+  if (cell.kind === 'state') return;
   const before = e.entry.moved.get(cell.id);
-  if (before && before.start !== span.start && e.entry.kind === 'train') {
+  if (before && before.start !== span.start && e.entry.kind === 'train' && cell.persistent) {
     e.warn('OPT418', span, `${cell.label} is moved by two statements of one step`, {
       labels: [{ span: before, text: 'moved here first' }],
       hint: 'minimize the sum of both objectives in one update, or write allow OPT418 on this line',

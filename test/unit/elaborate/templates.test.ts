@@ -1,0 +1,136 @@
+/** Templates as arguments, static loops over runs and declarations, local variables, library functions with derivatives through them. */
+import { describe, expect, test } from 'vitest';
+import { compileSpec, errorsOf, runSpec, warningsOf } from './run-spec.ts';
+
+describe('arguments of trials', () => {
+  test('rules and pipelines with by-name scalars, evaluated where they are applied', () => {
+    const m = runSpec(`use rules { sgd, clip_value }
+trial fit(r: rule = sgd(0.5)) {
+  var x: f32 = 4
+  train 2 { update x by r minimizing x^2 }
+}
+hyper lr = 0.1 * (1 + step)
+run a = fit()
+run b = fit(sgd(lr))
+run c = fit(clip_value(1) |> sgd(0.5))`);
+    expect(m.value('a/x')).toBe(0);
+    expect(m.value('b/x')).toBeCloseTo(4 * 0.8 * 0.6, 12);
+    expect(m.value('c/x')).toBe(3);
+  });
+  test('layers, fns, objectives', () => {
+    const m = runSpec(`use nn { linear }
+layer Wide(x: f32[n, 2]) { linear(x, 3) }
+fn twice(L: objective, x) = L at { x: 2 * x }
+var v: f32[1, 2] = 1
+trial t(net: layer, f: fn) { model N = net
+  metric m = sum(f(N(v))) }
+fn same(x) = x
+fn squares(x) = x^2
+run a = t(Wide, same)
+run b = t(Wide, squares)
+var s: f32 = 3
+trial u() { var s: f32 = 3
+  metric q = twice(s^2 + 1, s) }
+run c = u()`);
+    expect(m.last('c/q')).toBe(37);
+    expect(m.last('b/m')).toBeGreaterThanOrEqual(m.last('a/m') ** 2 / 3 - 1e-9);
+  });
+  test('trials by alias keep their open parameters in order', () => {
+    const m = runSpec(
+      'trial base(a, b, c) { metric m = a + 10 * b + 100 * c }\ntrial some = base(b: 2)\nrun r = some(1, 3)',
+    );
+    expect(m.last('r/m')).toBe(321);
+  });
+});
+
+describe('static loops', () => {
+  test('runs in a loop are runs of their own, with claims about each', () => {
+    const m = runSpec(`use rules { sgd }
+trial fit(rate) { var x: f32 = 1
+  train 1 { update x by sgd(rate) minimizing x }
+  metric end = x }
+for d in [0.25, 0.5] {
+  run r = fit(d)
+  expect r.end == 1 - d
+}`);
+    expect([m.last('r[0]/end'), m.last('r[1]/end')]).toEqual([0.75, 0.5]);
+    expect(m.program.claims.map((c) => c.body)).toMatchObject([
+      { left: { run: 'r[0]' }, right: { value: 0.75 } },
+      { left: { run: 'r[1]' }, right: { value: 0.5 } },
+    ]);
+  });
+  test('members of families of models', () => {
+    const { program } = compileSpec(`use nn { linear }
+var v: f32[1, 2] = 1
+layer L(x: f32[n, i]) { linear(x, 2) }
+for l in 0..2 { model W[l] = L }
+metric m = sum(W[1](W[0](v)))`);
+    expect(program.models.map((m) => m.name).sort()).toEqual(['W[0]', 'W[1]']);
+  });
+});
+
+describe('local variables', () => {
+  test('their first value is differentiable, a write of them is not', () => {
+    const m = runSpec('var w: f32 = 3\nvar out: f32 = 0\ntrain 1 { var h = w^2\n out <- grad(h * 2, w) }');
+    expect(m.value('out')).toBe(12);
+    expect(
+      errorsOf('var w: f32 = 3\nvar out: f32 = 0\ntrain 1 { var h = w^2\n h <- h * w\n out <- grad(h, w) }')[0].code,
+    ).toBe('OPT401');
+  });
+  test('an inner loop moves a local variable by its own rule', () => {
+    const m = runSpec(`use rules { sgd }
+var x: f32 = 1
+train 1 {
+  var y = x
+  repeat 3 { update y by sgd(0.5) minimizing (y - 4)^2 / 2 }
+  x <- y
+}`);
+    // distance to 4 halves three times
+    expect(m.value('x')).toBeCloseTo(4 - 3 / 8, 12);
+  });
+});
+
+describe('allow', () => {
+  test('silences a warning on its line', () => {
+    const text = (allow: string) => `use nn { linear }
+use rules { sgd }
+var v: f32[1, 2] = 1
+model A(x: f32[n, 2]) { linear(x, 2) }${allow}
+model B(x: f32[n, 2]) { linear(x, 1) }
+train 1 { update B by sgd(1) minimizing sum(B(A(v))) }`;
+    expect(warningsOf(text(''))).toEqual(['OPT417']);
+    expect(warningsOf(text(' allow OPT417'))).toEqual([]);
+  });
+});
+
+describe('library', () => {
+  const value = (text: string, preamble: string) => runSpec(`${preamble}\nmetric m = ${text}`).last('m');
+  test('losses against their formulas', () => {
+    const p = `use losses { cross_entropy, binary_cross_entropy, huber, hinge, kl, nll, mse, mae }
+var z: f32[2, 3] = [[1.0, 2.0, 0.5], [0.0, -1.0, 3.0]]
+let y = [1, 2]`;
+    const ce = (row: number[], k: number) => Math.log(row.reduce((s, v) => s + Math.exp(v), 0)) - row[k];
+    expect(value('mean(cross_entropy(z, y))', p)).toBeCloseTo((ce([1, 2, 0.5], 1) + ce([0, -1, 3], 2)) / 2, 12);
+    expect(value('cross_entropy(z[0], 1)', p)).toBeCloseTo(ce([1, 2, 0.5], 1), 12);
+    expect(value('sum(nll(log_softmax(z), y))', p)).toBeCloseTo(ce([1, 2, 0.5], 1) + ce([0, -1, 3], 2), 12);
+    expect(value('binary_cross_entropy(z[0, 0], 0.25)', p)).toBeCloseTo(Math.log(1 + Math.E) - 0.25, 12);
+    expect(value('sum(huber(z[1], zeros(3)))', p)).toBeCloseTo(0 + 0.5 + 2.5, 12);
+    expect(value('sum(hinge(z[0], [1.0, -1.0, 1.0]))', p)).toBeCloseTo(0 + 3 + 0.5, 12);
+    expect(value('sum(kl(z, z))', p)).toBeCloseTo(0, 12);
+    expect(value('mse(z[0], z[1])', p)).toBeCloseTo((1 + 9 + 6.25) / 3, 12);
+  });
+  test('the gradient of cross-entropy is softmax minus the class', () => {
+    const p = 'use losses { cross_entropy }\nvar z: f32[1, 3] = [[1.0, 2.0, 0.5]]';
+    const e = [1, 2, 0.5].map(Math.exp);
+    expect(value('grad(sum(cross_entropy(z, [1])), z)[0, 1]', p)).toBeCloseTo(e[1] / (e[0] + e[1] + e[2]) - 1, 12);
+  });
+  test('dropout draws anew at each step and keeps the mean', () => {
+    const m = runSpec('use nn { dropout }\ntrain 3 { let d = mean(dropout(ones(4000), 0.25))\n report d }');
+    expect(new Set(m.all('d')).size).toBe(3);
+    for (const d of m.all('d')) expect(d).toBeCloseTo(1, 1);
+  });
+  test('linspace and logspace include both ends', () => {
+    expect(value('sum(linspace(0, 1, 5))', '')).toBeCloseTo(2.5, 12);
+    expect(value('logspace(-2, 1, 4)[3] + logspace(-2, 1, 4)[0]', '')).toBeCloseTo(10.01, 12);
+  });
+});

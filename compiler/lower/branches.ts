@@ -1,4 +1,7 @@
-/** Small kernels that do not depend on each other share one launch, each on workgroups of its own. */
+/**
+ * Small kernels that do not depend on each other, or on a large one, share one launch, each on workgroups of its own. (Measured on lavapipe: a branch not
+ * taken costs less than can be seen, a launch 25 microseconds.)
+ */
 import { measure, type Kernel } from '../ir/kernel/kernel.ts';
 import type { DeviceProfile } from './profile.ts';
 import type { UnitGraph } from './schedule.ts';
@@ -12,7 +15,7 @@ const MAX_STATEMENTS = 300;
 /** Lane operations below which a kernel's time is mostly that of its launch. */
 const SMALL_WORK = 400_000;
 
-const work = (u: Unit): number => u.flops + u.bytes;
+const isLarge = (u: Unit): boolean => u.flops + u.bytes >= SMALL_WORK;
 
 export function mergeBranches(
   units: readonly Unit[],
@@ -27,12 +30,19 @@ export function mergeBranches(
   const bindable = (a: Unit, b: Unit): boolean =>
     new Set([...buffers(a), ...buffers(b)]).size <= profile.maxStorageBuffers;
   let list = [...units];
-  const small = list.filter((u) => work(u) < SMALL_WORK);
-  if (small.length < 2) return list;
   let graph = graphOf(list);
   const hosts: Unit[] = [];
-  for (const unit of small) {
-    const host = hosts.find((h) => fits(h, unit) && bindable(h, unit) && !graph.path(h, unit) && !graph.path(unit, h));
+  for (const unit of units) {
+    // Small hosts first: two large kernels never share a launch.
+    const candidates = [...hosts].sort((a, b) => Number(isLarge(a)) - Number(isLarge(b)));
+    const host = candidates.find(
+      (h) =>
+        !(isLarge(h) && isLarge(unit)) &&
+        fits(h, unit) &&
+        bindable(h, unit) &&
+        !graph.path(h, unit) &&
+        !graph.path(unit, h),
+    );
     if (!host) {
       hosts.push(unit);
       if (hosts.length > MAX_OPEN) hosts.shift();

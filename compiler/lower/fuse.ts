@@ -140,11 +140,13 @@ function inlineCosts(nodes: readonly Node[], isLeaf: (n: Node) => boolean, store
       const own = expensive[node.op] ?? (family === 'index' ? 0.25 : family === 'alias' ? 0 : 0.5);
       let total = own + (family === 'gather' ? 2 : 0);
       let region = 1;
-      for (const input of new Set(node.inputs)) {
+      node.inputs.forEach((input, k) => {
+        if (node.inputs.indexOf(input) !== k) return;
         const c = cost.get(input) as Cost;
-        total += c.total;
+        // The indices of a gather are computed once for all elements of a slice.
+        total += family === 'gather' && k > 0 ? (c.total * size(input)) / Math.max(1, size(node)) : c.total;
         region += c.region;
-      }
+      });
       cost.set(node, { total: Math.min(total, 1e6), region: Math.min(region, 1e6) });
     }
   }

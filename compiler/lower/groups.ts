@@ -129,16 +129,30 @@ export class Grouping {
     return reads;
   }
 
-  /** Rows of a node's own kernel: all its elements, or fewer where much is computed once for many of them. */
+  /** Rows of a node's own kernel: all its elements, or fewer where an index is drawn once for the many elements of a slice. */
   private naturalRows(node: Node): number {
     const total = size(node);
-    for (const n of this.readsOf(node)) {
-      const rows = size(n);
-      if (this.stored.has(n) || this.isLeaf(n) || rows < MIN_ROWS || rows >= total || total % rows !== 0) continue;
-      if (opOf(n.op).lower.family === 'indexed' && node.op === 'gather' && node.inputs[1].type.shape.length > 0)
-        return rows;
+    const slices = this.slicesOf(node);
+    if (slices.size !== 1) return total;
+    const [slice] = slices;
+    return slice > 1 && total % slice === 0 && total / slice >= 16 ? total / slice : total;
+  }
+
+  /** Sizes of the slices that gathers with computed (not stored) indices take in a node's inlined region. */
+  private slicesOf(node: Node): Set<number> {
+    const slices = new Set<number>();
+    const seen = new Set<Node>();
+    const stack = [node];
+    while (stack.length > 0) {
+      const n = stack.pop() as Node;
+      if (seen.has(n) || (n !== node && (this.stored.has(n) || this.isLeaf(n)))) continue;
+      seen.add(n);
+      const indices = n.op === 'gather' ? n.inputs[1] : undefined;
+      if (indices && !this.stored.has(indices) && !this.isLeaf(indices))
+        slices.add(size(n) / Math.max(1, size(indices)));
+      stack.push(...n.inputs);
     }
-    return total;
+    return slices;
   }
 
   private joinProducers(node: Node, reads: Set<Node>, producers: Set<Group>): boolean {

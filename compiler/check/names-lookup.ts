@@ -119,7 +119,7 @@ export abstract class NameLookup {
     const builtins = [...builtinValues.keys()].filter((b) => b !== 'k' && b !== 'none');
     const module = this.moduleWith(name);
     const hint =
-      familiarNames[name] ??
+      (Object.hasOwn(familiarNames, name) ? familiarNames[name] : undefined) ??
       (module ? `write 'use ${module} { ${name} }'` : didYouMean(name, [...scope.visible(), ...builtins])) ??
       "declare it, or take it from a module with 'use'";
     this.report('OPT201', span, `unknown name '${name}'`, { hint });

@@ -29,6 +29,7 @@ const kept: unknown[] = [];
 
 /** Opens Dawn, installs its globals and the counters. Throws an Error where there is no adapter. */
 export async function installRuler(): Promise<Ruler> {
+  process.env.MESA_SHADER_CACHE_DISABLE ??= 'true'; // Else the first step of whoever ran here before would be quicker.
   const gpu = create([]);
   kept.push(gpu);
   Object.assign(globalThis, globals);

@@ -9,7 +9,7 @@ import { SaddleError } from '../compiler/diagnostics/diagnostic.ts';
 import { compile } from '../compiler/pipeline.ts';
 import { Source } from '../compiler/source/source.ts';
 import { openAdapter } from '../runtime/device/device.ts';
-import { waitAsleep } from '../runtime/host/wait.ts';
+import { defaultLimitMs, waitWithin } from '../runtime/host/wait.ts';
 import { load, type Session } from '../runtime/session.ts';
 import { BATCH, SIZES, type Contender, type Workload } from './workload.ts';
 
@@ -17,7 +17,7 @@ const here = (relative: string) => fileURLToPath(new URL(relative, import.meta.u
 
 /** Compiles and starts Saddle on an adapter. `keep` holds what must outlive the device. */
 export async function open(workload: Workload, adapter: GPUAdapter, keep: readonly unknown[]): Promise<Contender> {
-  const device = await openAdapter(adapter, keep, waitAsleep);
+  const device = await openAdapter(adapter, keep, waitWithin(defaultLimitMs));
   const batch: DataInfo = {
     rows: BATCH,
     fields: [
@@ -51,6 +51,7 @@ export async function open(workload: Workload, adapter: GPUAdapter, keep: readon
 
 /** Puts the workload's weights and biases where the model's are: each is recognized by its shape, which no two share. */
 async function setParameters(session: Session, workload: Workload): Promise<void> {
+  await session.train({ steps: 0 }).next(); // Draws the initial values, which are then replaced.
   const cells = await session.get('Net');
   const values: Record<string, Float32Array> = {};
   for (const [id, tensor] of Object.entries(cells)) {

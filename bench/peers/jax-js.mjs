@@ -57,7 +57,7 @@ export async function open(workload) {
         loss.dispose();
         [params, m, v, t, loss] = step(params, m, v, t, x.ref, onehot.ref);
       }
-      await blockUntilReady(tree.ref(params));
+      tree.dispose(await blockUntilReady(tree.ref(params))); // Else each call would leave a reference behind.
     },
     async loss() {
       return (await loss.ref.data())[0];

@@ -47,12 +47,12 @@ else process.exitCode = await compareAll(folder);
 async function compareAll(inputs: string): Promise<number> {
   let passed = 0;
   let failed = 0;
-  for (const [name, data] of cases) {
+  for (const [name, declaration] of cases) {
     if (onlyCase && onlyCase !== name) continue;
     const expected = await readExpected(path.join(inputs, `${name}.expected.npz`));
     for (const device of devices) {
       if (onlyDevice && onlyDevice !== device.name) continue;
-      const got = await runSaddle(name, data, device.name, inputs);
+      const got = await runSaddle(name, declaration, device.name, inputs);
       const worst = got ? compare(expected, got, device) : undefined;
       if (worst?.ok) passed++;
       else failed++;
@@ -66,18 +66,20 @@ async function compareAll(inputs: string): Promise<number> {
 }
 
 /** Runs a twin; undefined where the command failed (its messages are shown). Keys are as in the expected file: `RUN/report/NAME`, `RUN/cell/NAME`. */
-async function runSaddle(name: string, data: string, device: string, inputs: string): Promise<Values | undefined> {
+async function runSaddle(
+  name: string,
+  declaration: string,
+  device: string,
+  inputs: string,
+): Promise<Values | undefined> {
   const out = path.join(inputs, `${name}-${device}`);
-  const given = [`init=${path.join(inputs, `init-${name}.npz`)}`, `${data}=${path.join(inputs, `${name}.npz`)}`];
-  const { status } = spawnSync(
-    process.execPath,
-    [
-      ...['--import', 'tsx', path.join(root, 'cli/main.ts'), 'run', path.join(here, `${name}.opt`)],
-      ...given.flatMap((d) => ['--data', d]),
-      ...['--device', device, '--out', out, '--quiet'],
-    ],
-    { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] },
-  );
+  const given = [`init=${path.join(inputs, `init-${name}.npz`)}`, `${declaration}=${path.join(inputs, `${name}.npz`)}`];
+  const call = ['run', path.join(here, `${name}.opt`), '--device', device, '--out', out, '--quiet'];
+  const data = given.flatMap((d) => ['--data', d]);
+  const { status } = spawnSync(process.execPath, ['--import', 'tsx', 'cli/main.ts', ...call, ...data], {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   if (status !== 0) return undefined;
   const values: Map<string, number[]> = new Map();
   for (const line of readFileSync(path.join(out, 'log.jsonl'), 'utf8').trim().split('\n')) {

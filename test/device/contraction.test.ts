@@ -57,12 +57,8 @@ const operand = (rows: number, columns: number, transposed: boolean): TensorType
 describe('matrix products', () => {
   const sizes: [number, number, number][] = [
     [1, 1, 1],
-    [5, 7, 3],
-    [16, 32, 32],
     [17, 33, 31],
-    [64, 10, 128],
-    [4, 100, 1029],
-    [37, 4, 64],
+    [64, 10, 1029],
   ];
   for (const [ta, tb] of [
     [false, false],
@@ -77,7 +73,7 @@ describe('matrix products', () => {
           r: b.matmul(x, y, ta ? 0 : 1, tb ? 1 : 0),
         });
         await check(types, make);
-        if (m * n * k > 2048) await check(types, make, { ...profile, subgroups: 0 });
+        if (m === 17) await check(types, make, { ...profile, subgroups: 0 });
       }
     });
   }

@@ -144,17 +144,13 @@ export function scaleIndex(e: IndexExpr, factor: number): IndexExpr {
 
 const gcd = (a: number, b: number): number => (b === 0 ? Math.abs(a) : gcd(b, a % b));
 
-/** Parts of e that are multiples of `by`, and the rest. */
+/** Parts of e that are multiples of `by`, and the rest, which is never negative. */
 function splitMultiples(e: IndexExpr, by: number): { whole: IndexExpr; rest: IndexExpr } {
-  const wholeConstant = Math.floor(e.constant / by) * by;
-  const whole = e.terms.filter((t) => t.coef % by === 0);
-  return {
-    whole: build(wholeConstant, whole),
-    rest: build(
-      e.constant - wholeConstant,
-      e.terms.filter((t) => t.coef % by !== 0),
-    ),
-  };
+  const large = e.terms.filter((t) => t.coef % by === 0);
+  const small = e.terms.filter((t) => t.coef % by !== 0);
+  const least = build(e.constant, small).lo;
+  const wholeConstant = Math.floor(Math.min(e.constant, least) / by) * by;
+  return { whole: build(wholeConstant, large), rest: build(e.constant - wholeConstant, small) };
 }
 
 const divided = (e: IndexExpr, by: number): IndexExpr =>

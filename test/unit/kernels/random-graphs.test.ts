@@ -1,8 +1,8 @@
 /** Kernels of random graphs, interpreted in float64, against the reference interpreter: same numbers, all accesses in bounds, no races. */
 import { describe, expect, it } from 'vitest';
+import { compileProgram } from '../../../compiler/emit/bundle.ts';
 import { runPasses, tensorPasses } from '../../../compiler/passes/index.ts';
 import type { DeviceProfile } from '../../../compiler/lower/profile.ts';
-import type { Node } from '../../../compiler/ops/types.ts';
 import { evaluate } from '../../../runtime/reference/interpreter.ts';
 import { program } from '../../device/programs.ts';
 import { randomGraph } from '../../fuzz/random-graph.ts';
@@ -22,6 +22,7 @@ function check(seed: number, limits: Partial<DeviceProfile>): void {
     entries: [{ id: 'main', writes: [], outputs, inputs: [] }],
   });
   const values = Object.fromEntries(params.map((n) => [n.attrs.name as string, leaf(n).data]));
+  compileProgram(p, { limits });
   const got = interpretEntry(p, 'main', { cells: values }, limits);
   const want = evaluate(roots, leaf);
   want.forEach((w: { data: Float64Array }, k: number) => {
@@ -42,5 +43,3 @@ describe('kernels of random graphs', () => {
     });
   }
 });
-
-export type { Node };

@@ -106,12 +106,20 @@ function instantiate(
       hint: 'reach it through a run: myrun.Name',
     });
   }
+  if (e.instantiating.has(binding)) {
+    fail('OPT505', span, `${name} is defined by itself`, {
+      labels: [{ span: decl.span, text: 'declared here' }],
+      hint: 'an initial value may read earlier declarations only',
+    });
+  }
+  e.instantiating.add(binding);
   const value =
     decl.kind === 'hyper'
       ? hyper(e, decl, frame, owner)
       : decl.kind === 'cell'
         ? declaredCell(e, decl, frame, owner)
         : declaredModel(e, decl, frame);
+  e.instantiating.delete(binding);
   owner.instances.set(binding, value);
   if (decl.kind !== 'hyper' && !(shared && e.hasRuns)) owner.members.set(`${name}${frame.turn ?? ''}`, value);
   return value;

@@ -81,7 +81,9 @@ export class Elaboration {
   readonly limits: Limits;
   readonly do: Constructs;
   readonly witnesses = new Witnesses();
+  /** Warnings, and errors after which elaboration could go on. */
   readonly diagnostics: Diagnostic[] = [];
+  readonly errors: Diagnostic[] = [];
 
   /** Persistent cells of the program, and with local variables all of them, by id. */
   readonly cells = new Map<string, CellRef>();
@@ -110,6 +112,8 @@ export class Elaboration {
   /** Counts the parts of claims that the program computes. */
   hiddenMetrics = 0;
   importDepth = 0;
+  /** Declarations whose instance is being made, against definitions by themselves. */
+  readonly instantiating = new Set<Binding>();
   /** The innermost call of a model, for messages about its parameters. */
   modelCall: Span | undefined;
   /** True while an eval, metric or condition is elaborated: nothing may be written. */

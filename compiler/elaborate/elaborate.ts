@@ -21,19 +21,20 @@ export type { ElaborateOptions } from './context.ts';
 
 const constructs: Constructs = { expression, body, statement, binding: readBinding, trialTemplate, importNames };
 
-/** Elaborates the main module. Errors are located; the first one ends the elaboration. */
+/** Elaborates the main module. Errors are located; independent ones are reported together. */
 export function elaborate(module: ast.Module, options: ElaborateOptions): Result<Program> {
   const e = new Elaboration(options, constructs);
   try {
     const program = elaborateModule(e, module);
+    if (!program) return { ok: false, diagnostics: [...e.errors, ...e.diagnostics] };
     return { ok: true, value: program, diagnostics: e.diagnostics };
   } catch (error) {
     if (!(error instanceof SaddleError)) throw error;
-    return { ok: false, diagnostics: [...error.diagnostics, ...e.diagnostics] };
+    return { ok: false, diagnostics: [...e.errors, ...error.diagnostics, ...e.diagnostics] };
   }
 }
 
-function elaborateModule(e: Elaboration, module: ast.Module): Program {
+function elaborateModule(e: Elaboration, module: ast.Module): Program | undefined {
   nameSites(module);
   e.hasRuns = declaresRuns(module.statements);
   checkSettings(e, module);
@@ -42,6 +43,8 @@ function elaborateModule(e: Elaboration, module: ast.Module): Program {
   for (const stmt of module.statements) e.do.statement(e, stmt, frame);
   if (!e.hasRuns) e.runs.push({ name: '', mayFail: false });
   for (const job of e.later.splice(0)) job();
+  // Claims and the program itself need every part to be right.
+  if (e.errors.length > 0) return undefined;
   const file: RunValue = { kind: 'run', name: '', members: e.fileRun.members, series: e.fileRun.series };
   for (const { stmt, frame: at, run } of e.expects) {
     e.claims.push(e.graph.at(stmt.span, () => claim(e, stmt, at, e.runValues.get(run) ?? file)));

@@ -58,7 +58,8 @@ export function train(e: Elaboration, stmt: ast.TrainStmt, frame: Frame): void {
         stmt.until?.span,
       ),
     );
-  if (entry.idle) fail('OPT424', stmt.span, 'this train body moves and reports nothing', { hint: 'add an update' });
+  if (entry.idle && e.errors.length === 0)
+    fail('OPT424', stmt.span, 'this train body moves and reports nothing', { hint: 'add an update' });
 }
 
 function condition(e: Elaboration, expr: ast.Expr, frame: Frame): Node {

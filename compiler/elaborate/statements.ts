@@ -1,6 +1,6 @@
 /** Statements and declarations in textual order: declarations bind names, statements act on the entry being built. */
 import type * as ast from '../ast/nodes.ts';
-import { fail } from '../diagnostics/diagnostic.ts';
+import { fail, SaddleError } from '../diagnostics/diagnostic.ts';
 import { hasNodes } from './arguments.ts';
 import { bindPattern, named, readBinding } from './bindings.ts';
 import { localVariable } from './cells.ts';
@@ -32,9 +32,23 @@ export function statement(e: Elaboration, stmt: ast.Stmt, frame: Frame): void {
   if (frame.body === 'file' || frame.body === 'trial') e.entry = e.once();
   try {
     e.graph.at(stmt.span, () => evaluate(e, stmt, frame));
+  } catch (error) {
+    if (!(error instanceof SaddleError) || !canGoOn(stmt, frame, error)) throw error;
+    e.errors.push(...error.diagnostics);
   } finally {
     e.allowed = before;
   }
+}
+
+/** Statements that bind no name: what follows them can be checked although they are wrong. */
+const BINDS_NOTHING = new Set(['update', 'write', 'report', 'metric', 'eval']);
+
+/** Bodies of templates end with their first error, which belongs to the call. */
+const PHASES = new Set(['file', 'trial', 'train', 'eval']);
+
+function canGoOn(stmt: ast.Stmt, frame: Frame, error: SaddleError): boolean {
+  const limit = error.diagnostics.some((d) => d.code === 'OPT501' || d.code === 'OPT505');
+  return BINDS_NOTHING.has(stmt.kind) && PHASES.has(frame.body) && !limit;
 }
 
 function evaluate(e: Elaboration, stmt: ast.Stmt, frame: Frame): void {

@@ -134,3 +134,19 @@ let y = [1, 2]`;
     expect(value('logspace(-2, 1, 4)[3] + logspace(-2, 1, 4)[0]', '')).toBeCloseTo(10.01, 12);
   });
 });
+
+describe('errors', () => {
+  test('independent mistakes are reported together', () => {
+    const codes = errorsOf(`use rules { sgd }
+var x: f32[3] = 1
+train 2 {
+  update x by sgd(0.1) minimizing x
+  report x
+}
+metric m = x[5]`).map((d) => d.code);
+    expect(codes).toEqual(['OPT308', 'OPT308', 'OPT307']);
+  });
+  test('a definition by itself ends', () => {
+    expect(errorsOf('trial t(a) { hyper lr = a * lr\n metric m = lr }\nrun r = t(1)')[0].code).toBe('OPT505');
+  });
+});

@@ -9,7 +9,7 @@ import type { Unit } from './unit.ts';
 
 const MAX_BRANCHES = 8;
 /** Kernels that are still open for others to join, at most: keeps the search linear. */
-const MAX_OPEN = 24;
+const MAX_OPEN = 12;
 const MAX_ACCESSES = 28;
 const MAX_STATEMENTS = 300;
 /** Lane operations below which a kernel's time is mostly that of its launch. */

@@ -104,6 +104,8 @@ function mayOverwrite(unit: Unit, cell: string, written: string): boolean {
 export class UnitGraph {
   readonly units: readonly Unit[];
   private readonly after: Set<number>[];
+  /** Position of each unit in an order that respects the dependences. */
+  private place: number[] | undefined;
 
   constructor(units: readonly Unit[], tensors: Tensors) {
     this.units = units;
@@ -127,13 +129,16 @@ export class UnitGraph {
 
   /** Whether b must come after a. */
   path(a: Unit, b: Unit): boolean {
+    this.place ??= placesOf(this.sort().ready);
+    const { place } = this;
     const target = this.units.indexOf(b);
     const seen = new Set<number>();
     const stack = [this.units.indexOf(a)];
     while (stack.length > 0) {
       const k = stack.pop() as number;
       if (k === target) return true;
-      if (seen.has(k)) continue;
+      // What comes after the target in some order cannot lead to it.
+      if (seen.has(k) || place[k] > place[target]) continue;
       seen.add(k);
       stack.push(...this.after[k]);
     }
@@ -168,4 +173,10 @@ export class UnitGraph {
     }
     return { ready };
   }
+}
+
+function placesOf(order: readonly number[]): number[] {
+  const place: number[] = [];
+  order.forEach((k, position) => (place[k] = position));
+  return place;
 }

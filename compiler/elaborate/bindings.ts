@@ -156,21 +156,26 @@ export function carry(
       return value.lo.kind === 'tensor'
         ? { ...value, lo: tensor(carryNode(e, value.lo.node, home, name, span, declaredAt)) }
         : value;
+    case 'batch':
+      return stepOnly(name, span, declaredAt);
     default:
       return value;
   }
+}
+
+/** A value of a train body is read by text that does not belong to the step. */
+function stepOnly(name: string, span: Span, declaredAt: Span): never {
+  fail('OPT423', span, `'${name}' is a value of one step and cannot be read here`, {
+    labels: [{ span: declaredAt, text: 'computed at each step here' }],
+    hint: `make it a fn, which is evaluated where it is used: fn ${name} = …`,
+  });
 }
 
 function carryNode(e: Elaboration, node: Node, home: EntryBuilder, name: string, span: Span, declaredAt: Span): Node {
   const constant = constantCell(e, node);
   if (constant) return e.entry.read(constant);
   if (isFree(node)) return node;
-  if (home.kind !== 'once') {
-    fail('OPT423', span, `'${name}' is a value of one step and cannot be read here`, {
-      labels: [{ span: declaredAt, text: 'computed at each step here' }],
-      hint: `make it a fn, which is evaluated where it is used: fn ${name} = …`,
-    });
-  }
+  if (home.kind !== 'once') stepOnly(name, span, declaredAt);
   const cell = home.keep(node, (type) =>
     e.newCell({
       id: e.qualifiedBy(home.run, name),

@@ -12,7 +12,7 @@ import { type DType, type Node, ShapeError, type TensorType } from '../ops/types
 import type { Span } from '../source/source.ts';
 import { EntryBuilder } from './entry.ts';
 import type { Binding, Frame, Scope } from './scope.ts';
-import type { CellRef, CellValue, ModelInstance, RunValue, Template, Value } from './values.ts';
+import type { CellRef, CellValue, ModelInstance, Template, Value } from './values.ts';
 import { Witnesses } from './witness.ts';
 
 export interface ElaborateOptions {
@@ -63,8 +63,8 @@ export interface RunContext {
   once: EntryBuilder | undefined;
   /** The last train phase, to which an `eval every` directly after it belongs. */
   lastTrain: TrainPhase | undefined;
-  phases: number;
-  frame: Frame | undefined;
+  /** Work at the end of the run: exports, which may use every cell. */
+  readonly later: (() => void)[];
 }
 
 /** A train phase under construction. */
@@ -108,7 +108,7 @@ export class Elaboration {
   /** States of rules, by run, statement, cell and name. */
   readonly states = new Map<string, CellValue>();
   /** Claims, read once all runs are known. */
-  readonly expects: { readonly stmt: ast.ExpectStmt; readonly frame: Frame; readonly run: string }[] = [];
+  readonly expects: { readonly stmt: ast.ExpectStmt; readonly frame: Frame; readonly run: RunContext }[] = [];
   /** Counts the parts of claims that the program computes. */
   hiddenMetrics = 0;
   importDepth = 0;
@@ -118,13 +118,10 @@ export class Elaboration {
   modelCall: Span | undefined;
   /** True while an eval, metric or condition is elaborated: nothing may be written. */
   observing = false;
-  /** Work at the end of the run: exports, which may use every cell. */
-  readonly later: (() => void)[] = [];
   readonly entryNames = new Set<string>();
   /** Counts local variables, so that their ids differ. */
   nextLocal = 0;
   readonly modules = new Map<string, Scope>();
-  readonly runValues = new Map<string, RunValue>();
   /** Codes silenced by `allow` on the statement now elaborated. */
   allowed: readonly string[] = [];
 
@@ -279,7 +276,6 @@ export function newRun(name: string): RunContext {
     members: new Map(),
     once: undefined,
     lastTrain: undefined,
-    phases: 0,
-    frame: undefined,
+    later: [],
   };
 }

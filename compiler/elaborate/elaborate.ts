@@ -42,13 +42,15 @@ function elaborateModule(e: Elaboration, module: ast.Module): Program | undefine
   const frame: Frame = { scope, body: 'file', path: [], indices: [], execution: noLoop, depth: 0 };
   for (const stmt of module.statements) e.do.statement(e, stmt, frame);
   if (!e.hasRuns) e.runs.push({ name: '', mayFail: false });
-  for (const job of e.later.splice(0)) job();
+  for (const job of e.fileRun.later.splice(0)) job();
   // Claims and the program itself need every part to be right.
   if (e.errors.length > 0) return undefined;
-  const file: RunValue = { kind: 'run', name: '', members: e.fileRun.members, series: e.fileRun.series };
   for (const { stmt, frame: at, run } of e.expects) {
-    e.claims.push(e.graph.at(stmt.span, () => claim(e, stmt, at, e.runValues.get(run) ?? file)));
-    if (stmt.fails) mayFail(e, e.claims[e.claims.length - 1].body);
+    e.run = run;
+    const value: RunValue = { kind: 'run', name: run.name, members: run.members, series: run.series };
+    const made = e.graph.at(stmt.span, () => claim(e, stmt, at, value));
+    e.claims.push(made);
+    if (stmt.fails) mayFail(e, made.body);
   }
   return assemble(e);
 }

@@ -159,11 +159,18 @@ function scalar(e: Elaboration, value: Value, span: Span, what: string): Node {
   return node;
 }
 
+/** Registers a recorded name; a statement that is unrolled into several turns records the last. */
 function series(e: Elaboration, name: string, kind: 'report' | 'metric', span: Span): void {
-  if (e.run.series.has(name))
+  const again = e.entry.outputs.findIndex((o) => o.name === name && o.kind === kind && o.span?.start === span.start);
+  if (again >= 0) {
+    e.entry.outputs.splice(again, 1);
+    return;
+  }
+  if (e.run.series.has(name)) {
     fail('OPT312', span, `'${name}' is already recorded in this run`, {
       hint: 'metrics and reports of one run have distinct names',
     });
+  }
   e.run.series.set(name, kind);
 }
 
@@ -174,7 +181,7 @@ export function exported(e: Elaboration, stmt: ast.ExportDecl, frame: Frame): vo
   const decl = stmt.fn;
   const template: Template = { kind: 'template', decl, frame, bound: new Map() };
   frame.scope.set(decl.name.text, { kind: 'value', value: template, span: decl.name.span });
-  e.later.push(() => {
+  e.run.later.push(() => {
     const init = e.newEntry('once', `${decl.name.text}.init`);
     e.schedule.push({ kind: 'once', name: 'init', run: e.run.name, entry: init.id });
     const entry = e.newEntry('export', decl.name.text, init);

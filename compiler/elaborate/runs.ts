@@ -97,7 +97,7 @@ function oneRun(e: Elaboration, stmt: ast.RunDecl, name: string, expr: ast.Expr,
     ownModels(e, template, scope);
     e.do.body(e, decl.body as ast.Body, trialFrame);
   });
-  return runValue(e, context);
+  return { kind: 'run', name, members: context.members, series: context.series };
 }
 
 /** Elaborates `body` as part of a run; the file goes on in a new entry afterwards. */
@@ -107,7 +107,7 @@ export function inRun(e: Elaboration, context: RunContext, body: () => void): vo
   e.entry = e.once();
   try {
     body();
-    for (const job of e.later.splice(0)) job();
+    for (const job of context.later.splice(0)) job();
   } finally {
     e.run = before.run;
     e.run.once = undefined;
@@ -126,10 +126,4 @@ function ownModels(e: Elaboration, t: Template, scope: Scope): void {
     scope.set(param.name.text, { ...binding, value: model });
     e.run.members.set(param.name.text, model);
   }
-}
-
-function runValue(e: Elaboration, context: RunContext): RunValue {
-  const value: RunValue = { kind: 'run', name: context.name, members: context.members, series: context.series };
-  e.runValues.set(context.name, value);
-  return value;
 }

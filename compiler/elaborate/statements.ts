@@ -121,7 +121,7 @@ function evaluate(e: Elaboration, stmt: ast.Stmt, frame: Frame): void {
     case 'report':
       return report(e, stmt, frame);
     case 'expect':
-      e.expects.push({ stmt, frame, run: e.run.name });
+      e.expects.push({ stmt, frame, run: e.run });
       return;
     case 'export':
       return exported(e, stmt, frame);

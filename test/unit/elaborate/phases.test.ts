@@ -219,3 +219,30 @@ describe('unknown sizes', () => {
     expect(errorsOf('data D from "nowhere" { x: f32[*, 5] }\nmetric m = sum(D.x)', { info })[0].code).toBe('OPT316');
   });
 });
+
+describe('where things belong', () => {
+  test('a report in a repeat records the last turn', () => {
+    expect(runSpec('train 1 { repeat 3 as i { report i } }').all('i')).toEqual([2]);
+  });
+  test('claims inside a trial read their own run, and compute in it', () => {
+    const m = runSpec(
+      'trial t(a) { var x: f32 = a\n metric m = x\n expect m == sqrt(x)^2 }\nrun p = t(4)\nrun q = t(9)',
+    );
+    expect(m.program.claims.map((c) => c.body)).toMatchObject([{ left: { run: 'p' } }, { left: { run: 'q' } }]);
+    expect([m.last('p/claim.0'), m.last('q/claim.1')]).toEqual([4, 9]);
+  });
+  test('an export of the file belongs to the file and reaches models through runs', () => {
+    const { program } = compileSpec(`use nn { linear }
+trial t(a) { model N(x: f32[n, 1]) { linear(x, 1) }
+  metric m = a * sum(N(ones(1, 1))) }
+run p = t(4)
+export fn f(x: f32[1, 1]) = p.N(x)`);
+    expect(program.exports).toEqual([{ name: 'f', entry: 'f' }]);
+  });
+  test('a batch cannot be read by an eval', () => {
+    const [d] = errorsOf(
+      'data D = { x: f32(0..8) }\ntrain 2 { batch b = D[2]\n let s = mean(b.x)\n report s\n eval every 1 { metric m = sum(b.x) } }',
+    );
+    expect(d.code).toBe('OPT423');
+  });
+});

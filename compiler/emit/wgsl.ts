@@ -16,8 +16,10 @@ import {
   type IndexExpr,
 } from '../ir/kernel/index-expr.ts';
 import { walk, type Expression, type Kernel, type Statement, type View, type Width } from '../ir/kernel/kernel.ts';
+import { indexText } from './index-text.ts';
 import { literal } from './literals.ts';
 import { names } from './names.ts';
+import { decodeWord, encodeWord } from './words.ts';
 
 /** Where a view lies: bound buffer (by number), offset in elements (a multiple of four), element type of the buffer. */
 export interface Location {
@@ -129,7 +131,7 @@ class Emitter {
       }
       case 'within': {
         const i = names.index(s.variable.id);
-        this.line(depth, `let ${i} = ${this.index(s.index)};`);
+        this.line(depth, `let ${i} = ${indexText(s.index)};`);
         const low = s.index.lo < 0 ? `${i} >= 0 && ` : '';
         this.line(depth, `if (${low}${i} < ${s.variable.extent}) {`);
         this.block(s.body, depth + 1);
@@ -144,7 +146,7 @@ class Emitter {
         }
         const short = this.input.opaqueBounds && s.variable.extent <= MAX_UNROLLED * s.step;
         const extent = short ? `${s.variable.extent} + ${names.zero}` : String(s.variable.extent);
-        this.line(depth, `for (var ${i} = ${this.index(s.start)}; ${i} < ${extent}; ${i} += ${s.step}) {`);
+        this.line(depth, `for (var ${i} = ${indexText(s.start)}; ${i} < ${extent}; ${i} += ${s.step}) {`);
         this.block(s.body, depth + 1);
         for (const c of s.carries) {
           this.line(depth + 1, `let ${names.next(c.id)} = ${this.widened(c.next, c.width, c.dtype)};`);
@@ -180,7 +182,7 @@ class Emitter {
         return dtype === 'f32' ? `fma(${a}, ${b}, ${c})` : `${a} * ${b} + ${c}`;
       }
       case 'index':
-        return this.perLane(e.index, width, 'i32', (i) => this.index(i));
+        return this.perLane(e.index, width, 'i32', (i) => indexText(i));
       case 'inside':
         return this.perLane(e.index, width, 'bool', (i) => this.inside(i, e.lo, e.hi));
       case 'load':
@@ -198,14 +200,14 @@ class Emitter {
         return `array<${type}, ${e.of.length}>(${e.of.map((id) => this.widened(id, width, dtype)).join(', ')})`;
       }
       case 'pick':
-        return `${names.value(e.of)}[${this.index(e.index)}]`;
+        return `${names.value(e.of)}[${indexText(e.index)}]`;
       case 'shuffle':
         return `subgroupShuffle(${this.component(e.of, e.component)}, ${e.lane}u)`;
     }
   }
 
   private inside(e: IndexExpr, lo: number, hi: number): string {
-    const text = this.index(e);
+    const text = indexText(e);
     const tests = [...(e.lo < lo ? [`${text} >= ${lo}`] : []), ...(e.hi > hi ? [`${text} <= ${hi}`] : [])];
     return tests.length > 0 ? `(${tests.join(' && ')})` : 'true';
   }
@@ -242,8 +244,8 @@ class Emitter {
   private word(at: Location, e: IndexExpr): string {
     const name = names.binding(at.binding);
     const position = addIndex(e, ix(at.offset));
-    if (!this.vectorBindings.has(at.binding)) return `${name}[${this.index(position)}]`;
-    return `${name}[${this.index(divIndex(position, 4))}][${this.index(modIndex(position, 4))}]`;
+    if (!this.vectorBindings.has(at.binding)) return `${name}[${indexText(position)}]`;
+    return `${name}[${indexText(divIndex(position, 4))}][${indexText(modIndex(position, 4))}]`;
   }
 
   private load(view: View, index: IndexExpr, width: Width): string {
@@ -252,10 +254,10 @@ class Emitter {
     if (view.storage === 'u8') return this.loadBytes(view, at, index);
     if (pattern.kind === 'vector') {
       const quad = divIndex(addIndex(pattern.base, ix(at.offset)), 4);
-      return decode(`${names.binding(at.binding)}[${this.index(quad)}]`, at.word, view.dtype, 4);
+      return decodeWord(`${names.binding(at.binding)}[${indexText(quad)}]`, at.word, view.dtype, 4);
     }
-    if (width === 1) return decode(this.word(at, index), at.word, view.dtype, 1);
-    const parts = [0, 1, 2, 3].map((k) => decode(this.word(at, atLane(index, k)), at.word, view.dtype, 1));
+    if (width === 1) return decodeWord(this.word(at, index), at.word, view.dtype, 1);
+    const parts = [0, 1, 2, 3].map((k) => decodeWord(this.word(at, atLane(index, k)), at.word, view.dtype, 1));
     return `vec4<${view.dtype}>(${parts.join(', ')})`;
   }
 
@@ -270,7 +272,7 @@ class Emitter {
     }
     const one = (e: IndexExpr): string => {
       const word = this.word(words, divIndex(e, 4));
-      return `${view.dtype}((${word} >> (8u * u32(${this.index(modIndex(e, 4))}))) & 255u)`;
+      return `${view.dtype}((${word} >> (8u * u32(${indexText(modIndex(e, 4))}))) & 255u)`;
     };
     if (!laneOf(index)) return one(index) + scale;
     return `vec4<${view.dtype}>(${[0, 1, 2, 3].map((k) => one(atLane(index, k))).join(', ')})${scale}`;
@@ -281,60 +283,15 @@ class Emitter {
     const pattern = lanePattern(index);
     if (pattern.kind === 'vector') {
       const quad = divIndex(addIndex(pattern.base, ix(at.offset)), 4);
-      const text = encode(this.widened(value, 4, view.dtype), at.word, view.dtype, 4);
-      this.line(depth, `${names.binding(at.binding)}[${this.index(quad)}] = ${text};`);
+      const text = encodeWord(this.widened(value, 4, view.dtype), at.word, view.dtype, 4);
+      this.line(depth, `${names.binding(at.binding)}[${indexText(quad)}] = ${text};`);
     } else if (pattern.kind === 'same') {
-      this.line(depth, `${this.word(at, index)} = ${encode(this.component(value, 0), at.word, view.dtype, 1)};`);
+      this.line(depth, `${this.word(at, index)} = ${encodeWord(this.component(value, 0), at.word, view.dtype, 1)};`);
     } else {
       for (let k = 0; k < 4; k++) {
-        const text = encode(this.component(value, k), at.word, view.dtype, 1);
+        const text = encodeWord(this.component(value, k), at.word, view.dtype, 1);
         this.line(depth, `${this.word(at, atLane(index, k))} = ${text};`);
       }
     }
   }
-
-  // ---------------------------------------------------------------- indices
-
-  private index(e: IndexExpr): string {
-    const parts: string[] = [];
-    for (const { atom, coef } of e.terms) {
-      let text: string;
-      if (atom.kind === 'var') text = names.index(atom.id);
-      else if (atom.kind === 'value') text = names.value(atom.value);
-      else if (atom.kind === 'clamp') text = clampText(this.index(atom.of), atom.of, atom.lo, atom.hi);
-      else text = this.quotient(atom);
-      parts.push(coef === 1 ? text : `${text} * ${coef}`);
-    }
-    if (e.constant !== 0 || parts.length === 0) parts.push(String(e.constant));
-    return parts.length === 1 && !parts[0].includes(' ') ? parts[0] : `(${parts.join(' + ')})`;
-  }
-
-  private quotient(atom: { kind: 'div' | 'mod'; of: IndexExpr; by: number }): string {
-    if (atom.of.lo < 0) throw new InternalError(`index ${atom.of.key} may be negative where it is divided`);
-    const of = this.index(atom.of);
-    const bits = Math.log2(atom.by);
-    if (Number.isInteger(bits)) return atom.kind === 'div' ? `(${of} >> ${bits}u)` : `(${of} & ${atom.by - 1})`;
-    return `i32(u32(${of}) ${atom.kind === 'div' ? '/' : '%'} ${atom.by}u)`;
-  }
-}
-
-function clampText(text: string, of: IndexExpr, lo: number, hi: number): string {
-  if (of.lo >= lo) return `min(${text}, ${hi})`;
-  if (of.hi <= hi) return `max(${text}, ${lo})`;
-  return `clamp(${text}, ${lo}, ${hi})`;
-}
-
-/** A stored word as a number of the view's type. */
-function decode(word: string, stored: 'f32' | 'u32', dtype: DType, width: Width): string {
-  if (stored === dtype) return word;
-  if (dtype === 'bool') return `(${word} != ${width === 4 ? 'vec4<u32>()' : '0u'})`;
-  return `bitcast<${width === 4 ? `vec4<${dtype}>` : dtype}>(${word})`;
-}
-
-function encode(value: string, stored: 'f32' | 'u32', dtype: DType, width: Width): string {
-  if (stored === dtype) return value;
-  if (dtype === 'bool') {
-    return width === 4 ? `select(vec4<u32>(0u), vec4<u32>(1u), ${value})` : `select(0u, 1u, ${value})`;
-  }
-  return `bitcast<${width === 4 ? `vec4<${stored}>` : stored}>(${value})`;
 }

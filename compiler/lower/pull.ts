@@ -4,7 +4,7 @@
  * in the outermost place where their index is known. What is stored and what is computed again is decided by `fuse.ts`.
  */
 import { op as opOf } from '../ops/table.ts';
-import type { DType, Node } from '../ops/types.ts';
+import type { Node } from '../ops/types.ts';
 import { InternalError } from '../diagnostics/diagnostic.ts';
 import { sizeOf } from '../ir/tensor/graph.ts';
 import type { BranchBuilder, Value } from '../ir/kernel/builder.ts';
@@ -15,7 +15,6 @@ import {
   divIndex,
   flatten,
   ix,
-  laneOf,
   modIndex,
   ofAtom,
   scaleIndex,
@@ -23,7 +22,8 @@ import {
   type IndexExpr,
 } from '../ir/kernel/index-expr.ts';
 import type { View } from '../ir/kernel/kernel.ts';
-import { contractionOf } from './dims.ts';
+import { fits } from './ranges.ts';
+import { contractionAt, extremeAt, reduceAt, scatterAddAt } from './reduce.ts';
 
 /** Thrown where a node cannot be computed within the kernel at hand; the grouping then keeps kernels apart. */
 export class NotFusable extends Error {}
@@ -40,7 +40,7 @@ export interface Storage {
 
 export class Puller {
   readonly b: BranchBuilder;
-  private readonly storage: Storage;
+  readonly storage: Storage;
   private readonly memo = new Map<string, Value>();
   /** Asked before a node is computed: may give its value (an accumulator) or refuse. */
   private readonly intercept: ((node: Node, index: readonly IndexExpr[]) => Value | undefined) | undefined;
@@ -65,6 +65,11 @@ export class Puller {
     return value;
   }
 
+  /** Depth of the place where code that depends on an index only can stand. */
+  depthOf(index: readonly IndexExpr[]): number {
+    return index.reduce((d, e) => Math.max(d, this.b.depthOfIndex(e)), this.b.loadFloor);
+  }
+
   private compute(node: Node, index: readonly IndexExpr[]): Value {
     const { b } = this;
     const given = this.intercept?.(node, index);
@@ -86,13 +91,15 @@ export class Puller {
       case 'alias':
         return this.pull(node.inputs[0], index);
       case 'reduce':
-        return node.op === 'argmax' || node.op === 'argmin' ? this.extremeAt(node, index) : this.reduce(node, index);
+        return node.op === 'argmax' || node.op === 'argmin'
+          ? extremeAt(this, node, index)
+          : reduceAt(this, node, index);
       case 'contraction':
-        return this.contraction(node, index);
+        return contractionAt(this, node, index);
       case 'gather':
         return node.op === 'dynamic_slice' ? this.dynamicSlice(node, index) : this.gather(node, index);
       case 'scatter':
-        return this.scatterAdd(node, index);
+        return scatterAddAt(this, node, index);
       case 'update':
         return this.dynamicUpdate(node, index);
       case 'source':
@@ -215,13 +222,12 @@ export class Puller {
 
   // ---------------------------------------------------------------- run-time indices
 
-  /** An i32 value as an index in 0..size-1; other values raise a fault and read at the nearest. */
-  private runtimeIndex(node: Node, value: Value, size: number, what: string): IndexExpr {
+  /** Element of `from` at `index` as an index in 0..size-1; other values raise a fault and read at the nearest, unless they cannot occur. */
+  private runtimeIndex(node: Node, from: Node, value: Value, size: number, what: string): IndexExpr {
     const { b } = this;
     if (size === 0) return ix(0);
-    const signed = value.dtype === 'i32' ? value : b.op('cast', [value], 'i32', { dtype: 'i32' });
-    const clamped = b.clamp(signed, 0, size - 1);
-    b.fault(b.op('eq', [signed, clamped], 'bool'), this.storage.fault(node, what));
+    const clamped = b.clamp(value, 0, size - 1);
+    if (!fits(from, size)) b.fault(b.op('eq', [value, clamped], 'bool'), this.storage.fault(node, what));
     return ofAtom({ kind: 'value', value: clamped.id, lo: 0, hi: size - 1 });
   }
 
@@ -234,7 +240,7 @@ export class Puller {
     if (size === 0) return this.b.constant(0, node.type.dtype);
     const rest = [...index.slice(0, axis), ix(0), ...index.slice(axis + rank)];
     if (at.width === 4) return this.gatherPerLane(node, index);
-    rest[axis] = this.runtimeIndex(node, at, size, `index into an axis of size ${size}`);
+    rest[axis] = this.runtimeIndex(node, indices, at, size, `index into an axis of size ${size}`);
     return this.pull(operand, rest);
   }
 
@@ -242,7 +248,13 @@ export class Puller {
     const [operand, ...starts] = node.inputs;
     const from = index.map((e, a) => {
       const room = operand.type.shape[a] - node.type.shape[a];
-      const start = this.runtimeIndex(node, this.pull(starts[a], []), room + 1, `start of a slice, at most ${room}`);
+      const start = this.runtimeIndex(
+        node,
+        starts[a],
+        this.pull(starts[a], []),
+        room + 1,
+        `start of a slice, at most ${room}`,
+      );
       return addIndex(start, e);
     });
     return this.pull(operand, from);
@@ -257,7 +269,13 @@ export class Puller {
     const from = index.map((e, a) => {
       const size = update.type.shape[a];
       const room = operand.type.shape[a] - size;
-      const start = this.runtimeIndex(node, this.pull(starts[a], []), room + 1, `start of an update, at most ${room}`);
+      const start = this.runtimeIndex(
+        node,
+        starts[a],
+        this.pull(starts[a], []),
+        room + 1,
+        `start of an update, at most ${room}`,
+      );
       const position = addIndex(e, scaleIndex(start, -1));
       const test = b.inside(position, 0, size - 1);
       inside = inside ? b.op('and', [inside, test], 'bool') : test;
@@ -276,150 +294,5 @@ export class Puller {
       ),
     );
     return this.b.vector(parts);
-  }
-
-  // ---------------------------------------------------------------- reductions
-
-  /** Depth of the place where code that depends on an index only can stand. */
-  private depthOf(index: readonly IndexExpr[]): number {
-    return index.reduce((d, e) => Math.max(d, this.b.depthOfIndex(e)), this.b.loadFloor);
-  }
-
-  private reduce(node: Node, index: readonly IndexExpr[]): Value {
-    const { b } = this;
-    const [x] = node.inputs;
-    const axes = node.attrs.axes as readonly number[];
-    const dims = axes.map((a) => x.type.shape[a]);
-    const length = sizeOf(dims);
-    const dtype = node.type.dtype;
-    const combine = (opOf(node.op).lower as { combine: string }).combine;
-    // '$splits' of a partial reduction: element s of the leading axis takes every splits-th item (see split.ts).
-    const splits = (node.attrs.$splits as number | undefined) ?? 1;
-    const outer = splits > 1 ? index.slice(1) : index;
-    const start = splits > 1 ? index[0] : ix(0);
-    if (laneOf(start)) throw new NotFusable('loops that start differently in each component');
-    return b.atDepth(this.depthOf(index), () => {
-      const rowwise = axes.includes(x.type.shape.length - 1) && !index.some((e) => laneOf(e));
-      const vector = rowwise && length % 4 === 0 && length > 4 && length / 4 >= splits;
-      const zero = b.constant(identity(combine, dtype), dtype);
-      const init = vector ? b.vector([zero, zero, zero, zero]) : this.widened(zero, index);
-      const extent = vector ? length / 4 : length;
-      const [total] = b.loop(extent, start, splits, [init], (k, [acc]) => {
-        const position = vector ? addIndex(scaleIndex(ofAtom(k), 4), ofAtom(b.lane())) : ofAtom(k);
-        const inner = unflatten(position, dims);
-        const kept = [...outer];
-        const at = x.type.shape.map((_, a) => {
-          const i = axes.indexOf(a);
-          return i >= 0 ? inner[i] : (kept.shift() as IndexExpr);
-        });
-        return [b.op(combine, [acc, this.pull(x, at)], dtype)];
-      });
-      return vector ? this.horizontal(combine, total) : total;
-    });
-  }
-
-  /** Combines the four components of a vector. */
-  private horizontal(op: string, v: Value): Value {
-    const { b } = this;
-    const [x, y, z, w] = [0, 1, 2, 3].map((k) => b.component(v, k));
-    return b.op(op, [b.op(op, [x, y], v.dtype), b.op(op, [z, w], v.dtype)], v.dtype);
-  }
-
-  /** A scalar as wide as values at this index are. */
-  private widened(v: Value, index: readonly IndexExpr[]): Value {
-    return index.some((e) => laneOf(e)) ? this.b.vector([v, v, v, v]) : v;
-  }
-
-  /** Index of the first greatest (least) element; the first NaN wins. */
-  private extremeAt(node: Node, index: readonly IndexExpr[]): Value {
-    const { b } = this;
-    const [x] = node.inputs;
-    const axis = node.attrs.axis as number;
-    const dtype = x.type.dtype;
-    const better = node.op === 'argmax' ? 'gt' : 'lt';
-    return b.atDepth(this.depthOf(index), () => {
-      const at = (k: IndexExpr) => this.pull(x, [...index.slice(0, axis), k, ...index.slice(axis)]);
-      const first = at(ix(0));
-      const zero = this.widened(b.constant(0, 'i32'), index);
-      const start = first.width === zero.width ? first : this.widened(first, index);
-      const [, position] = b.loop(x.type.shape[axis], ix(1), 1, [start, zero], (k, [best, where]) => {
-        const value = at(ofAtom(k));
-        let wins = b.op(better, [value, best], 'bool');
-        if (dtype === 'f32') {
-          const fresh = b.op(
-            'and',
-            [b.op('is_nan', [value], 'bool'), b.op('not', [b.op('is_nan', [best], 'bool')], 'bool')],
-            'bool',
-          );
-          wins = b.op('or', [wins, fresh], 'bool');
-        }
-        return [b.op('select', [wins, value, best], dtype), b.op('select', [wins, b.index(ofAtom(k)), where], 'i32')];
-      });
-      return position;
-    });
-  }
-
-  /** A contraction as a plain loop over the shared axes, for small sizes; large ones are kernels of their own. */
-  private contraction(node: Node, index: readonly IndexExpr[]): Value {
-    const { b } = this;
-    const c = contractionOf(node);
-    const { batch, row, column } = c.split(index);
-    const dtype = node.type.dtype;
-    const splits = (node.attrs.$splits as number | undefined) ?? 1;
-    if (splits > 1) throw new InternalError('split contractions are split before they are pulled');
-    return b.atDepth(this.depthOf(index), () => {
-      const vector = c.k % 4 === 0 && c.k > 4 && !index.some((e) => laneOf(e)) && c.lastShared;
-      const zero = b.constant(0, dtype);
-      const init = vector ? b.vector([zero, zero, zero, zero]) : this.widened(zero, index);
-      const [total] = b.loop(vector ? c.k / 4 : c.k, ix(0), 1, [init], (k, [acc]) => {
-        const position = vector ? addIndex(scaleIndex(ofAtom(k), 4), ofAtom(b.lane())) : ofAtom(k);
-        const x = this.pull(node.inputs[0], c.lhs(batch, row, position));
-        const y = this.pull(node.inputs[1], c.rhs(batch, position, column));
-        return [b.mad(x, y, acc)];
-      });
-      return vector ? this.horizontal('add', total) : total;
-    });
-  }
-
-  /** Sum of the updates whose index is this one: a loop over all of them, so the order of addition is fixed. */
-  private scatterAdd(node: Node, index: readonly IndexExpr[]): Value {
-    const { b } = this;
-    const [indices, updates] = node.inputs;
-    const axis = node.attrs.axis as number;
-    const size = node.attrs.size as number;
-    const dtype = node.type.dtype;
-    const count = sizeOf(indices.type.shape);
-    return b.atDepth(this.depthOf(index), () => {
-      const zero = this.widened(b.constant(0, dtype), index);
-      const target = b.index(index[axis]);
-      const [total] = b.loop(count, ix(0), 1, [zero], (j, [acc]) => {
-        const at = unflatten(ofAtom(j), indices.type.shape);
-        const chosen = this.pull(indices, at);
-        const clamped = b.clamp(chosen, 0, Math.max(0, size - 1));
-        b.fault(b.op('eq', [chosen, clamped], 'bool'), this.storage.fault(node, `index into an axis of size ${size}`));
-        const value = this.pull(updates, [...index.slice(0, axis), ...at, ...index.slice(axis + 1)]);
-        const hit = b.op('eq', [chosen, target], 'bool');
-        return [b.op('add', [acc, b.op('select', [hit, value, b.constant(0, dtype)], dtype)], dtype)];
-      });
-      return total;
-    });
-  }
-}
-
-function identity(combine: string, dtype: DType): number {
-  switch (combine) {
-    case 'add':
-    case 'or':
-      return 0;
-    case 'mul':
-      return 1;
-    case 'and':
-      return dtype === 'bool' ? 1 : dtype === 'u32' ? 0xffffffff : -1;
-    case 'max':
-      return dtype === 'f32' ? -Infinity : dtype === 'i32' ? -2147483648 : 0;
-    case 'min':
-      return dtype === 'f32' ? Infinity : dtype === 'i32' ? 2147483647 : 0xffffffff;
-    default:
-      throw new InternalError(`no identity for the reduction '${combine}'`);
   }
 }

@@ -1,0 +1,55 @@
+/** What is known of an integer value at compile time: enough to leave out the run-time check of indices that are made to fit (shuffles, argmax, iota). */
+import type { Node } from '../ops/types.ts';
+
+/** Both ends included; undefined where nothing is known. */
+export function knownRange(node: Node): readonly [number, number] | undefined {
+  const upTo = (n: number): readonly [number, number] => [0, Math.max(0, n - 1)];
+  switch (node.op) {
+    case 'shuffle_index':
+      return upTo(node.attrs.rows as number);
+    case 'permutation':
+      return upTo(node.attrs.n as number);
+    case 'argmax':
+    case 'argmin':
+      return upTo(node.inputs[0].type.shape[node.attrs.axis as number]);
+    case 'argsort':
+    case 'iota':
+      return upTo(node.type.shape[node.attrs.axis as number]);
+    case 'constant': {
+      const { value, values } = node.attrs;
+      if (values === undefined) return [value as number, value as number];
+      const list = values as readonly number[];
+      return list.reduce<readonly [number, number]>(
+        ([lo, hi], v) => [Math.min(lo, v), Math.max(hi, v)],
+        [Infinity, -Infinity],
+      );
+    }
+    case 'reshape':
+    case 'broadcast':
+    case 'permute':
+    case 'slice':
+    case 'flip':
+      return knownRange(node.inputs[0]);
+    case 'concat':
+      return union(node.inputs.map(knownRange));
+    case 'gather':
+      return knownRange(node.inputs[0]);
+    default:
+      return undefined;
+  }
+}
+
+function union(ranges: readonly (readonly [number, number] | undefined)[]): readonly [number, number] | undefined {
+  let result: readonly [number, number] | undefined;
+  for (const r of ranges) {
+    if (!r) return undefined;
+    result = result ? [Math.min(result[0], r[0]), Math.max(result[1], r[1])] : r;
+  }
+  return result;
+}
+
+/** True where every element of `node` is an index of an axis of this size. */
+export function fits(node: Node, size: number): boolean {
+  const range = knownRange(node);
+  return range !== undefined && range[0] >= 0 && range[1] < size;
+}

@@ -25,7 +25,8 @@ import { walk, type Kernel } from '../ir/kernel/kernel.ts';
 import { contractionOf, type Contraction } from './dims.ts';
 import type { Root } from './nest.ts';
 import { launchShape, type DeviceProfile } from './profile.ts';
-import { NotFusable, Puller, type Storage } from './pull.ts';
+import { Puller } from './pull.ts';
+import { NotFusable, type Storage } from './storage.ts';
 
 export interface ContractionSpec {
   readonly node: Node;

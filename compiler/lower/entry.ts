@@ -17,7 +17,7 @@ import { chooseStored, size } from './fuse.ts';
 import { Grouping, type Group } from './groups.ts';
 import { lowerNest, type Root } from './nest.ts';
 import type { DeviceProfile } from './profile.ts';
-import type { Storage } from './pull.ts';
+import type { Storage } from './storage.ts';
 import { splitReductions } from './split.ts';
 import { Tensors } from './tensors.ts';
 import { unitOf, type Unit } from './unit.ts';

@@ -13,7 +13,7 @@ import { lowerNest, type Root } from './nest.ts';
 import { lowerScan } from './scan.ts';
 import { lowerSort } from './sort.ts';
 import type { DeviceProfile } from './profile.ts';
-import { NotFusable, type Storage } from './pull.ts';
+import { NotFusable, type Storage } from './storage.ts';
 
 export interface Group {
   readonly kind: 'nest' | 'contraction' | 'scan' | 'sort';

@@ -22,7 +22,8 @@ import {
 import { walk, type Kernel, type View } from '../ir/kernel/kernel.ts';
 import { verifyKernel } from '../ir/kernel/verify.ts';
 import { launchShape, type DeviceProfile } from './profile.ts';
-import { NotFusable, Puller, type Storage } from './pull.ts';
+import { Puller } from './pull.ts';
+import { NotFusable, type Storage } from './storage.ts';
 
 export interface Root {
   readonly node: Node;

@@ -21,24 +21,11 @@ import {
   unflatten,
   type IndexExpr,
 } from '../ir/kernel/index-expr.ts';
-import type { View } from '../ir/kernel/kernel.ts';
 import { fits } from './ranges.ts';
+import { NotFusable, type ElementWriter, type Storage } from './storage.ts';
 import { contractionAt, extremeAt, reduceAt, scatterAddAt } from './reduce.ts';
 
-/** Thrown where a node cannot be computed within the kernel at hand; the grouping then keeps kernels apart. */
-export class NotFusable extends Error {}
-
-/** What the puller must know of the entry. */
-export interface Storage {
-  /** The view of a stored tensor, unless this kernel computes it itself. */
-  view(node: Node): View | undefined;
-  /** The parameter words that hold a host value, if it is one. */
-  host(node: Node): View | undefined;
-  /** Number of the fault that an out-of-range index at this node raises. */
-  fault(node: Node, what: string): number;
-}
-
-export class Puller {
+export class Puller implements ElementWriter {
   readonly b: BranchBuilder;
   readonly storage: Storage;
   private readonly memo = new Map<string, Value>();

@@ -9,10 +9,10 @@ import { sizeOf } from '../ir/tensor/graph.ts';
 import type { BranchBuilder, Value } from '../ir/kernel/builder.ts';
 import { addIndex, ix, laneOf, ofAtom, scaleIndex, unflatten, type IndexExpr } from '../ir/kernel/index-expr.ts';
 import { contractionOf } from './dims.ts';
-import { NotFusable, type Puller } from './pull.ts';
+import { NotFusable, type ElementWriter } from './storage.ts';
 import { fits } from './ranges.ts';
 
-export function reduceAt(p: Puller, node: Node, index: readonly IndexExpr[]): Value {
+export function reduceAt(p: ElementWriter, node: Node, index: readonly IndexExpr[]): Value {
   const { b } = p;
   const [x] = node.inputs;
   const axes = node.attrs.axes as readonly number[];
@@ -57,7 +57,7 @@ function widened(b: BranchBuilder, v: Value, index: readonly IndexExpr[]): Value
 }
 
 /** Index of the first greatest (least) element; the first NaN wins. */
-export function extremeAt(p: Puller, node: Node, index: readonly IndexExpr[]): Value {
+export function extremeAt(p: ElementWriter, node: Node, index: readonly IndexExpr[]): Value {
   const { b } = p;
   const [x] = node.inputs;
   const axis = node.attrs.axis as number;
@@ -86,7 +86,7 @@ export function extremeAt(p: Puller, node: Node, index: readonly IndexExpr[]): V
 }
 
 /** A contraction as a plain loop over the shared axes, for small sizes; large ones are kernels of their own. */
-export function contractionAt(p: Puller, node: Node, index: readonly IndexExpr[]): Value {
+export function contractionAt(p: ElementWriter, node: Node, index: readonly IndexExpr[]): Value {
   const { b } = p;
   const c = contractionOf(node);
   const { batch, row, column } = c.split(index);
@@ -108,7 +108,7 @@ export function contractionAt(p: Puller, node: Node, index: readonly IndexExpr[]
 }
 
 /** Sum of the updates whose index is this one: a loop over all of them, so the order of addition is fixed. */
-export function scatterAddAt(p: Puller, node: Node, index: readonly IndexExpr[]): Value {
+export function scatterAddAt(p: ElementWriter, node: Node, index: readonly IndexExpr[]): Value {
   const { b } = p;
   const [indices, updates] = node.inputs;
   const axis = node.attrs.axis as number;

@@ -5,7 +5,8 @@ import { addIndex, flatten, ix, ofAtom, scaleIndex, unflatten } from '../ir/kern
 import type { Kernel } from '../ir/kernel/kernel.ts';
 import type { Root } from './nest.ts';
 import { launchShape, type DeviceProfile } from './profile.ts';
-import { Puller, type Storage } from './pull.ts';
+import { Puller } from './pull.ts';
+import { type Storage } from './storage.ts';
 
 export function lowerScan(root: Root, storage: Storage, profile: DeviceProfile): Kernel {
   const { node } = root;

@@ -2,7 +2,7 @@
 import type { Span } from '../source/source.ts';
 import { accesses, type Kernel } from '../ir/kernel/kernel.ts';
 import type { NestSpec } from './nest.ts';
-import type { Storage } from './pull.ts';
+import type { Storage } from './storage.ts';
 
 export interface Unit {
   kernel: Kernel;

@@ -258,7 +258,8 @@ function isParameter(e: Elaboration, node: Node): boolean {
   let n = node;
   while (n.op === 'name' || n.op === 'stop') n = n.inputs[0];
   const id = n.op === 'version' ? n.attrs.cell : n.op === 'parameter' ? n.attrs.name : undefined;
-  return e.cells.get(id as string)?.kind === 'param';
+  const kind = e.cells.get(id as string)?.kind;
+  return kind === 'param' || kind === 'frozen' || kind === 'state';
 }
 
 /** Contracts the last axis of a with the last but one of b (the only one of a vector); leading axes batch. */

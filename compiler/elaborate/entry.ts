@@ -88,6 +88,15 @@ export class EntryBuilder {
     return new Map([...this.current].map(([id, c]) => [id, c.node]));
   }
 
+  /** Puts all cells back to what they were at the snapshot, for the second branch of a choice. */
+  restore(before: ReadonlyMap<string, Node>): void {
+    for (const [id, { version }] of this.current) {
+      const node = before.get(id);
+      if (node) this.current.set(id, { node, version });
+      else this.current.delete(id);
+    }
+  }
+
   /** Cells whose value changed since the snapshot, with their values then (undefined where not read before) and now. */
   changedSince(before: ReadonlyMap<string, Node>): { cell: CellRef; before: Node | undefined; now: Node }[] {
     const changed: { cell: CellRef; before: Node | undefined; now: Node }[] = [];

@@ -11,7 +11,7 @@ import { seenFrom } from './blame.ts';
 import { cellsFor, initialValue } from './cells.ts';
 import type { Elaboration } from './context.ts';
 import { broadcastTo, leafNodes, rebuild, toFloat } from './convert.ts';
-import { type Binding, type Frame, Scope } from './scope.ts';
+import { type Binding, type Frame, type RuleSlot, Scope } from './scope.ts';
 import { annotate, staticType } from './types.ts';
 import { type CellRef, exact, kindText, tensor, type Template, type Value } from './values.ts';
 
@@ -103,7 +103,7 @@ function applyLeaf(e: Elaboration, t: Template, name: string, leaf: Moving, app:
         app,
       ),
     ruleReport: reportMaximum(e),
-    ruleSlots: () => [keep(leaf)],
+    ruleSlots: slotsOf(leaf),
   };
   bindCount(e, frame, app.span);
   bindParameters(e, t, frame.scope, frame, app.span);
@@ -159,7 +159,7 @@ function applyTree(e: Elaboration, t: Template, name: string, moving: readonly M
         app,
       ),
     ruleReport: reportMaximum(e),
-    ruleSlots: () => moving.map(keep),
+    ruleSlots: moving.flatMap(slotsOf),
   };
   bindCount(e, frame, app.span);
   bindParameters(e, t, frame.scope, frame, app.span);
@@ -278,15 +278,11 @@ function declareState(
   frame.scope.set(name, { kind: 'value', value: cells, span: decl.name.span });
 }
 
-/** Remembers p and g of a leaf, for `every` in a rule. */
-function keep(leaf: Moving): { restore(merge: (now: Node, old: Node) => Node): void } {
-  const { p, g } = leaf;
-  return {
-    restore: (merge) => {
-      if (leaf.p !== p) leaf.p = merge(leaf.p, p);
-      if (leaf.g !== g) leaf.g = merge(leaf.g, g);
-    },
-  };
+function slotsOf(leaf: Moving): RuleSlot[] {
+  return [
+    { get: () => leaf.p, set: (node) => void (leaf.p = node) },
+    { get: () => leaf.g, set: (node) => void (leaf.g = node) },
+  ];
 }
 
 /** `report` in a rule: over several leaves the maximum. */

@@ -71,6 +71,12 @@ export interface Execution {
     | { readonly kind: 'repeat'; readonly turn: number; readonly turns: number; readonly outer: Node | undefined };
 }
 
+/** One node of a rule that its body replaces as it goes. */
+export interface RuleSlot {
+  get(): Node;
+  set(node: Node): void;
+}
+
 export interface Frame {
   readonly scope: Scope;
   /** Word for placement messages: where the text stands. */
@@ -92,8 +98,8 @@ export interface Frame {
   readonly familyScope?: Scope;
   /** In a rule's body: `state` declarations and reports go to the update statement. */
   readonly ruleState?: (decl: ast.CellDecl, frame: Frame) => void;
-  /** The p and g of a rule as they are now; `restore` merges what a conditional block made of them with what they were. */
-  readonly ruleSlots?: () => { restore(merge: (now: Node, old: Node) => Node): void }[];
+  /** The p and g of a rule, leaf by leaf: what a conditional block may change beside cells. */
+  readonly ruleSlots?: readonly RuleSlot[];
   readonly ruleReport?: (name: string, value: Node, span: Span) => void;
 }
 

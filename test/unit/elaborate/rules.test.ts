@@ -104,6 +104,49 @@ describe('rules follow their formulas over 20 steps', () => {
   });
 });
 
+describe('choices at run time in a rule', () => {
+  const text = (mu: string) =>
+    `use rules { sgd }\nlet c = [1.0, 2.0, 3.0]\nhyper mu = ${mu}\nvar x: f32[3] = [1.5, -0.7, 0.3]\ntrain ${STEPS} { update x by sgd(0.01, momentum: mu) minimizing sum(c * x^2 + sin(x)) }`;
+  const momentum = (mu: (step: number) => number) => {
+    const m = [0, 0, 0];
+    return trajectory((x, g, k) =>
+      x.map((v, i) => {
+        if (mu(k - 1) === 0) return v - 0.01 * g[i];
+        m[i] = mu(k - 1) * m[i] + g[i];
+        return v - 0.01 * m[i];
+      }),
+    );
+  };
+  test('take the branch of the step, states included', () => {
+    compare(
+      text('0.9'),
+      momentum(() => 0.9),
+    );
+    compare(
+      text('0'),
+      momentum(() => 0),
+    );
+    compare(
+      text('0.5 * (step mod 2)'),
+      momentum((step) => 0.5 * (step % 2)),
+    );
+  });
+  test('every inside a rule keeps p, g and states apart', () => {
+    const m = runSpec(`rule lazy(lr = 1) for (p, g) {
+  state sum = zeros_like(p)
+  sum <- sum + g
+  every 3 {
+    p <- p - lr * sum
+    sum <- zeros_like(sum)
+  }
+}
+var x: f32 = 0
+train 7 { update x by lazy(1) minimizing -x }`);
+    // gradient -1 at each step: applied at updates 1, 4 and 7
+    expect(m.value('x')).toBe(7);
+  });
+});
+
 describe('directions', () => {
   test('maximizing climbs, along descends', () => {
     compare(

@@ -212,7 +212,6 @@ function constantCell(e: Elaboration, node: Node): CellRef | undefined {
 
 /** Values of patterns: `let (a, (b, c)) = e`. */
 export function bindPattern(
-  e: Elaboration,
   pattern: ast.Pattern,
   value: Value,
   span: Span,
@@ -241,7 +240,7 @@ export function bindPattern(
       },
     );
   }
-  pattern.items.forEach((p, i) => bindPattern(e, p, items[i], span, bind));
+  pattern.items.forEach((p, i) => bindPattern(p, items[i], span, bind));
 }
 
 /** A value that later reads, `at` and messages know by name. */

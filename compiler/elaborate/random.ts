@@ -128,8 +128,13 @@ class Args {
   }
 }
 
+/** Checks that a draw without parameters has no arguments. */
 function refuseArguments(e: Elaboration, d: ast.Draw, frame: Frame): void {
-  new Args(e, d, frame, []);
+  readArguments(e, d, frame, []);
+}
+
+function readArguments(e: Elaboration, d: ast.Draw, frame: Frame, names: readonly string[]): Args {
+  return new Args(e, d, frame, names);
 }
 
 export const distributionNames = [
@@ -150,7 +155,7 @@ function distribution(e: Elaboration, d: ast.Draw, type: TensorType | undefined,
   const name = d.dist.text;
   if (LATER.includes(name)) e.notYet(`the distribution ${name}`, d.dist.span);
   if (name === 'permutation') {
-    const args = new Args(e, d, frame, ['n']);
+    const args = readArguments(e, d, frame, ['n']);
     const n = args.value('n');
     const size = n ? toDim(e, n.value, n.span) : type?.shape[0];
     if (size === undefined) fail('OPT321', d.span, 'permutation needs its length', { hint: 'write ~ permutation(n)' });
@@ -168,12 +173,12 @@ function distribution(e: Elaboration, d: ast.Draw, type: TensorType | undefined,
   switch (name) {
     case 'normal': {
       dtype(['f32']);
-      const args = new Args(e, d, frame, ['mean', 'std']);
+      const args = readArguments(e, d, frame, ['mean', 'std']);
       return affine(e, standardNormal(e, k, shape), args.float('mean', shape), args.float('std', shape));
     }
     case 'uniform': {
       dtype(['f32']);
-      const args = new Args(e, d, frame, ['lo', 'hi']);
+      const args = readArguments(e, d, frame, ['lo', 'hi']);
       const lo = args.float('lo', shape);
       const hi = args.float('hi', shape) ?? e.constant(1, 'f32', shape);
       const u = unit(e, k, shape, 0);
@@ -181,7 +186,7 @@ function distribution(e: Elaboration, d: ast.Draw, type: TensorType | undefined,
     }
     case 'bernoulli': {
       dtype(['f32', 'bool', 'i32']);
-      const args = new Args(e, d, frame, ['p']);
+      const args = readArguments(e, d, frame, ['p']);
       const p = args.float('p', shape) ?? e.constant(0.5, 'f32', shape);
       return cast(e, e.make('lt', [unit(e, k, shape, 0), p]), type.dtype);
     }
@@ -199,7 +204,7 @@ function distribution(e: Elaboration, d: ast.Draw, type: TensorType | undefined,
     }
     case 'integers':
       dtype(['i32']);
-      return integers(e, new Args(e, d, frame, ['lo', 'hi']), d, k, shape);
+      return integers(e, readArguments(e, d, frame, ['lo', 'hi']), d, k, shape);
     case 'glorot':
     case 'he':
     case 'lecun':

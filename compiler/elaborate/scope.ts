@@ -37,13 +37,7 @@ export class Scope {
   }
 
   find(name: string): Binding | undefined {
-    let scope: Scope | undefined = this;
-    while (scope) {
-      const found = scope.names.get(name);
-      if (found) return found;
-      scope = scope.parent;
-    }
-    return undefined;
+    return this.names.get(name) ?? this.parent?.find(name);
   }
 
   set(name: string, binding: Binding): void {
@@ -52,11 +46,8 @@ export class Scope {
 
   /** All visible names, innermost first, for did-you-mean. */
   *visible(): Iterable<string> {
-    let scope: Scope | undefined = this;
-    while (scope) {
-      yield* scope.names.keys();
-      scope = scope.parent;
-    }
+    yield* this.names.keys();
+    if (this.parent) yield* this.parent.visible();
   }
 }
 

@@ -221,7 +221,7 @@ function letStatement(e: Elaboration, stmt: ast.LetStmt, frame: Frame): void {
       { what: `let ${stmt.pattern.kind === 'bind' ? stmt.pattern.name.text : '…'}`, declared: stmt.type.span },
       true,
     );
-  bindPattern(e, stmt.pattern, value, stmt.value.span, (name, part) => {
+  bindPattern(stmt.pattern, value, stmt.value.span, (name, part) => {
     e.graph.at(stmt.value.span, () => bindHere(e, frame, name, named(e, name.text, part, stmt.value.span)));
   });
 }

@@ -93,7 +93,7 @@ function store(
       span,
       `${cell.label} has type ${e.typeText(cell.type)}, but the value written has type ${e.typeText(node.type)}`,
       {
-        labels: [...(cell.span ? [{ span: cell.span, text: `${e.typeText(cell.type)} was fixed here` }] : [])],
+        labels: cell.span ? [{ span: cell.span, text: `${e.typeText(cell.type)} was fixed here` }] : [],
         hint: 'a cell keeps its type',
       },
     );

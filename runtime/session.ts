@@ -4,7 +4,7 @@
  *
  *   const session = await load(bundle).start({ device, data });
  *   for await (const report of session.train()) console.log(report.step, report.values);
- *   const { y } = await session.call('predict', { x });
+ *   const { result } = await session.call('predict', { x });
  *   await session.dispose();
  */
 import { BUNDLE_VERSION, type Bundle, type BundleData } from '../compiler/bundle/format.ts';

@@ -33,7 +33,7 @@ export async function build({ types = false } = {}) {
     await Promise.all([
       bundle({
         ...common,
-        entryPoints: { cli: 'cli/main.ts' },
+        entryPoints: { cli: 'cli/main.ts', node: 'node.ts' },
         chunkNames: 'cli-[hash]',
         platform: 'node',
         external,

@@ -84,7 +84,7 @@ function explainNpm({ error, stdout, stderr }) {
 }
 
 const sourceFolders = ['grammar', 'compiler', 'runtime', 'cli', 'stdlib'];
-const sourceFiles = ['index.ts', 'package.json', 'package-lock.json', 'scripts/build.mjs'];
+const sourceFiles = ['index.ts', 'node.ts', 'package.json', 'package-lock.json', 'scripts/build.mjs'];
 
 /** Names, sizes and times of all sources. */
 function sourceState() {

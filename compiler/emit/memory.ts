@@ -2,7 +2,8 @@
  * Places the temporaries of an entry: a tensor lives from the kernel that writes it to the last that reads it, and takes the lowest place free all that
  * time. All entries share the same arenas, one of f32 and one of 32-bit words. Tensors of a block are placed as one.
  */
-import { sizeOf } from '../ir/tensor/graph.ts';
+import { sizeOf, typeText } from '../ir/tensor/graph.ts';
+import type { Span } from '../source/source.ts';
 import type { Schedule } from '../lower/schedule.ts';
 import { padded, wordOf, type Tensors } from '../lower/tensors.ts';
 import { tooLarge, type Place } from './layout.ts';
@@ -21,7 +22,12 @@ export interface TempPlan {
   readonly sizes: ReadonlyMap<string, number>;
 }
 
-export function planTemporaries(schedule: Schedule, tensors: Tensors, limit: number): TempPlan {
+export function planTemporaries(
+  schedule: Schedule,
+  tensors: Tensors,
+  limit: number,
+  spanOf: (tensor: string) => Span | undefined,
+): TempPlan {
   const pieces = collect(schedule, tensors);
   const places = new Map<string, Place>();
   const sizes = new Map<string, number>();
@@ -31,7 +37,10 @@ export function planTemporaries(schedule: Schedule, tensors: Tensors, limit: num
     const placed: { piece: Piece; offset: number }[] = [];
     const own = pieces.filter((p) => p.word === word).sort((a, b) => a.first - b.first || b.size - a.size);
     for (const piece of own) {
-      if (piece.size > segment) tooLarge(undefined, `a temporary of ${piece.size} elements`, 4 * piece.size, limit);
+      if (piece.size > segment) {
+        const what = `the intermediate value (${typeText(tensors.get(piece.tensors[0])?.type ?? { dtype: 'f32', shape: [piece.size] })})`;
+        tooLarge(spanOf(piece.tensors[0]), what, 4 * piece.size, limit);
+      }
       const busy = placed
         .filter((p) => p.piece.first <= piece.last && piece.first <= p.piece.last)
         .sort((a, b) => a.offset - b.offset);

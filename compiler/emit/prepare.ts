@@ -33,7 +33,7 @@ export function prepareEntry(
     return place;
   };
   const schedule = scheduleEntry(lowered, cellPlace, profile);
-  const temps = planTemporaries(schedule, lowered.tensors, profile.maxBindingBytes);
+  const temps = planTemporaries(schedule, lowered.tensors, profile.maxBindingBytes, lowered.spanOf);
   let tempBytes = 0;
   for (const [buffer, elements] of temps.sizes) {
     buffers.reserve(buffer, 'temps', buffer.includes(':words') ? 'u32' : 'f32', 4 * elements);

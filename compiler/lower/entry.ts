@@ -34,6 +34,8 @@ export interface LoweredEntry {
   readonly reports: ReadonlyMap<number, number>;
   readonly hostOutputs: ReadonlyMap<number, number>;
   readonly faults: readonly { readonly message: string; readonly span?: Span }[];
+  /** Where the stored node of a tensor comes from. */
+  spanOf(tensor: string): Span | undefined;
   /** Makes a unit that copies a stored node's tensor into a cell. */
   copyToCell(tensor: string, cell: string): Unit;
 }
@@ -112,7 +114,7 @@ class EntryLowering {
     });
 
     const storageFor = (own: ReadonlySet<Node>): Storage => this.storage(own);
-    const grouping = new Grouping(this.stored, isLeaf, storageFor, this.profile);
+    const grouping = new Grouping(this.stored, isLeaf, storageFor, this.profile, results);
     const used = new Set<string>();
     for (const g of grouping.groups) for (const n of g.reads) if (grouping.groupOf.get(n) !== g) used.add(key(n));
     for (const c of copies) used.add(key(c.node));
@@ -134,6 +136,7 @@ class EntryLowering {
       reports,
       hostOutputs,
       faults: this.faults,
+      spanOf: (tensor) => this.nodeOf.get(tensor)?.span,
       copyToCell: (tensor, cell) => {
         const node = this.nodeOf.get(tensor) as Node;
         return this.copy(node, this.tensors.view(`write:${cell}`, node.type));

@@ -86,6 +86,7 @@ export function chooseStored(
     stored.add(node);
     stored.add(absorbed(node, users, results));
   }
+  cutLongRegions(nodes, isLeaf, stored);
   const cost = inlineCosts(nodes, isLeaf, stored);
   // Evaluations of each node by place: key → count. Uses at the same index of the same kernel share one evaluation.
   const demands = new Map<Node, Map<string, number>>();
@@ -102,7 +103,7 @@ export function chooseStored(
       const each = cost.get(node) as Cost;
       const again = evaluations * each.total;
       const once = size(node) * (each.total + MEMORY) + evaluations * MEMORY + LAUNCH;
-      if (again > once || each.region > MAX_REGION) stored.add(node);
+      if (again > once) stored.add(node);
     }
     const places = stored.has(node) ? new Map([[`n${node.id}`, size(node)]]) : own;
     if (places.size > 0) passOn(node, places, demand);
@@ -123,31 +124,61 @@ function absorbed(anchor: Node, users: ReadonlyMap<Node, readonly Node[]>, resul
   }
 }
 
+/** Stores a node wherever more than MAX_REGION nodes would be computed for one value: long programs become several kernels of bounded size. */
+function cutLongRegions(nodes: readonly Node[], isLeaf: (n: Node) => boolean, stored: Set<Node>): void {
+  const isEdge = (n: Node): boolean => isLeaf(n) || stored.has(n);
+  // Counted as a tree first, which is quick, and exactly only where that is too many.
+  const count = new Map<Node, number>();
+  for (const node of nodes) {
+    if (isEdge(node)) {
+      count.set(node, 1);
+      continue;
+    }
+    let own = 1;
+    for (const input of new Set(node.inputs)) own += count.get(input) as number;
+    if (own > MAX_REGION) own = regionSize(node, isEdge);
+    if (own > MAX_REGION) {
+      stored.add(node);
+      own = 1;
+    }
+    count.set(node, own);
+  }
+}
+
+/** Distinct nodes computed for a value, counted up to a little over MAX_REGION. */
+function regionSize(node: Node, isEdge: (n: Node) => boolean): number {
+  const seen = new Set<Node>([node]);
+  const stack = [...node.inputs];
+  while (stack.length > 0 && seen.size <= MAX_REGION) {
+    const n = stack.pop() as Node;
+    if (seen.has(n)) continue;
+    seen.add(n);
+    if (!isEdge(n)) stack.push(...n.inputs);
+  }
+  return seen.size;
+}
+
 interface Cost {
   /** Operations and weighted loads of one evaluation. */
   readonly total: number;
-  /** Nodes computed for it, counted as a tree up to a bound. */
-  readonly region: number;
 }
 
 function inlineCosts(nodes: readonly Node[], isLeaf: (n: Node) => boolean, stored: ReadonlySet<Node>): Map<Node, Cost> {
   const cost = new Map<Node, Cost>();
   for (const node of nodes) {
     const { family } = opOf(node.op).lower;
-    if (node.op === 'constant' && node.attrs.value !== undefined) cost.set(node, { total: 0, region: 0 });
-    else if (isLeaf(node) || stored.has(node)) cost.set(node, { total: size(node) === 1 ? 0.5 : MEMORY, region: 1 });
+    if (node.op === 'constant' && node.attrs.value !== undefined) cost.set(node, { total: 0 });
+    else if (isLeaf(node) || stored.has(node)) cost.set(node, { total: size(node) === 1 ? 0.5 : MEMORY });
     else {
       const own = expensive[node.op] ?? (family === 'index' ? 0.25 : family === 'alias' ? 0 : 0.5);
       let total = own + (family === 'gather' ? 2 : 0);
-      let region = 1;
       node.inputs.forEach((input, k) => {
         if (node.inputs.indexOf(input) !== k) return;
         const c = cost.get(input) as Cost;
         // The indices of a gather are computed once for all elements of a slice.
         total += family === 'gather' && k > 0 ? (c.total * size(input)) / Math.max(1, size(node)) : c.total;
-        region += c.region;
       });
-      cost.set(node, { total: Math.min(total, 1e6), region: Math.min(region, 1e6) });
+      cost.set(node, { total: Math.min(total, 1e6) });
     }
   }
   return cost;

@@ -43,17 +43,28 @@ export class Grouping {
   private readonly isLeaf: (n: Node) => boolean;
   private readonly storage: (own: ReadonlySet<Node>) => Storage;
   private readonly profile: DeviceProfile;
+  private readonly results: ReadonlySet<Node>;
+  /** What each stored node reads, and which stored nodes read it. */
+  private readonly readsBy = new Map<Node, Set<Node>>();
+  private readonly readers = new Map<Node, Node[]>();
 
   constructor(
     stored: ReadonlySet<Node>,
     isLeaf: (n: Node) => boolean,
     storage: (own: ReadonlySet<Node>) => Storage,
     profile: DeviceProfile,
+    results: ReadonlySet<Node>,
   ) {
     this.stored = stored;
+    this.results = results;
     this.isLeaf = isLeaf;
     this.storage = storage;
     this.profile = profile;
+    for (const node of stored) {
+      const reads = this.readsOf(node);
+      this.readsBy.set(node, reads);
+      for (const n of reads) this.readers.set(n, [...(this.readers.get(n) ?? []), node]);
+    }
     for (const node of stored) if (size(node) > 0) this.place(node);
   }
 
@@ -84,7 +95,7 @@ export class Grouping {
 
   private place(node: Node): void {
     const { family } = opOf(node.op).lower;
-    const reads = this.readsOf(node);
+    const reads = this.readsBy.get(node) as Set<Node>;
     const producers = new Set<Group>();
     for (const n of reads) {
       const g = this.groupOf.get(n);
@@ -238,8 +249,10 @@ export class Grouping {
     }
     const m = measure(kernel);
     if (m.accesses > MAX_ACCESSES || m.statements > MAX_STATEMENTS) return false;
-    // Stores are not in the trial kernel yet: one for each root, in the innermost body.
-    if (m.largestBody + merged.roots.length > MAX_BODY_ACCESSES) return false;
+    // Stores are not in the trial kernel yet: one, in the innermost body, for each root that is read elsewhere.
+    const own = new Set(merged.roots);
+    const isRead = (n: Node): boolean => this.results.has(n) || (this.readers.get(n) ?? []).some((r) => !own.has(r));
+    if (m.largestBody + merged.roots.filter(isRead).length > MAX_BODY_ACCESSES) return false;
     const [into, ...others] = parts;
     if (!into) throw new InternalError('no group to join');
     Object.assign(into, merged);

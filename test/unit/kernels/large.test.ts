@@ -1,5 +1,6 @@
 /** Kernels of forms that appear at sizes beyond the random graphs: split sums, scatter as a product, many leaves; against the reference. */
 import { describe, expect, it } from 'vitest';
+import { prepareProgram } from '../../../compiler/emit/bundle.ts';
 import type { DeviceProfile } from '../../../compiler/lower/profile.ts';
 import type { NdArray, Node, TensorType } from '../../../compiler/ops/types.ts';
 import { evaluate } from '../../../runtime/reference/interpreter.ts';
@@ -70,6 +71,30 @@ describe('large forms', () => {
       const mixed = dot(p, x, { lhs_contract: [2], rhs_contract: [1], lhs_batch: [0], rhs_batch: [0] });
       return { r: b.op('add', x, mixed) };
     });
+  });
+
+  it('long recurrences cut into a few kernels', () => {
+    const got = check({ x: f32(8), y: f32(8) }, (b, [x, y]) => {
+      let [v, w] = [x, y];
+      for (let i = 0; i < 150; i++) {
+        const next = b.op('add', b.op('mul', v, b.num(0.5, v)), w);
+        w = b.op('sin', v);
+        v = next;
+      }
+      return { v, w };
+    });
+    expect(got.dispatches).toBeLessThanOrEqual(8);
+  });
+
+  it('refuses a value larger than a binding, with its place', () => {
+    const b = new Build();
+    const x = b.input('x', f32(64, 64));
+    b.g.span = { file: 'a.opt', start: 3, end: 9 };
+    const y = b.matmul(x, x);
+    b.g.span = undefined;
+    const p = resultsProgram(b.g, { x: x.type }, { r: b.sum(b.op('exp', b.matmul(y, y)), 0, 1) });
+    const limits = { ...software, maxBindingBytes: 4096 };
+    expect(() => prepareProgram(p, limits)).toThrow('OPT511');
   });
 
   it('layer norm in one kernel', () => {

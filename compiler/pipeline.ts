@@ -58,6 +58,7 @@ export function compile(source: Source, options: CompileOptions): Result<Compile
 
     // Imports are parsed when asked for and kept, so that names and elaboration see the same trees.
     const imports = new Map<string, Module | undefined>();
+    const own = new Set<Module>([module]); // files of the user, as opposed to the library's
     const readImport = (name: string, from: string): Module | undefined => {
       const found = options.readImport(name, from);
       if (!found) return undefined;
@@ -66,12 +67,13 @@ export function compile(source: Source, options: CompileOptions): Result<Compile
         const tree = parse(found);
         diagnostics.push(...tree.diagnostics);
         imports.set(found.name, tree.ok ? tree.value : undefined);
+        if (tree.ok && name.startsWith('.')) own.add(tree.value);
       }
       return imports.get(found.name);
     };
 
     // Names before elaboration: elaboration visits only what is used, the names pass reads all of the text.
-    diagnostics.push(...checkNames(module, readImport));
+    for (const file of own) diagnostics.push(...checkNames(file, readImport)); // the set grows while files are read
     if (diagnostics.some((d) => d.severity === 'error')) return failed();
 
     // Templates inlined, shapes and types checked, derivatives taken.

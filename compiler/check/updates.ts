@@ -16,7 +16,7 @@ export function updatesText(program: Program, text: (span: Span) => string): str
       for (const line of updateLines(program, u, text)) shown.set(line, (shown.get(line) ?? 0) + 1);
     for (const [line, times] of shown) lines.push(`  ${line}${times > 1 ? `   (${times} times a step)` : ''}`);
     const moves = updates.filter((u) => u.sense !== 'write');
-    if (moves.length > 1)
+    if (new Set(moves.map((u) => u.span.start)).size > 1)
       lines.push(
         moves.some((u) => u.alternating)
           ? '  alternating: later statements read what earlier ones have moved'

@@ -150,3 +150,22 @@ metric m = x[5]`).map((d) => d.code);
     expect(errorsOf('trial t(a) { hyper lr = a * lr\n metric m = lr }\nrun r = t(1)')[0].code).toBe('OPT505');
   });
 });
+
+describe('imports', () => {
+  const main =
+    'use "./mine.opt" { twice, W as Width, layer2 }\nvar x: f32[1, 3] = 1\nmodel M = layer2\nmetric m = sum(M(x)) + 0 * sum(twice(x))\nmetric w = Width';
+  test('files of the user: fns, dims, layers, under other names', () => {
+    const files = {
+      './mine.opt': 'use nn { linear }\ndim W = 7\nfn twice(x) = 2 * x\nlayer layer2(x: f32[n, i]) { linear(x, W) }',
+    };
+    const m = runSpec(main, { files });
+    expect(m.last('w')).toBe(7);
+    expect(m.program.models[0].cells).toEqual(['M.linear_0.W', 'M.linear_0.b']);
+  });
+  test('are checked like the main file', () => {
+    const files = { './mine.opt': 'dim W = 7\nfn twice(x) = 2 * y\nlayer layer2(x: f32[n, i]) { x }' };
+    const [d] = errorsOf(main, { files });
+    expect(d.code).toBe('OPT201');
+    expect(d.span?.file).toContain('mine');
+  });
+});

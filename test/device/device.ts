@@ -11,7 +11,7 @@ let gpu: GPU | undefined;
 let adapter: GPUAdapter | null = null;
 let device: GPUDevice | undefined;
 
-export async function openDevice(): Promise<{ device: GPUDevice; profile: DeviceProfile }> {
+export async function openDevice(): Promise<{ device: GPUDevice; profile: DeviceProfile; driver: string }> {
   if (!device) {
     gpu = create([]);
     adapter = await gpu.requestAdapter();
@@ -23,6 +23,7 @@ export async function openDevice(): Promise<{ device: GPUDevice; profile: Device
   const same = info.subgroupMinSize === info.subgroupMaxSize && device.features.has('subgroups' as GPUFeatureName);
   return {
     device,
+    driver: `${info.device} ${info.description}`,
     profile: {
       subgroups: same ? (info.subgroupMinSize ?? 0) : 0,
       maxStorageBuffers: device.limits.maxStorageBuffersPerShaderStage,

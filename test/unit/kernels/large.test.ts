@@ -1,11 +1,11 @@
 /** Kernels of forms that appear at sizes beyond the random graphs: split sums, scatter as a product, many leaves; against the reference. */
 import { describe, expect, it } from 'vitest';
-import { prepareProgram } from '../../../compiler/emit/bundle.ts';
+import { compileProgram, prepareProgram } from '../../../compiler/emit/bundle.ts';
 import type { DeviceProfile } from '../../../compiler/lower/profile.ts';
 import type { NdArray, Node, TensorType } from '../../../compiler/ops/types.ts';
 import { evaluate } from '../../../runtime/reference/interpreter.ts';
 import { seededRng } from '../../fuzz/rng.ts';
-import { Build, f32, i32, resultsProgram } from '../../device/programs.ts';
+import { Build, f32, i32, program, resultsProgram } from '../../device/programs.ts';
 import { interpretEntry } from './interpret-program.ts';
 
 const software: Partial<DeviceProfile> = { class: 'software', subgroups: 8 };
@@ -95,6 +95,32 @@ describe('large forms', () => {
     const p = resultsProgram(b.g, { x: x.type }, { r: b.sum(b.op('exp', b.matmul(y, y)), 0, 1) });
     const limits = { ...software, maxBindingBytes: 4096 };
     expect(() => prepareProgram(p, limits)).toThrow('OPT511');
+  });
+
+  it('refuses constant tables that would travel with every step, and kernels of too many buffers', () => {
+    const b = new Build();
+    b.g.span = { file: 'a.opt', start: 3, end: 9 };
+    const table = b.g.dense(
+      Array.from({ length: 9000 }, (_, i) => i / 7),
+      f32(9000),
+    );
+    const x = b.input('x', f32(9000));
+    const p = resultsProgram(b.g, { x: x.type }, { r: b.op('mul', x, table) });
+    expect(() => prepareProgram(p, software)).toThrow('OPT510');
+
+    const c = new Build();
+    const fields = Array.from({ length: 9 }, (_, k) => ({
+      name: `f${k}`,
+      type: f32(40),
+      storage: 'f32' as const,
+      scale: 1,
+    }));
+    const sum = fields.map((f) => c.g.parameter('data', `d.${f.name}`, f.type)).reduce((l, r) => c.op('add', l, r));
+    const many = program(c.g, {
+      data: [{ name: 'd', source: 'test', rows: 40, fields }],
+      entries: [{ id: 'main', writes: [], inputs: [], outputs: [{ name: 'r', kind: 'result', value: sum }] }],
+    });
+    expect(() => compileProgram(many, { limits: software })).toThrow('OPT512');
   });
 
   it('layer norm in one kernel', () => {

@@ -26,6 +26,8 @@ export interface CompileOptions {
   /** Values of `dim` and `hyper` declarations. */
   readonly set: ReadonlyMap<string, number>;
   readonly profile?: CompileProgramOptions['limits'];
+  /** The tree of the source, where the caller has parsed it already. */
+  readonly module?: Module;
   readonly stage?: 'check' | 'program' | 'bundle';
 }
 
@@ -51,7 +53,9 @@ export function compile(source: Source, options: CompileOptions): Result<Compile
   });
   try {
     // Text to tree. Syntax errors end here: later messages would be about a tree that nobody wrote.
-    const parsed = parse(source);
+    const parsed: Result<Module> = options.module
+      ? { ok: true, value: options.module, diagnostics: [] }
+      : parse(source);
     diagnostics.push(...parsed.diagnostics);
     if (!parsed.ok) return failed();
     const module = parsed.value;

@@ -140,6 +140,8 @@ class Reader {
     const args = expr.args.filter((a) => !a.name).map((a) => a.value);
     const last = expr.args.find((a) => a.name?.text === 'last');
     const one = args.length === 1 ? args[0] : undefined;
+    if (one && (name === 'peak_bytes' || name === 'bytes'))
+      return { kind: 'fact', fact: name, of: this.e.options.text(one.span) };
     const series = one && this.series(one);
     switch (name) {
       case 'max':
@@ -169,9 +171,6 @@ class Reader {
       case 'lowest':
       case 'best':
         return one && this.members(one, name === 'lowest' ? 'lowest' : 'highest', expr.span);
-      case 'peak_bytes':
-      case 'bytes':
-        return one && { kind: 'fact', fact: name, of: this.e.options.text(one.span) };
       case 'calls':
         return this.e.notYet('calls(…)', expr.span);
       default:
@@ -279,8 +278,9 @@ class Reader {
     if (expr.kind === 'member' && expr.name.text === 'steps') return this.runOf(expr.object) !== undefined;
     if (expr.kind === 'call')
       return (
-        expr.args.some((a) => this.readsSeries(a.value)) ||
-        (expr.callee.kind === 'name' && ['peak_bytes', 'bytes', 'highest', 'lowest', 'best'].includes(expr.callee.name))
+        (expr.callee.kind === 'name' &&
+          ['peak_bytes', 'bytes', 'highest', 'lowest', 'best'].includes(expr.callee.name)) ||
+        expr.args.some((a) => this.readsSeries(a.value))
       );
     return false;
   }

@@ -20,6 +20,7 @@ export function mergeFlat(
   units: readonly Unit[],
   tensors: Tensors,
   place: CellPlace,
+  hasCycle: (units: readonly Unit[]) => boolean,
   profile: DeviceProfile,
 ): { units: Unit[]; blocks: string[][] } {
   const classes = new Map<string, Member[]>();
@@ -32,27 +33,33 @@ export function mergeFlat(
   }
   const blocks: string[][] = [];
   const inBlock = new Set<string>();
-  const replaced = new Map<Unit, Unit | undefined>();
+  let list = [...units];
   for (const members of classes.values()) {
     for (const run of contiguousRuns(members, tensors, place, inBlock)) {
       const [first] = run;
       const total = run.reduce((sum, m) => sum + padded(m.size), 0);
+      const merged = mergedUnit(run, total, profile);
+      const own = new Set(run.map((m) => m.unit));
+      const tried = list.flatMap((u) => (u === first.unit ? [merged] : own.has(u) ? [] : [u]));
+      // Kernels between them may need one member done before another.
+      if (hasCycle(tried)) continue;
+      list = tried;
       first.slots.forEach((slot, k) => {
         if (!tensors.isTemporary(slot)) return;
         const block = run.map((m) => m.slots[k]);
         block.forEach((t) => inBlock.add(t));
         blocks.push(block);
       });
-      const merged = mergedUnit(run, total, profile);
-      run.forEach((m, k) => replaced.set(m.unit, k === 0 ? merged : undefined));
     }
   }
-  const result: Unit[] = [];
-  for (const unit of units) {
-    const r = replaced.has(unit) ? replaced.get(unit) : unit;
-    if (r) result.push(r);
-  }
-  return { units: result, blocks };
+  return { units: list, blocks };
+}
+
+/** True where no member touches what another one writes. */
+function independent(a: Unit, b: Unit, tensors: Tensors): boolean {
+  const touches = (x: Unit, y: Unit): boolean =>
+    [...x.writes].some((t) => y.reads.has(t) || y.reads.has(tensors.memory(t)) || y.writes.has(t));
+  return !touches(a, b) && !touches(b, a);
 }
 
 function mergedUnit(run: readonly Member[], total: number, profile: DeviceProfile): Unit {
@@ -128,7 +135,7 @@ function contiguousRuns(
       close();
       continue;
     }
-    if (!adjoins) close();
+    if (!adjoins || !run.every((r) => independent(r.m.unit, item.m.unit, tensors))) close();
     run.push(item);
     item.m.slots.forEach((s) => used.add(s));
   }

@@ -38,7 +38,7 @@ export function scheduleEntry(lowered: LoweredEntry, place: CellPlace, profile: 
     if (!cycle) break;
     units.push(...redirectOne(lowered, cycle));
   }
-  const flat = mergeFlat(units, tensors, place, profile);
+  const flat = mergeFlat(units, tensors, place, (list) => new UnitGraph(list, tensors).cycle() !== undefined, profile);
   const bufferOf = (tensor: string): string => {
     const memory = tensors.memory(tensor);
     const word = wordOf(tensors.get(memory)?.type.dtype ?? 'f32');

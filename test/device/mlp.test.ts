@@ -17,7 +17,7 @@ describe('a network trained with Adam', () => {
     const { program } = mlpProgram({ sizes: [784, 256, 128, 10], batch: 128, rows: 60000 });
     for (const limits of [{}, { class: 'software' as const, subgroups: 8 }]) {
       const bundle = compileProgram(program, { limits });
-      expect(bundle.entries[0].commands.length).toBeLessThanOrEqual(14);
+      expect(bundle.entries[0].commands.length).toBeLessThanOrEqual(12);
     }
   });
 

@@ -95,6 +95,20 @@ describe('horizontal fusion', () => {
     expect(got.dispatches).toBe(1);
   });
 
+  it('keeps kernels apart that wait for each other through a third', () => {
+    // The update of b needs the sum of the new a, so that one code over both would have to run twice.
+    checkWrites(
+      { a: [8, 8], b: [8, 8] },
+      (b, o) => {
+        const half = (x: Node): Node => b.op('sin', b.op('mul', x, b.num(0.5, x)));
+        const first = half(o.a);
+        const product = b.matmul(first, o.b);
+        return { a: first, b: half(product) };
+      },
+      'net',
+    );
+  });
+
   it('leaves out cells between those that are written', () => {
     const shapes = { a: [8, 8], b: [8], c: [3, 5], d: [5] };
     checkWrites(shapes, (b, { a, c, d }) => ({ a: b.op('neg', a), c: b.op('neg', c), d: b.op('neg', d) }), 'net');

@@ -68,13 +68,15 @@ export function readBinding(e: Elaboration, binding: Binding, name: string, span
 
 /** A parameterless fn: its body in its own frame, with the cells of now. */
 function namedFn(e: Elaboration, decl: ast.FnDecl, frame: Frame, span: Span): Value {
-  if (frame.depth > e.limits.depth)
-    fail('OPT505', span, `${decl.name.text} reads itself without end`, { hint: 'a fn cannot be recursive' });
-  const value = e.do.body(e, decl.body, {
-    ...nested(frame),
-    body: frame.owner ? frame.body : 'fn',
-    depth: frame.depth + 1,
-  });
+  if (e.evaluating.has(decl)) {
+    fail('OPT505', span, `${decl.name.text} reads itself without end`, {
+      labels: [{ span: decl.name.span, text: 'declared here' }],
+      hint: 'a fn cannot be recursive',
+    });
+  }
+  e.evaluating.add(decl);
+  const value = e.do.body(e, decl.body, { ...nested(frame), body: frame.owner ? frame.body : 'fn' });
+  e.evaluating.delete(decl);
   if (value === undefined)
     fail('OPT304', span, `the body of ${decl.name.text} has no value`, { hint: 'end it with an expression' });
   // Named for messages and reports; a fn that only renames a cell stays that cell.

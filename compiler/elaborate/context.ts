@@ -114,6 +114,12 @@ export class Elaboration {
   importDepth = 0;
   /** Declarations whose instance is being made, against definitions by themselves. */
   readonly instantiating = new Set<Binding>();
+  /** Parameterless fns being evaluated, against definitions by themselves. */
+  readonly evaluating = new Set<ast.FnDecl>();
+  /** The statement of the main file now elaborated. */
+  statement: Span | undefined;
+  /** Name of the main file: `--set` reaches its dims and hypers only. */
+  mainFile = '';
   /** The innermost call of a model, for messages about its parameters. */
   modelCall: Span | undefined;
   /** True while an eval, metric or condition is elaborated: nothing may be written. */

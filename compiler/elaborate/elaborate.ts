@@ -3,7 +3,7 @@
  * shapes; templates are inlined where they are called, runs one after another, and every phase becomes an entry of the program.
  */
 import type * as ast from '../ast/nodes.ts';
-import { fail, type Result, SaddleError } from '../diagnostics/diagnostic.ts';
+import { type Diagnostic, error as diagnostic, fail, type Result, SaddleError } from '../diagnostics/diagnostic.ts';
 import { didYouMean } from '../diagnostics/suggest.ts';
 import type { Program } from '../ir/program.ts';
 import { readBinding } from './bindings.ts';
@@ -29,13 +29,22 @@ export function elaborate(module: ast.Module, options: ElaborateOptions): Result
     if (!program) return { ok: false, diagnostics: [...e.errors, ...e.diagnostics] };
     return { ok: true, value: program, diagnostics: e.diagnostics };
   } catch (error) {
+    if (error instanceof RangeError) return { ok: false, diagnostics: [...e.errors, tooDeep(e)] };
     if (!(error instanceof SaddleError)) throw error;
     return { ok: false, diagnostics: [...e.errors, ...error.diagnostics, ...e.diagnostics] };
   }
 }
 
+/** Definitions that lead to themselves by ways that no counter saw exhaust the stack. */
+function tooDeep(e: Elaboration): Diagnostic {
+  return diagnostic('OPT505', e.statement, 'the definitions used here nest too deeply, or lead to themselves', {
+    hint: 'look for a default or an argument that names itself',
+  });
+}
+
 function elaborateModule(e: Elaboration, module: ast.Module): Program | undefined {
   nameSites(module);
+  e.mainFile = module.file;
   e.hasRuns = declaresRuns(module.statements);
   checkSettings(e, module);
   const scope = new Scope();

@@ -10,7 +10,7 @@ import { tensor, type Value } from './values.ts';
 /** Declares a hyper for `owner` and gives the scalar that stands for it. */
 export function hyper(e: Elaboration, decl: ast.HyperDecl, frame: Frame, owner: RunContext): Value {
   const name = e.qualifiedBy(owner.name, `${decl.name.text}${frame.turn ?? ''}`);
-  const given = e.options.set.get(decl.name.text);
+  const given = decl.span.file === e.mainFile ? e.options.set.get(decl.name.text) : undefined;
   const value =
     given !== undefined
       ? e.constant(given)

@@ -29,10 +29,14 @@ export function statement(e: Elaboration, stmt: ast.Stmt, frame: Frame): void {
   const before = e.allowed;
   if (stmt.allow) e.allowed = [...before, ...stmt.allow.map((n) => n.text)];
   // Outside phases, statements belong to the entry that is open between them.
-  if (frame.body === 'file' || frame.body === 'trial') e.entry = e.once();
+  if (frame.body === 'file' || frame.body === 'trial') {
+    e.entry = e.once();
+    e.statement = stmt.span;
+  }
   try {
     e.graph.at(stmt.span, () => evaluate(e, stmt, frame));
   } catch (error) {
+    e.evaluating.clear();
     if (!(error instanceof SaddleError) || !canGoOn(stmt, frame, error)) throw error;
     e.errors.push(...error.diagnostics);
   } finally {
@@ -56,7 +60,8 @@ function evaluate(e: Elaboration, stmt: ast.Stmt, frame: Frame): void {
     case 'use':
       return e.do.importNames(e, stmt, frame.scope);
     case 'dim': {
-      const given = frame.body === 'file' ? e.options.set.get(stmt.name.text) : undefined;
+      const settable = stmt.span.file === e.mainFile && (frame.body === 'file' || frame.body === 'trial');
+      const given = settable ? e.options.set.get(stmt.name.text) : undefined;
       const size =
         given ?? toDim(e, e.do.expression(e, stmt.value, frame), stmt.value.span, `the dim ${stmt.name.text}`);
       if (!Number.isInteger(size))

@@ -169,3 +169,14 @@ describe('imports', () => {
     expect(d.span?.file).toContain('mine');
   });
 });
+
+describe('definitions by themselves', () => {
+  test.each([
+    'fn a = a + 1\nmetric m = a',
+    'var x: f32 = 1\nfn a = b + x\nfn b = a * 2\nmetric m = a',
+    'fn f(x) = f(x) + 1\nmetric m = f(1)',
+    'rule r(lr = lr) for (p, g) { p <- p - lr * g }\nvar x: f32 = 1\ntrain 1 { update x by r() minimizing x }',
+  ])('%s', (text) => {
+    expect(errorsOf(text)[0].code).toMatch(/OPT505|OPT2\d\d/);
+  });
+});

@@ -32,13 +32,15 @@ export interface ElaborateOptions {
 export interface Limits {
   /** Nodes of the whole program; `repeat` and static `for` unroll. */
   readonly nodes: number;
+  /** Turns of one unrolled loop. */
+  readonly turns: number;
   /** Elements of one tensor. */
   readonly elements: number;
   /** Nesting of template calls. */
   readonly depth: number;
 }
 
-export const defaultLimits: Limits = { nodes: 200_000, elements: 2 ** 28, depth: 200 };
+export const defaultLimits: Limits = { nodes: 200_000, turns: 10_000, elements: 2 ** 28, depth: 200 };
 
 /** Functions of the constructs, by what they take. */
 export interface Constructs {

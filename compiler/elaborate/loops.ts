@@ -6,6 +6,7 @@ import type * as ast from '../ast/nodes.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { Node } from '../ops/types.ts';
 import { broadcastTo, toDim, toNode } from './convert.ts';
+import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
 import { type Execution, type Frame, nested, type RuleSlot, Scope } from './scope.ts';
 import { type CellRef, exact, kindText, type Value } from './values.ts';
@@ -17,6 +18,7 @@ export function repeat(e: Elaboration, stmt: ast.RepeatStmt, frame: Frame): void
     fail('OPT305', stmt.count.span, `the number of turns cannot be negative: ${turns}`, {
       hint: 'repeat 0 is the least',
     });
+  checkTurns(e, turns, stmt.count.span);
   const outer = frame.execution.index;
   for (let turn = 0; turn < turns; turn++) {
     const inner = {
@@ -26,6 +28,20 @@ export function repeat(e: Elaboration, stmt: ast.RepeatStmt, frame: Frame): void
     };
     if (stmt.as) inner.scope.set(stmt.as.text, { kind: 'value', value: exact(turn, true), span: stmt.as.span });
     e.do.body(e, stmt.body, inner);
+  }
+}
+
+/** Loops are unrolled, so that their turns must be few and known. */
+function checkTurns(e: Elaboration, turns: number, span: Span): void {
+  if (e.witnesses.involved(turns)) {
+    fail('OPT506', span, `a loop over ${e.dim(turns)} turns needs the data to be known`, {
+      hint: 'check with the data present',
+    });
+  }
+  if (turns > e.limits.turns) {
+    fail('OPT501', span, `this loop has ${turns} turns, and loops are unrolled: at most ${e.limits.turns}`, {
+      hint: 'let train do the looping, or compute on whole arrays',
+    });
   }
 }
 
@@ -56,10 +72,7 @@ function elements(e: Elaboration, expr: ast.Expr, frame: Frame): Value[] {
   if (expr.kind === 'array') return expr.items.map((item) => e.do.expression(e, item, frame));
   const value = e.do.expression(e, expr, frame);
   if (value.kind === 'range' && value.lo.kind === 'exact') {
-    if (e.witnesses.involved(value.length))
-      fail('OPT506', expr.span, `a loop over ${e.dim(value.length)} turns needs the data to be known`, {
-        hint: 'check with the data present',
-      });
+    checkTurns(e, value.length, expr.span);
     const lo = value.lo.value;
     return Array.from({ length: value.length }, (_, i) => exact(lo + i, true));
   }

@@ -21,23 +21,30 @@ export class Witnesses {
     return prime;
   }
 
-  /** Whether a size contains an unknown one as a factor. */
+  /** Whether a size was computed from an unknown one: it contains one as a factor, or is near a small multiple of one. */
   involved(size: number): boolean {
-    for (const prime of this.names.keys()) if (size !== 0 && size % prime === 0) return true;
-    return false;
+    return [...this.names.keys()].some(
+      (prime) => size !== 0 && (size % prime === 0 || offset(size, prime) !== undefined),
+    );
   }
 
-  /** True where any size of the program is unknown. */
-  get any(): boolean {
-    return this.names.size > 0;
-  }
-
-  /** `N`, `2 * N`, or the number. */
+  /** `N`, `2 * N`, `N - 1`, or the number. */
   text(size: number): string {
     for (const [prime, name] of this.names) {
       if (size === prime) return name;
       if (size !== 0 && size % prime === 0) return `${this.text(size / prime)} * ${name}`;
     }
+    for (const prime of this.names.keys()) {
+      const rest = offset(size, prime);
+      if (rest !== undefined) return `${this.text(size - rest)} ${rest < 0 ? '-' : '+'} ${Math.abs(rest)}`;
+    }
     return String(size);
   }
+}
+
+/** What is left of a size beside the nearest small multiple of a witness, if little. */
+function offset(size: number, prime: number): number | undefined {
+  const times = Math.round(size / prime);
+  const rest = size - times * prime;
+  return times >= 1 && times <= 8 && Math.abs(rest) <= 16 ? rest : undefined;
 }

@@ -169,6 +169,19 @@ export class Session {
     }
   }
 
+  /**
+   * Gives cells their initial values if that is what comes next, so that a new session can be read, written and called before it trains. (Written first, they
+   * would be overwritten by what the schedule begins with.)
+   */
+  private async initialize(): Promise<void> {
+    for (;;) {
+      const job = nextJob(this.walk(), this.at, 0);
+      const entry = job?.kind === 'once' && this.entries.get(job.entry ?? '');
+      if (!job || !entry || entry.outputs.length > 0 || entry.hostOutputs.length > 0) return;
+      this.commit(job, await this.execute(job));
+    }
+  }
+
   private walk(): Walk {
     return {
       bundle: this.bundle,
@@ -276,6 +289,7 @@ export class Session {
   async call(name: string, args: Values): Promise<Record<string, NumberArray>> {
     const entry = exportNamed(this.bundle, name);
     const inputs = exportInputs(name, entry, args);
+    if (!this.busy) await this.initialize();
     const run = this.bundle.runs.length === 1 ? this.bundle.runs[0].name : '';
     return this.backend.call(entry.id, inputs, this.scalars(run, 0, 1));
   }
@@ -283,6 +297,7 @@ export class Session {
   /** Cells of a model (by its name, `Features` or `dann.Features`) or one cell (by its id). Throws OPT850 for unknown names. */
   async get(name: string): Promise<Record<string, Tensor>> {
     const ids = cellsNamed(this.bundle, name);
+    if (!this.busy) await this.initialize();
     const values = await this.backend.readCells(ids);
     const types = new Map(this.bundle.cells.map((c) => [c.id, c.type]));
     return Object.fromEntries(
@@ -293,7 +308,9 @@ export class Session {
   /** Writes cells of a model, or one cell, as `get` names them. Cells left out stay. Throws OPT850, OPT852. */
   async set(name: string, values: Values): Promise<void> {
     this.refuseWhileBusy();
-    await this.backend.writeCells(cellValues(this.bundle, name, values));
+    const cells = cellValues(this.bundle, name, values);
+    await this.initialize();
+    await this.backend.writeCells(cells);
   }
 
   /** The whole state as the bytes of a checkpoint (safetensors). Throws OPT709 rather than save a cell that is not finite. */

@@ -96,3 +96,14 @@ it('follows the float64 reference', async () => {
   }
   await onDevice.dispose();
 });
+
+it('can be read and written before it trains, and keeps what was written', async () => {
+  const session = await load(bundle).start({ device, seed: 1 });
+  const name = bundle.cells.find((c) => c.run === 'a' && c.kind === 'param' && c.id.endsWith('W'))?.id as string;
+  const initial = (await session.get(name))[name].values;
+  expect(Array.from(initial).some((v) => v !== 0)).toBe(true);
+  await session.set(name, { [name]: Array.from(initial, () => 0.25) });
+  await train(session, 0);
+  expect(Array.from((await session.get(name))[name].values)).toEqual(Array.from(initial, () => 0.25));
+  await session.dispose();
+});

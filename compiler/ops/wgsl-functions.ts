@@ -24,10 +24,16 @@ const logNearOne = `fn sd_log_near_one(f: f32) -> f32 {
   return f - (h - s * (h + r));
 }`;
 
-/** Natural logarithm within 1 ulp, next to 1 too: x = m 2^e with m in [sqrt(1/2), sqrt(2)). */
+/**
+ * Natural logarithm within 1 ulp, next to 1 too: x = m 2^e with m in [sqrt(1/2), sqrt(2)). Of a negative number it is NaN by its bits: one driver's
+ * built-in gives 0.
+ */
 const logText = `fn sd_log(x: f32) -> f32 {
   let bits = bitcast<u32>(x);
-  if (bits - 0x00800000u >= 0x7f000000u) { return log(x); }
+  if (bits - 0x00800000u >= 0x7f000000u) {
+    if (x < 0.0) { return bitcast<f32>(bits | 0x7fc00000u); }
+    return log(x);
+  }
   let shifted = bits - 0x3f3504f3u;
   let e = f32(bitcast<i32>(shifted) >> 23u);
   let f = bitcast<f32>((shifted & 0x007fffffu) + 0x3f3504f3u) - 1.0;

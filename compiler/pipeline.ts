@@ -83,8 +83,9 @@ export function compile(source: Source, options: CompileOptions): Result<Compile
     // Templates inlined, shapes and types checked, derivatives taken.
     const text = (span: Span) => sources.get(span.file)?.slice(span) ?? '';
     const place = (span: Span): Place => {
-      const at = sources.get(span.file)?.position(span.start) ?? { line: 1, column: 1 };
-      return { file: span.file, ...at, text: text(span) };
+      const source = sources.get(span.file);
+      const at = source?.position(span.start) ?? { line: 1, column: 1 };
+      return { file: span.file, ...at, text: source?.line(at.line) ?? '' };
     };
     const name = source.name.replace(/^.*[\\/]/, '').replace(/\.opt$/, '');
     const elaborated = elaborate(module, {

@@ -15,6 +15,7 @@ export interface Place {
   readonly file: string;
   readonly line: number;
   readonly column: number;
+  /** The whole line, for the excerpt of a message. */
   readonly text: string;
 }
 

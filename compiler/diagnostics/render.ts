@@ -63,7 +63,11 @@ export function renderText(d: Diagnostic, sources: Sources, paint: Paint = plain
   } else if (d.place) {
     const { file, line, column, text } = d.place;
     lines.push(`  ${paint.dim('-->')} ${safe(file)}:${line}:${column}`);
-    if (text) lines.push(`${paint.dim(`${line} |`)} ${safe(text.slice(0, quotedWidth))}`);
+    if (text) {
+      lines.push(`${paint.dim(`${line} |`)} ${safe(text.slice(0, quotedWidth))}`);
+      if (column <= Math.min(text.length, quotedWidth))
+        lines.push(`${paint.dim(`${' '.repeat(String(line).length)} |`)} ${' '.repeat(column - 1)}${colour('^')}`);
+    }
   }
   for (const label of d.labels) {
     const source = sources.get(label.span.file);

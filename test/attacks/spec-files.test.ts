@@ -61,5 +61,4 @@ it('names that every object has are only names', () =>
     const { code, stderr } = await saddle(['check', 'spec.opt'], folder);
     expect(code).toBe(1);
     expect(stderr).toContain("unknown name 'toString'");
-  }),
-);
+  }));

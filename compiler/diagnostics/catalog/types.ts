@@ -106,7 +106,7 @@ export const typesCodes = {
       'A distribution is unknown, gets arguments it does not have, or draws values of another type than declared; or a cell has no initial value.',
   },
   OPT322: {
-    title: 'not callable',
+    title: 'a value that cannot be called',
     about: 'Only functions, layers, models and rules can be called.',
   },
   OPT323: {

@@ -37,3 +37,13 @@ it('short lines are shown whole', () => {
 it('file names cannot steer the terminal', () => {
   expect(render('let a', 4, 5, 'a\u001b[2J.opt')[1]).toBe('  --> a·[2J.opt:1:5');
 });
+
+it('a place of a run is shown with its line and a caret', () => {
+  const place = { file: 'a.opt', line: 12, column: 10, text: '  report x' };
+  const found = { ...error('OPT709', undefined, "'x' is infinite at step 1"), place };
+  expect(renderText(found, new Map()).split('\n').slice(1)).toEqual([
+    '  --> a.opt:12:10',
+    '12 |   report x',
+    '   |          ^',
+  ]);
+});

@@ -165,12 +165,16 @@ export interface BundleEntry {
 
 // ---------------------------------------------------------------- schedule
 
+/** When an eval that belongs to a train phase happens: after n updates. */
 export interface EvalTimes {
   readonly at: readonly number[];
   readonly every?: number;
   readonly end: boolean;
 }
+
+/** Phases in textual order over the whole program; `run` is '' for file level. */
 export type BundlePhase =
+  /** Runs an entry once: initial values of cells, lets that later phases read, one-off evals (whose outputs are metrics). */
   | { readonly kind: 'once'; readonly name: string; readonly run: string; readonly entry: string }
   | {
       readonly kind: 'train';
@@ -178,6 +182,7 @@ export type BundlePhase =
       readonly run: string;
       readonly steps: number;
       readonly entry: string;
+      /** `train until C`: an entry with one bool output, run before each step. */
       readonly until?: string;
       readonly evals: readonly { readonly entry: string; readonly times: EvalTimes }[];
     };
@@ -204,16 +209,20 @@ export interface Claim {
   readonly text: string;
   readonly place?: Place;
   readonly seeds?: readonly [number, number]; // closed
-  readonly body:
-    | {
-        readonly kind: 'holds';
-        readonly op: '==' | '!=' | '<' | '<=' | '>' | '>=' | '~=';
-        readonly left: ClaimExpr;
-        readonly right: ClaimExpr;
-        readonly within?: ClaimExpr;
-      }
-    | { readonly kind: 'fails'; readonly run: string; readonly reason?: string };
+  readonly body: ClaimBody;
 }
+
+export type ClaimBody =
+  | {
+      readonly kind: 'holds';
+      readonly op: '==' | '!=' | '<' | '<=' | '>' | '>=' | '~=';
+      readonly left: ClaimExpr;
+      readonly right: ClaimExpr;
+      readonly within?: ClaimExpr;
+    }
+  | { readonly kind: 'fails'; readonly run: string; readonly reason?: string }
+  /** Parts joined by `or` or `and`. */
+  | { readonly kind: 'any' | 'all'; readonly of: readonly ClaimBody[] };
 
 export interface Bundle {
   readonly format: 'saddle-bundle';

@@ -3,10 +3,10 @@
  * of the language as a table of functions (each construct lives in a file of its own and reaches the others through this table).
  */
 import type * as ast from '../ast/nodes.ts';
-import type { Claim, DataInfo, Place } from '../bundle/format.ts';
+import type { Claim, DataInfo, EvalTimes, Place } from '../bundle/format.ts';
 import { warning, type Diagnostic, fail, type DiagnosticParts } from '../diagnostics/diagnostic.ts';
 import type { DiagnosticCode } from '../diagnostics/catalog.ts';
-import type { Data, EvalTimes, Export, Hyper, Phase, Run, UpdateRecord } from '../ir/program.ts';
+import type { Data, Export, Hyper, Phase, Run, UpdateRecord } from '../ir/program.ts';
 import { Graph, sizeOf } from '../ir/tensor/graph.ts';
 import { type DType, type Node, ShapeError, type TensorType } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';

@@ -5,7 +5,7 @@
  */
 import type { Node, TensorType } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
-import type { Claim, DataField } from '../bundle/format.ts';
+import type { BundlePhase, Claim, DataField } from '../bundle/format.ts';
 
 export type CellKind = 'param' | 'var' | 'state' | 'frozen' | 'let';
 
@@ -57,28 +57,8 @@ export interface Entry {
   readonly inputs: readonly { readonly name: string; readonly type: TensorType }[];
 }
 
-/** When an eval that belongs to a train phase happens: after n updates. */
-export interface EvalTimes {
-  readonly at: readonly number[];
-  readonly every?: number;
-  readonly end: boolean;
-}
-
-/** Phases in textual order over the whole program; `run` is '' for file level. */
-export type Phase =
-  /** Runs an entry once: initial values of cells, lets that later phases read, one-off evals (whose outputs are metrics). */
-  | { readonly kind: 'once'; readonly name: string; readonly run: string; readonly entry: string }
-  | {
-      readonly kind: 'train';
-      readonly name: string;
-      readonly run: string;
-      readonly steps: number;
-      readonly entry: string;
-      /** `train until C`: an entry with one bool output, run before each step. */
-      readonly until?: string;
-      readonly evals: readonly { readonly entry: string; readonly times: EvalTimes }[];
-      readonly span?: Span;
-    };
+/** As in the bundle, with the place of a train phase. */
+export type Phase = BundlePhase & { readonly span?: Span };
 
 /** One `update` (or `<-` of a cell) as compiled, for `explain --stage updates` and the owner and direction checks. */
 export interface UpdateRecord {

@@ -24,6 +24,11 @@ export function parametersOf(t: Template): readonly ast.Param[] {
   return t.decl.params ?? [];
 }
 
+/** Parameters that are still to be given before the template can be evaluated. */
+export function openParameters(t: Template): readonly ast.Param[] {
+  return parametersOf(t).filter((p) => !p.default && !t.bound.has(p.name.text));
+}
+
 /** The template with these arguments added; errors for unknown, repeated and surplus ones. */
 export function giveArguments(e: Elaboration, t: Template, args: readonly ast.Arg[], frame: Frame): Template {
   const bound = new Map(t.bound);

@@ -1,6 +1,7 @@
 /** Functions that make, join, move and measure arrays and trees. */
 import { fail } from '../diagnostics/diagnostic.ts';
 import { sizeOf } from '../ir/tensor/graph.ts';
+import { knownRange, type Range } from '../ir/tensor/ranges.ts';
 import type { DType, Node, TensorType } from '../ops/types.ts';
 import { binary, cast, range } from './arithmetic.ts';
 import type { BuiltinCall, BuiltinFn } from './builtins.ts';
@@ -155,7 +156,7 @@ const flip: BuiltinFn = (c) => {
   return tensor(c.e.make('flip', [x], { axes: [c.axis(x.type.shape.length, 0) as number] }));
 };
 
-/** onehot(i, n): f32 with one more axis of n. */
+/** onehot(i, n): f32 with one more axis of n. An index outside 0..n is an error: now where that is certain, else of the run. */
 const onehot: BuiltinFn = (c) => {
   c.expect(2, 2);
   const index = toNode(c.e, c.value(0), c.at(0), 'i32');
@@ -165,10 +166,36 @@ const onehot: BuiltinFn = (c) => {
     });
   const n = toDim(c.e, c.value(1), c.at(1), 'the number of classes');
   const shape = [...index.type.shape, n];
-  const wide = c.e.make('broadcast', [index], { shape, axes: range(0, shape.length - 1) });
+  const wide = c.e.make('broadcast', [within(c, index, n)], { shape, axes: range(0, shape.length - 1) });
   const classes = c.e.make('iota', [], { shape, axis: shape.length - 1, dtype: 'i32' });
   return tensor(cast(c.e, c.e.make('eq', [wide, classes]), 'f32'));
 };
+
+/** The indices themselves; those of which it is not known that they lie in 0..n are looked up in 0, 1, …, n - 1, which faults outside of it. */
+function within(c: BuiltinCall, index: Node, n: number): Node {
+  const known = knownRange(index, (leaf) => fieldRange(c, leaf));
+  if (known && known[0] >= 0 && known[1] < n) return index;
+  if (known && sizeOf(index.type.shape) > 0) {
+    const classes = known[0] === known[1] ? `${known[0]}` : `${known[0]} to ${known[1]}`;
+    fail('OPT307', c.at(0), `${c.name} into ${c.e.dim(n)} classes, but the indices may be ${classes}`, {
+      labels: [{ span: c.at(1), text: `${c.e.dim(n)} classes` }],
+      hint: `give as many classes as there are, ${known[1] + 1} or more, or narrow the range of the data: in 0..${c.e.dim(n)}`,
+    });
+  }
+  const classes = c.e.make('iota', [], { shape: [n], axis: 0, dtype: 'i32' });
+  return c.e.make('gather', [classes, index], { axis: 0 });
+}
+
+/** The range that a data field is declared (and, when it is loaded, checked) to lie in. */
+function fieldRange(c: BuiltinCall, node: Node): Range | undefined {
+  if (node.attrs.source !== 'data') return undefined;
+  const name = node.attrs.name as string;
+  const data = c.e.data.find(
+    (d) => name.startsWith(`${d.name}.`) && d.fields.some((f) => name === `${d.name}.${f.name}`),
+  );
+  const range = data?.fields.find((f) => name === `${data.name}.${f.name}`)?.range;
+  return range && [Math.ceil(range[0]), Math.ceil(range[1]) - 1];
+}
 
 /** segment_sum(v, by: index, into: n): row i of v is added to row index[i] of n zero rows. */
 const segmentSum: BuiltinFn = (c) => {

@@ -1,7 +1,7 @@
 /** Calls: what is called decides. Primitives and functions that need no `use`, templates, layers and models; rules and other words take arguments and stay templates. */
 import type * as ast from '../ast/nodes.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
-import { giveArguments } from './arguments.ts';
+import { giveArguments, openParameters } from './arguments.ts';
 import { elementwiseBuiltins } from './builtins-elementwise.ts';
 import { reduceBuiltins } from './builtins-reduce.ts';
 import { shapeBuiltins } from './builtins-shape.ts';
@@ -12,8 +12,8 @@ import { specialForms } from './derivatives.ts';
 import { callLayer, callModel } from './models.ts';
 import type { Frame } from './scope.ts';
 import { siteName } from './sites.ts';
-import { callFn } from './templates.ts';
-import { kindText, type Value } from './values.ts';
+import { callFn, type CallSite } from './templates.ts';
+import { kindText, type Template, type Value } from './values.ts';
 
 const builtins: Readonly<Record<string, BuiltinFn>> = { ...elementwiseBuiltins, ...reduceBuiltins, ...shapeBuiltins };
 
@@ -40,7 +40,7 @@ export function call(e: Elaboration, expr: ast.Call, frame: Frame): Value {
       switch (value.decl.kind) {
         case 'fn':
           if (value.decl.opaque) e.notYet('an opaque fn', expr.span);
-          return callFn(e, giveArguments(e, value, expr.args, frame), site, frame);
+          return fnCall(e, giveArguments(e, value, expr.args, frame), site, frame, expr);
         case 'layer':
           return callLayer(e, value, expr.args, site, frame);
         case 'trial':
@@ -56,4 +56,9 @@ export function call(e: Elaboration, expr: ast.Call, frame: Frame): Value {
         hint: 'only functions, layers, models and rules take arguments',
       });
   }
+}
+
+/** A call that leaves parameters open is a function of them; one without any argument is a call that forgot them. */
+function fnCall(e: Elaboration, t: Template, site: CallSite, frame: Frame, expr: ast.Call): Value {
+  return expr.args.length > 0 && openParameters(t).length > 0 ? t : callFn(e, t, site, frame);
 }

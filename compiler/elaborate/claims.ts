@@ -3,7 +3,7 @@
  * program itself, as hidden metrics.
  */
 import type * as ast from '../ast/nodes.ts';
-import type { Claim, ClaimExpr, SeriesRead } from '../bundle/format.ts';
+import type { Claim, ClaimBody, ClaimExpr, SeriesRead } from '../bundle/format.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { didYouMean } from '../diagnostics/suggest.ts';
 import type { Span } from '../source/source.ts';
@@ -59,22 +59,30 @@ export function claim(e: Elaboration, stmt: ast.ExpectStmt, frame: Frame, run: R
   }
   const expr = stmt.claim;
   if (!expr) fail('OPT332', stmt.span, 'this expect claims nothing', { hint: 'write expect accuracy > 0.9' });
+  return { ...base, body: bodyOf(reader, expr) };
+}
+
+/** A comparison, or several joined by `and` and `or`. */
+function bodyOf(reader: Reader, expr: ast.Expr): ClaimBody {
+  if (expr.kind === 'binary' && (expr.op === 'and' || expr.op === 'or')) {
+    const kind = expr.op === 'and' ? 'all' : 'any';
+    const parts = [bodyOf(reader, expr.left), bodyOf(reader, expr.right)];
+    return { kind, of: parts.flatMap((part) => (part.kind === kind ? part.of : [part])) };
+  }
   if (expr.kind === 'binary' && COMPARISONS.has(expr.op)) {
     return {
-      ...base,
-      body: {
-        kind: 'holds',
-        op: expr.op as '==',
-        left: reader.read(expr.left),
-        right: reader.read(expr.right),
-        within: expr.within && reader.read(expr.within),
-      },
+      kind: 'holds',
+      op: expr.op as '==',
+      left: reader.read(expr.left),
+      right: reader.read(expr.right),
+      within: expr.within && reader.read(expr.within),
     };
   }
-  if (expr.kind === 'call' && expr.callee.kind === 'name' && expr.callee.name === 'nondecreasing') {
-    return { ...base, body: { kind: 'holds', op: '==', left: reader.read(expr), right: { kind: 'number', value: 1 } } };
-  }
-  fail('OPT332', expr.span, 'a claim is a comparison', { hint: 'write expect accuracy > 0.9' });
+  if (expr.kind === 'call' && expr.callee.kind === 'name' && expr.callee.name === 'nondecreasing')
+    return { kind: 'holds', op: '==', left: reader.read(expr), right: { kind: 'number', value: 1 } };
+  fail('OPT332', expr.span, 'a claim is a comparison, or several joined by and, or', {
+    hint: 'write expect accuracy > 0.9',
+  });
 }
 
 function seedRange(e: Elaboration, range: ast.RangeExpr, frame: Frame): readonly [number, number] {

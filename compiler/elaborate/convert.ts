@@ -15,6 +15,7 @@ import {
   isCompound,
   kindText,
   type ModelInstance,
+  type Template,
   tensor,
   type Tree,
   type Value,
@@ -117,8 +118,15 @@ export function toNode(e: Elaboration, given: Value, span: Span, dtype?: DType):
       break;
   }
   fail('OPT304', span, `a number or tensor is needed here, not ${kindText(value)}`, {
-    hint: value.kind === 'template' ? `call it: ${value.decl.name.text}(…)` : 'name one of its fields or leaves',
+    hint: value.kind === 'template' ? callHint(value) : 'name one of its fields or leaves',
   });
+}
+
+/** How a template becomes a value. */
+function callHint(t: Template): string {
+  const open = (t.decl.params ?? []).filter((p) => !p.default && !t.bound.has(p.name.text));
+  if (t.bound.size === 0 || open.length === 0) return `call it: ${t.decl.name.text}(…)`;
+  return `give ${t.decl.name.text} what it still needs: ${open.map((p) => p.name.text).join(', ')}`;
 }
 
 /** lo, lo + 1, … as i32[length]. */
@@ -184,7 +192,7 @@ export function leaves(e: Elaboration, given: Value, span: Span): { path: string
       return [{ path: '', value }];
     default:
       fail('OPT304', span, `numbers or a tree of them are needed here, not ${kindText(value)}`, {
-        hint: value.kind === 'template' ? `call it: ${value.decl.name.text}(…)` : 'name a value made of numbers',
+        hint: value.kind === 'template' ? callHint(value) : 'name a value made of numbers',
       });
   }
 }

@@ -248,7 +248,7 @@ export function kindText(v: Value): string {
     case 'part':
       return `the part ${v.path} of ${v.instance.name}`;
     case 'template':
-      return `the ${v.decl.kind} ${v.decl.name.text}`;
+      return `the ${v.decl.kind} ${v.decl.name.text}${v.bound.size > 0 ? ', of which some parameters are still open' : ''}`;
     case 'pipeline':
       return 'a pipeline of rules';
     case 'builtin':

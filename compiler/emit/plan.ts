@@ -50,6 +50,7 @@ export function planUnit(unit: Unit, ctx: PlanContext): Command {
       'OPT512',
       unit.spans[0],
       `'${unit.label}' needs ${order.length} buffers at once; the device binds ${ctx.maxStorageBuffers}`,
+      { hint: 'every field of data is a buffer of its own: join columns that are used together into one field' },
     );
   }
   const number = new Map(order.map((id, k) => [id, k]));

@@ -26,12 +26,12 @@ export function prepareEntry(
   buffers: Buffers,
   cells: ReadonlyMap<string, Place>,
 ): PreparedEntry {
-  const lowered = lowerEntry(entry, data, profile);
   const cellPlace = (id: string): Place => {
     const place = cells.get(id);
     if (!place) throw new InternalError(`entry ${entry.id}: there is no cell '${id}'`);
     return place;
   };
+  const lowered = lowerEntry(entry, data, profile, (cell) => cellPlace(cell).buffer);
   const schedule = scheduleEntry(lowered, cellPlace, profile);
   const temps = planTemporaries(schedule, lowered.tensors, profile.maxBindingBytes, lowered.spanOf);
   let tempBytes = 0;

@@ -40,14 +40,21 @@ export interface LoweredEntry {
   copyToCell(tensor: string, cell: string): Unit;
 }
 
-export function lowerEntry(entry: Entry, data: readonly Data[], profile: DeviceProfile): LoweredEntry {
-  return new EntryLowering(entry, data, profile).run();
+/** `cellBuffer` names the buffer that a cell lies in. */
+export function lowerEntry(
+  entry: Entry,
+  data: readonly Data[],
+  profile: DeviceProfile,
+  cellBuffer: (cell: string) => string,
+): LoweredEntry {
+  return new EntryLowering(entry, data, profile, cellBuffer).run();
 }
 
 class EntryLowering {
   private readonly entry: Entry;
   private readonly data: readonly Data[];
   private readonly profile: DeviceProfile;
+  private readonly cellBuffer: (cell: string) => string;
   private readonly tensors = new Tensors();
   private readonly faults: { message: string; span?: Span }[] = [];
   private readonly faultNumbers = new Map<string, number>();
@@ -59,7 +66,8 @@ class EntryLowering {
   private stored: ReadonlySet<Node> = new Set();
   private readonly nodeOf = new Map<string, Node>();
 
-  constructor(entry: Entry, data: readonly Data[], profile: DeviceProfile) {
+  constructor(entry: Entry, data: readonly Data[], profile: DeviceProfile, cellBuffer: (cell: string) => string) {
+    this.cellBuffer = cellBuffer;
     this.entry = entry;
     this.data = data;
     this.profile = profile;
@@ -78,7 +86,7 @@ class EntryLowering {
     const isHostOutput = (k: number): boolean =>
       outputs[k].kind !== 'result' && host.index.has(roots[writes.length + k]);
     const results = new Set(roots.filter((_, k) => k < writes.length || !isHostOutput(k - writes.length)));
-    this.stored = chooseStored(nodes, isLeaf, results);
+    this.stored = chooseStored(nodes, isLeaf, results, this.profile.maxStorageBuffers);
     for (const n of this.stored) this.nodeOf.set(key(n), n);
 
     // Where values go: the first write of a stored node shares the cell's memory, all others are stores of their own.
@@ -114,7 +122,11 @@ class EntryLowering {
     });
 
     const storageFor = (own: ReadonlySet<Node>): Storage => this.storage(own);
-    const grouping = new Grouping(this.stored, isLeaf, storageFor, this.profile, results);
+    const ofTensor = (tensor: string): string => this.tensors.buffer(tensor, this.cellBuffer);
+    const ofRoot = (node: Node): string[] =>
+      [key(node), ...(extra.get(node) ?? []).map((view) => view.tensor)].map(ofTensor);
+    const names = { ofTensor, ofRoot };
+    const grouping = new Grouping(this.stored, isLeaf, storageFor, this.profile, results, names);
     const used = new Set<string>();
     for (const g of grouping.groups) for (const n of g.reads) if (grouping.groupOf.get(n) !== g) used.add(key(n));
     for (const c of copies) used.add(key(c.node));

@@ -12,6 +12,8 @@ import { contractionOf } from './dims.ts';
 const MEMORY = 4;
 /** What a launch of its own would cost; most stored nodes find room in another kernel. */
 const LAUNCH = 60_000;
+/** Buffers that a kernel may need beside those of data: cells and temporaries (numbers and words), parameters, reports, faults. */
+const OTHER_BUFFERS = 4;
 /** Nodes of one inlined region beyond which it is cut. */
 const MAX_REGION = 120;
 
@@ -78,6 +80,7 @@ export function chooseStored(
   nodes: readonly Node[],
   isLeaf: (n: Node) => boolean,
   results: ReadonlySet<Node>,
+  maxBuffers: number,
 ): Set<Node> {
   const users = usersOf(nodes);
   const stored = new Set<Node>([...results].filter((n) => !isLeaf(n)));
@@ -87,6 +90,7 @@ export function chooseStored(
     stored.add(absorbed(node, users, results));
   }
   cutLongRegions(nodes, isLeaf, stored);
+  cutWideRegions(nodes, isLeaf, stored, maxBuffers - OTHER_BUFFERS);
   const cost = inlineCosts(nodes, isLeaf, stored);
   // Evaluations of each node by place: key → count. Uses at the same index of the same kernel share one evaluation.
   const demands = new Map<Node, Map<string, number>>();
@@ -142,6 +146,32 @@ function cutLongRegions(nodes: readonly Node[], isLeaf: (n: Node) => boolean, st
       own = 1;
     }
     count.set(node, own);
+  }
+}
+
+/** Stores parts of a value that is computed from more data fields, each a buffer of its own, than a kernel can bind beside the others. */
+function cutWideRegions(
+  nodes: readonly Node[],
+  isLeaf: (n: Node) => boolean,
+  stored: Set<Node>,
+  maxFields: number,
+): void {
+  const none: ReadonlySet<string> = new Set();
+  const fields = new Map<Node, ReadonlySet<string>>();
+  const of = (n: Node): ReadonlySet<string> => (stored.has(n) ? none : (fields.get(n) ?? none));
+  for (const node of nodes) {
+    if (isLeaf(node)) {
+      if (node.op === 'parameter' && node.attrs.source === 'data') fields.set(node, new Set([String(node.attrs.name)]));
+      continue;
+    }
+    let own = new Set(node.inputs.flatMap((n) => [...of(n)]));
+    while (own.size > maxFields) {
+      const parts = node.inputs.filter((n) => !isLeaf(n) && !stored.has(n) && of(n).size > 0);
+      if (parts.length === 0) break;
+      stored.add(parts.reduce((a, b) => (of(b).size > of(a).size ? b : a)));
+      own = new Set(node.inputs.flatMap((n) => [...of(n)]));
+    }
+    if (own.size > 0) fields.set(node, own);
   }
 }
 

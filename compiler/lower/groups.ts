@@ -6,7 +6,7 @@
 import { op as opOf } from '../ops/table.ts';
 import type { Node } from '../ops/types.ts';
 import { InternalError } from '../diagnostics/diagnostic.ts';
-import { measure, type Kernel } from '../ir/kernel/kernel.ts';
+import { accesses, measure, type Kernel } from '../ir/kernel/kernel.ts';
 import { isTiled, lowerContraction } from './contraction.ts';
 import { size } from './fuse.ts';
 import { lowerNest, type Root } from './nest.ts';
@@ -24,6 +24,12 @@ export interface Group {
   /** Stored nodes and leaves that it reads. */
   reads: Set<Node>;
   hasReaders: boolean;
+}
+
+/** Buffers that kernels bind, by name: that of a tensor, and those that a root is written to. */
+export interface BufferNames {
+  ofTensor(tensor: string): string;
+  ofRoot(node: Node): readonly string[];
 }
 
 const MAX_ACCESSES = 26;
@@ -44,6 +50,7 @@ export class Grouping {
   private readonly storage: (own: ReadonlySet<Node>) => Storage;
   private readonly profile: DeviceProfile;
   private readonly results: ReadonlySet<Node>;
+  private readonly buffers: BufferNames;
   /** What each stored node reads, and which stored nodes read it. */
   private readonly readsBy = new Map<Node, Set<Node>>();
   private readonly readers = new Map<Node, Node[]>();
@@ -54,9 +61,11 @@ export class Grouping {
     storage: (own: ReadonlySet<Node>) => Storage,
     profile: DeviceProfile,
     results: ReadonlySet<Node>,
+    buffers: BufferNames,
   ) {
     this.stored = stored;
     this.results = results;
+    this.buffers = buffers;
     this.isLeaf = isLeaf;
     this.storage = storage;
     this.profile = profile;
@@ -253,6 +262,10 @@ export class Grouping {
     const own = new Set(merged.roots);
     const isRead = (n: Node): boolean => this.results.has(n) || (this.readers.get(n) ?? []).some((r) => !own.has(r));
     if (m.largestBody + merged.roots.filter(isRead).length > MAX_BODY_ACCESSES) return false;
+    const bound = new Set([...accesses(kernel).reads.keys()].map((t) => this.buffers.ofTensor(t)));
+    if (accesses(kernel).faults) bound.add('faults');
+    for (const n of merged.roots.filter(isRead)) for (const b of this.buffers.ofRoot(n)) bound.add(b);
+    if (bound.size > this.profile.maxStorageBuffers) return false;
     const [into, ...others] = parts;
     if (!into) throw new InternalError('no group to join');
     Object.assign(into, merged);

@@ -21,7 +21,7 @@ import {
   unflatten,
   type IndexExpr,
 } from '../ir/kernel/index-expr.ts';
-import { fits } from './ranges.ts';
+import { fits } from '../ir/tensor/ranges.ts';
 import { NotFusable, type ElementWriter, type Storage } from './storage.ts';
 import { contractionAt, extremeAt, reduceAt, scatterAddAt } from './reduce.ts';
 

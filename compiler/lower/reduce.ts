@@ -10,7 +10,7 @@ import type { BranchBuilder, Value } from '../ir/kernel/builder.ts';
 import { addIndex, ix, laneOf, ofAtom, scaleIndex, unflatten, type IndexExpr } from '../ir/kernel/index-expr.ts';
 import { contractionOf } from './dims.ts';
 import { NotFusable, type ElementWriter } from './storage.ts';
-import { fits } from './ranges.ts';
+import { fits } from '../ir/tensor/ranges.ts';
 
 export function reduceAt(p: ElementWriter, node: Node, index: readonly IndexExpr[]): Value {
   const { b } = p;

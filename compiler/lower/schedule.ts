@@ -9,7 +9,7 @@ import type { LoweredEntry } from './entry.ts';
 import { mergeFlat } from './flat.ts';
 import { mergeBranches } from './branches.ts';
 import type { DeviceProfile } from './profile.ts';
-import { wordOf, type Tensors } from './tensors.ts';
+import type { Tensors } from './tensors.ts';
 import type { Unit } from './unit.ts';
 
 /** Where a cell lies: name of its buffer and offset in elements. */
@@ -39,12 +39,7 @@ export function scheduleEntry(lowered: LoweredEntry, place: CellPlace, profile: 
     units.push(...redirectOne(lowered, cycle));
   }
   const flat = mergeFlat(units, tensors, place, (list) => new UnitGraph(list, tensors).cycle() !== undefined, profile);
-  const bufferOf = (tensor: string): string => {
-    const memory = tensors.memory(tensor);
-    const word = wordOf(tensors.get(memory)?.type.dtype ?? 'f32');
-    if (memory.startsWith('cell:')) return place(memory.slice('cell:'.length)).buffer;
-    return memory.startsWith('data:') ? memory : `${memory.split(':')[0].replace(/^t[\d.]+$/, 'temps')} ${word}`;
-  };
+  const bufferOf = (tensor: string): string => tensors.buffer(tensor, (cell) => place(cell).buffer);
   units = mergeBranches(flat.units, (list) => new UnitGraph(list, tensors), bufferOf, profile);
   return { units: new UnitGraph(units, tensors).order(), blocks: flat.blocks };
 }

@@ -21,6 +21,11 @@ export type CellOf = (key: string) => string | undefined;
 
 export const wordOf = (dtype: DType): 'f32' | 'u32' => (dtype === 'f32' ? 'f32' : 'u32');
 
+function bufferName(memory: string, word: 'f32' | 'u32'): string {
+  const kind = memory.split(':')[0].replace(/^t[\d.]+$/, 'temps');
+  return kind === 'params' || kind === 'report' ? kind : `${kind} ${word}`;
+}
+
 export class Tensors {
   private readonly infos = new Map<string, TensorInfo>();
   /** Stored nodes that are written straight into a cell (key → cell) or result. */
@@ -59,6 +64,15 @@ export class Tensors {
     const alias = this.aliases.get(key);
     if (alias) return alias;
     return key.startsWith('write:') ? `cell:${key.slice('write:'.length)}` : key;
+  }
+
+  /** Name of the buffer that a tensor lies in, given those of cells. Temporaries count as one buffer for each word type. */
+  buffer(key: string, cellBuffer: (cell: string) => string): string {
+    const memory = this.memory(key);
+    if (memory.startsWith('cell:')) return cellBuffer(memory.slice('cell:'.length));
+    if (memory.startsWith('data:')) return memory;
+    const word = wordOf(this.get(memory)?.type.dtype ?? 'f32');
+    return bufferName(memory, word);
   }
 
   isTemporary(key: string): boolean {

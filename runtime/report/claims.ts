@@ -2,7 +2,7 @@
  * Decides the claims (`expect`) of a program from the results of one or several seeds. A claim must hold for every seed of its range, unless `median(e)`
  * or `mean(e)` reduces over them. A claim that reads a failed run, or a series that is not there, does not hold; it is never an error.
  */
-import type { Bundle, Claim, ClaimExpr, SeriesRead } from '../../compiler/bundle/format.ts';
+import type { Bundle, Claim, ClaimBody, ClaimExpr, SeriesRead } from '../../compiler/bundle/format.ts';
 import { evaluateHost } from '../../compiler/bundle/host-program.ts';
 import type { Results, RunResult, Series } from '../session-results.ts';
 import { factBytes } from './facts.ts';
@@ -39,7 +39,7 @@ function decide(bundle: Bundle, claim: Claim, results: ResultsBySeed, seed: numb
   const seeds = claim.seeds ? range(claim.seeds[0], claim.seeds[1]) : [seed];
   const parts = seeds.map((s) => {
     try {
-      return { seed: s, ...decideFor(new Reader(bundle, results, seeds, s), claim) };
+      return { seed: s, ...decideFor(new Reader(bundle, results, seeds, s), claim.body) };
     } catch (reason) {
       if (reason instanceof NoValue) return { seed: s, value: reason.message, pass: false };
       throw reason;
@@ -54,7 +54,15 @@ function range(from: number, to: number): number[] {
   return Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => from + i);
 }
 
-function decideFor(reader: Reader, { body }: Claim): { value: string; pass: boolean } {
+function decideFor(reader: Reader, body: ClaimBody): { value: string; pass: boolean } {
+  if ('of' in body) {
+    const parts = body.of.map((part) => decideFor(reader, part));
+    const any = body.kind === 'any';
+    return {
+      value: parts.map((p) => p.value).join(any ? ' or ' : ' and '),
+      pass: any ? parts.some((p) => p.pass) : parts.every((p) => p.pass),
+    };
+  }
   if (body.kind === 'fails') {
     const { status } = reader.run(body.run);
     if (status.state !== 'failed') return { value: `${nameOf(body.run)} did not fail`, pass: false };

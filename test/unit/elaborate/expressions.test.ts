@@ -1,6 +1,6 @@
 /** Values of expressions against numbers computed by hand. */
 import { describe, expect, test } from 'vitest';
-import { evaluateAll, runSpec } from './run-spec.ts';
+import { errorsOf, evaluateAll, runSpec } from './run-spec.ts';
 
 /** Checks each expression against its number. */
 function check(preamble: string, cases: Record<string, number>): void {
@@ -137,11 +137,13 @@ describe('templates', () => {
   });
   test('dims are generic, arguments by name, defaults, partial application of fn parameters', () => {
     check(
-      'fn scale(x: f32[n, m], by = 2, power: dim = 1) = by * n * x^power\nfn twice(f: fn, x) = f(f(x))\nfn inc(x) = x + 1\nvar x: f32[2, 2] = 3',
+      'fn scale(x: f32[n, m], by = 2, power: dim = 1) = by * n * x^power\nfn twice(f: fn, x) = f(f(x))\nfn inc(x) = x + 1\nfn lift(x, by, lower = 0) = x + by - lower\nvar x: f32[2, 2] = 3',
       {
         'sum(scale(x))': 4 * 12,
         'sum(scale(x, power: 2, by: 1))': 4 * 18,
         'twice(inc, 5)': 7,
+        'twice(lift(by: 3), 5)': 11,
+        'twice(lift(by: 1, lower: 1), 5)': 5,
       },
     );
   });
@@ -156,5 +158,21 @@ describe('templates', () => {
   });
   test('families over a static for', () => {
     check('var one: f32 = 1\nlet h[0] = one\nfor l in 0..3 { let h[l + 1] = h[l] * 2 + l }', { 'h[3]': 8 + 0 + 2 + 2 });
+  });
+});
+
+describe('classes as rows of zeros and one', () => {
+  test('inside the range', () => {
+    check('let y = [0, 2, 1]', { 'onehot(y, 3)[1, 2]': 1, 'sum(onehot(y, 3))': 3, 'sum(onehot(y, 5))': 3 });
+  });
+  test('an index outside of it is an error, now where it is known, else of the run', () => {
+    expect(errorsOf('metric m = sum(onehot([0, 3], 3))')[0].code).toBe('OPT307');
+    expect(errorsOf('data d from "d" { y: i32[4] in 0..4 }\nmetric m = sum(onehot(d.y, 3))')[0].code).toBe('OPT307');
+    const open = 'data d from "d" { y: i32[2] }\nmetric m = sum(onehot(d.y, 3))';
+    const info = {
+      d: { rows: 2, fields: [{ name: 'y', dtype: 'i32', shape: [], storage: 'i32', scale: 1 }] },
+    } as const;
+    expect(runSpec(open, { info, data: { 'd.y': [0, 2] } }).last('m')).toBe(2);
+    expect(() => runSpec(open, { info, data: { 'd.y': [0, 3] } })).toThrow(/out of range/);
   });
 });

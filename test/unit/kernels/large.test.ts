@@ -115,12 +115,20 @@ describe('large forms', () => {
       storage: 'f32' as const,
       scale: 1,
     }));
-    const sum = fields.map((f) => c.g.parameter('data', `d.${f.name}`, f.type)).reduce((l, r) => c.op('add', l, r));
-    const many = program(c.g, {
-      data: [{ name: 'd', source: 'test', rows: 40, fields }],
-      entries: [{ id: 'main', writes: [], inputs: [], outputs: [{ name: 'r', kind: 'result', value: sum }] }],
-    });
-    expect(() => compileProgram(many, { limits: software })).toThrow('OPT512');
+    const reads = fields.map((f) => c.g.parameter('data', `d.${f.name}`, f.type));
+    const many = (value: Node) =>
+      compileProgram(
+        program(c.g, {
+          data: [{ name: 'd', source: 'test', rows: 40, fields }],
+          entries: [{ id: 'main', writes: [], inputs: [], outputs: [{ name: 'r', kind: 'result', value }] }],
+        }),
+        { limits: software },
+      );
+    expect(() => many(c.g.make('concat', reads, { axis: 0 }))).toThrow('OPT512');
+    // A long sum is cut into kernels that bind few enough.
+    const sum = many(reads.reduce((l, r) => c.op('add', l, r)));
+    expect(sum.entries[0].commands.length).toBeGreaterThan(1);
+    for (const kernel of sum.kernels) expect(kernel.bindings.length).toBeLessThanOrEqual(8);
   });
 
   it('layer norm in one kernel', () => {

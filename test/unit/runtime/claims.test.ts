@@ -58,6 +58,19 @@ const curve = results(1, {
 });
 
 describe('a claim about one run', () => {
+  it('joined by or and and', () => {
+    const part = (op: '<' | '>', right: number) => holds(s('acc'), op, n(right)).body;
+    const joined = (kind: 'any' | 'all', ...of: Claim['body'][]) =>
+      decide({ text: 'claim', body: { kind, of } }, curve);
+    expect(joined('any', part('<', 0.5), part('>', 0.7))).toMatchObject({
+      pass: true,
+      value: '0.75 < 0.5 or 0.75 > 0.7',
+    });
+    expect(joined('any', part('<', 0.5), part('>', 0.8)).pass).toBe(false);
+    expect(joined('all', part('<', 0.5), part('>', 0.7)).pass).toBe(false);
+    expect(joined('all', part('<', 0.8), { kind: 'any', of: [part('>', 0.9), part('>', 0.1)] }).pass).toBe(true);
+  });
+
   it('reads the last value, a step, and reductions over steps', () => {
     expect(decide(holds(s('acc'), '>', n(0.7)), curve)).toEqual({ text: 'claim', value: '0.75 > 0.7', pass: true });
     expect(decide(holds(s('acc', { kind: 'at', step: 10 }), '==', n(0.6)), curve).pass).toBe(true);

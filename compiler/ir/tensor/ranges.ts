@@ -1,10 +1,17 @@
-/** What is known of an integer value at compile time: enough to leave out the run-time check of indices that are made to fit (shuffles, argmax, iota). */
-import type { Node } from '../ops/types.ts';
+/**
+ * What is known of an integer value at compile time: enough to leave out the run-time check of indices that are made to fit (shuffles, argmax, iota),
+ * and to refuse classes that cannot fit.
+ */
+import type { Node } from '../../ops/types.ts';
 
-/** Both ends included; undefined where nothing is known. */
-export function knownRange(node: Node): readonly [number, number] | undefined {
-  const upTo = (n: number): readonly [number, number] => [0, Math.max(0, n - 1)];
+export type Range = readonly [number, number];
+
+/** Both ends included; undefined where nothing is known. `leaf` tells what is known of a parameter (the declared range of a field). */
+export function knownRange(node: Node, leaf: (node: Node) => Range | undefined = () => undefined): Range | undefined {
+  const upTo = (n: number): Range => [0, Math.max(0, n - 1)];
   switch (node.op) {
+    case 'parameter':
+      return leaf(node);
     case 'shuffle_index':
       return upTo(node.attrs.rows as number);
     case 'permutation':
@@ -19,28 +26,26 @@ export function knownRange(node: Node): readonly [number, number] | undefined {
       const { value, values } = node.attrs;
       if (values === undefined) return [value as number, value as number];
       const list = values as readonly number[];
-      return list.reduce<readonly [number, number]>(
-        ([lo, hi], v) => [Math.min(lo, v), Math.max(hi, v)],
-        [Infinity, -Infinity],
-      );
+      return list.reduce<Range>(([lo, hi], v) => [Math.min(lo, v), Math.max(hi, v)], [Infinity, -Infinity]);
     }
     case 'reshape':
     case 'broadcast':
     case 'permute':
     case 'slice':
     case 'flip':
-      return knownRange(node.inputs[0]);
-    case 'concat':
-      return union(node.inputs.map(knownRange));
+    case 'name':
+    case 'stop':
     case 'gather':
-      return knownRange(node.inputs[0]);
+      return knownRange(node.inputs[0], leaf);
+    case 'concat':
+      return union(node.inputs.map((input) => knownRange(input, leaf)));
     default:
       return undefined;
   }
 }
 
-function union(ranges: readonly (readonly [number, number] | undefined)[]): readonly [number, number] | undefined {
-  let result: readonly [number, number] | undefined;
+function union(ranges: readonly (Range | undefined)[]): Range | undefined {
+  let result: Range | undefined;
   for (const r of ranges) {
     if (!r) return undefined;
     result = result ? [Math.min(result[0], r[0]), Math.max(result[1], r[1])] : r;

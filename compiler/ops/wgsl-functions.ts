@@ -14,6 +14,9 @@ export const infinity = `fn sd_infinity() -> f32 { var bits = 0x7f800000u; retur
 
 export const nan = `fn sd_nan() -> f32 { var bits = 0x7fc00000u; return bitcast<f32>(bits); }`;
 
+/** e^x that keeps NaN: one driver's built-in makes infinity of it. */
+const expText = `fn sd_exp(x: f32) -> f32 { return select(exp(x), x, !(x == x)); }`;
+
 /** log(1 + f) for 1 + f in [sqrt(1/2), sqrt(2)): with s = f / (2 + f), 2 atanh(s) as fdlibm's logf sums it. */
 const logNearOne = `fn sd_log_near_one(f: f32) -> f32 {
   let s = f / (2.0 + f);
@@ -25,13 +28,15 @@ const logNearOne = `fn sd_log_near_one(f: f32) -> f32 {
 }`;
 
 /**
- * Natural logarithm within 1 ulp, next to 1 too: x = m 2^e with m in [sqrt(1/2), sqrt(2)). Of a negative number it is NaN by its bits: one driver's
- * built-in gives 0.
+ * Natural logarithm within 1 ulp, next to 1 too: x = m 2^e with m in [sqrt(1/2), sqrt(2)). Of zero, infinity, NaN and negative numbers it is made from
+ * bits: one driver's built-in gives finite numbers there. Only denormals are left to the built-in.
  */
 const logText = `fn sd_log(x: f32) -> f32 {
   let bits = bitcast<u32>(x);
   if (bits - 0x00800000u >= 0x7f000000u) {
+    if ((bits & 0x7fffffffu) == 0u) { return bitcast<f32>(bits | 0xff800000u); }
     if (x < 0.0) { return bitcast<f32>(bits | 0x7fc00000u); }
+    if (bits >= 0x7f800000u) { return x; }
     return log(x);
   }
   let shifted = bits - 0x3f3504f3u;
@@ -74,17 +79,17 @@ const sinhText = `fn sd_sinh(x: f32) -> f32 {
 }`;
 
 const coshText = `fn sd_cosh(x: f32) -> f32 {
-  let h = exp(0.5 * abs(x));
+  let h = sd_exp(0.5 * abs(x));
   let l = 1.0 / h;
   return (0.5 * h) * h + (0.5 * l) * l;
 }`;
 
 const sigmoidText = `fn sd_sigmoid(x: f32) -> f32 {
-  let e = exp(-abs(x));
+  let e = sd_exp(-abs(x));
   return select(e, 1.0, x >= 0.0) / (1.0 + e);
 }`;
 
-const softplusText = `fn sd_softplus(x: f32) -> f32 { return max(x, 0.0) + sd_log1p(exp(-abs(x))); }`;
+const softplusText = `fn sd_softplus(x: f32) -> f32 { return max(x, 0.0) + sd_log1p(sd_exp(-abs(x))); }`;
 
 /** Taylor below 0.7 (relative accuracy near 0); above, 1 - erfc by the Chebyshev fit of Press et al., relative error 1.2e-7 of erfc. */
 const erfText = `fn sd_erf(x: f32) -> f32 {
@@ -95,9 +100,28 @@ const erfText = `fn sd_erf(x: f32) -> f32 {
   }
   let t = 1.0 / (1.0 + 0.5 * a);
   let p = -1.26551223 + t * (1.00002368 + t * (0.37409196 + t * (0.09678418 + t * (-0.18628806 + t * (0.27886807 + t * (-1.13520398 + t * (1.48851587 + t * (-0.82215223 + t * 0.17087277))))))));
-  let r = 1.0 - t * exp(p - a * a);
+  let r = 1.0 - t * sd_exp(p - a * a);
   return select(r, -r, x < 0.0);
 }`;
+
+/**
+ * Sine of x + turn * pi/2 within 2 ulp of 1 (one driver's built-ins are wrong in the fourth digit): x less a multiple of pi/2, which is taken off in three
+ * parts, each exact, then Cephes' polynomials on [-pi/4, pi/4]. Beyond 2e4 the parts do not suffice, and the built-ins serve. Of NaN and infinity it is NaN.
+ */
+const sinTurnText = `fn sd_sin_turn(x: f32, turn: i32) -> f32 {
+  if (!sd_is_finite(x)) { return sd_nan(); }
+  if (abs(x) > 2e4) { if (turn == 0) { return sin(x); } return cos(x); }
+  let n = round(x * 0.636619772);
+  let r = ((x - n * 1.5703125) - n * 4.837512969970703125e-4) - n * 7.54978995489188e-8;
+  let q = i32(n) + turn;
+  let z = r * r;
+  let s = r + r * z * (-1.6666654611e-1 + z * (8.3321608736e-3 - z * 1.9515295891e-4));
+  let c = 1.0 - 0.5 * z + z * z * (4.166664568298827e-2 + z * (-1.388731625493765e-3 + z * 2.443315711809948e-5));
+  let v = select(s, c, (q & 1) == 1);
+  return select(v, -v, (q & 2) == 2);
+}`;
+
+const tanText = `fn sd_tan(x: f32) -> f32 { return sd_sin_turn(x, 0) / sd_sin_turn(x, 1); }`;
 
 /** Cephes atanf: reduction by pi/8 and 3 pi/8, odd polynomial. */
 const atanText = `fn sd_atan(x: f32) -> f32 {
@@ -143,6 +167,7 @@ const acosText = `fn sd_acos(x: f32) -> f32 {
 const powText = `fn sd_pow(x: f32, y: f32) -> f32 {
   if (y == 0.0) { return 1.0; }
   if (sd_is_nan(y)) { return y; }
+  if (sd_is_nan(x)) { return x; }
   let a = abs(x);
   let r = round(y);
   let odd = y == r && abs(r - 2.0 * floor(0.5 * r)) == 1.0;
@@ -174,10 +199,12 @@ export const log1p = [...log, log1pText];
 export const expm1 = [expm1Text];
 export const tanh = [isNan, tanhText];
 export const sinh = [expm1Text, sinhText];
-export const cosh = [coshText];
-export const sigmoid = [sigmoidText];
-export const softplus = [...log1p, softplusText];
-export const erf = [erfText];
+export const cosh = [expText, coshText];
+export const sigmoid = [expText, sigmoidText];
+export const softplus = [...log1p, expText, softplusText];
+export const erf = [expText, erfText];
+export const sinTurn = [isFinite, nan, sinTurnText];
+export const tan = [...sinTurn, tanText];
 export const atan = [atanText];
 export const atan2 = [isNan, ...atan, atan2Text];
 export const asin = [asinCore, asinText];

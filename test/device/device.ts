@@ -1,43 +1,25 @@
 /**
- * One WebGPU device per test file. The instance, adapter and device are held here until the process ends: dawn.node crashes when they are
- * collected while still in use.
+ * One WebGPU device per test file, found as the command line finds it: the system's driver, else SwiftShader from the packages, so that these tests
+ * run wherever `npm test` does. `SADDLE_DEVICE` chooses another.
  */
-import { create, globals } from 'webgpu';
+import { globals } from 'webgpu';
 import type { DeviceProfile } from '../../compiler/lower/profile.ts';
+import type { OpenDevice } from '../../runtime/device/device.ts';
+import { openDevice as search } from '../../runtime/host/driver.ts';
 
 Object.assign(globalThis, globals);
 
-let gpu: GPU | undefined;
-let adapter: GPUAdapter | null = null;
-let device: GPUDevice | undefined;
+let open: OpenDevice | undefined;
 
 export async function openDevice(): Promise<{ device: GPUDevice; profile: DeviceProfile; driver: string }> {
-  if (!device) {
-    gpu = create([]);
-    adapter = await gpu.requestAdapter();
-    if (!adapter) throw new Error('no WebGPU adapter: install a Vulkan driver (mesa-vulkan-drivers)');
-    const features = (['subgroups'] as GPUFeatureName[]).filter((f) => adapter?.features.has(f));
-    device = await adapter.requestDevice({ requiredFeatures: features });
-  }
-  const info = (adapter as GPUAdapter).info as GPUAdapterInfo & { subgroupMinSize?: number; subgroupMaxSize?: number };
-  const same = info.subgroupMinSize === info.subgroupMaxSize && device.features.has('subgroups' as GPUFeatureName);
-  return {
-    device,
-    driver: `${info.device} ${info.description}`,
-    profile: {
-      subgroups: same ? (info.subgroupMinSize ?? 0) : 0,
-      maxStorageBuffers: device.limits.maxStorageBuffersPerShaderStage,
-      maxBindingBytes: device.limits.maxStorageBufferBindingSize,
-      class: /llvmpipe|swiftshader/i.test(`${info.device} ${info.description}`) ? 'software' : 'hardware',
-    },
-  };
+  open ??= await search();
+  const { device, profile, info } = open;
+  return { device, profile, driver: `${info.name} ${info.driver}` };
 }
 
 export function closeDevice(): void {
-  device?.destroy();
-  device = undefined;
-  adapter = null;
-  gpu = undefined;
+  open?.close();
+  open = undefined;
 }
 
 /** Waits for the queue without spinning a core. */

@@ -2,8 +2,8 @@
  * Runs the WGSL of single primitives on a device: each case is a scalar expression over operand words, evaluated for many elements. The
  * kernels are as plain as can be, so that what is tested is the text of the records and nothing else.
  */
-import { create, globals } from 'webgpu';
 import type { Attrs, DType, WgslScalar } from '../../compiler/ops/types.ts';
+import { closeDevice, openDevice } from '../device/device.ts';
 
 /** One expression, and its operands: `count` values each, as 32-bit words. */
 export interface KernelCase {
@@ -90,20 +90,14 @@ ${blocks.join('\n')}
 }
 
 export class KernelRunner {
-  private readonly gpu: GPU;
-  private readonly adapter: GPUAdapter;
   private readonly device: GPUDevice;
 
-  private constructor(gpu: GPU, adapter: GPUAdapter, device: GPUDevice) {
-    [this.gpu, this.adapter, this.device] = [gpu, adapter, device];
+  private constructor(device: GPUDevice) {
+    this.device = device;
   }
 
-  /** Undefined where there is no adapter. */
-  static async open(): Promise<KernelRunner | undefined> {
-    Object.assign(globalThis, globals);
-    const gpu = create([]);
-    const adapter = await gpu.requestAdapter().catch(() => null);
-    return adapter ? new KernelRunner(gpu, adapter, await adapter.requestDevice()) : undefined;
+  static async open(): Promise<KernelRunner> {
+    return new KernelRunner((await openDevice()).device);
   }
 
   /** Result words of each case. Throws with the compiler's message where the WGSL is refused. */
@@ -142,9 +136,7 @@ export class KernelRunner {
     return cases.map((c) => all.slice(start, (start += c.count)));
   }
 
-  /** Also keeps instance and adapter alive until here: Dawn crashes when they are collected before their device. */
   close(): void {
-    this.device.destroy();
-    void [this.gpu, this.adapter];
+    closeDevice();
   }
 }

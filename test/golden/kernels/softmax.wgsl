@@ -32,7 +32,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
       for (var i6 = 0; i6 < 3 + oz; i6 += 1) {
         let v18 = b0[(i2 * 3 + i6)];
         let v19 = (v18 - vec4<f32>(v12));
-        let v20 = exp(v19);
+        let v20 = select(exp(v19), v19, !(v19 == v19));
         let v21 = (v17 + v20);
         let n17 = v21;
         v17 = n17;
@@ -47,7 +47,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
       for (var i3 = 0; i3 < 3 + oz; i3 += 1) {
         let v0 = b0[(i2 * 3 + i3)];
         let v13 = (v0 - vec4<f32>(v12));
-        let v14 = exp(v13);
+        let v14 = select(exp(v13), v13, !(v13 == v13));
         let v29 = (v14 / vec4<f32>(v28));
         b1[(i2 * 3 + i3)] = v29;
       }

@@ -26,7 +26,7 @@ export async function checkCommand(args: readonly string[], options: CheckOption
     const code = exitCodeOf(diagnostics);
     // The first kind of failure decides; a wrong source outweighs data that cannot be read.
     if (exit === exitCodes.ok || code === exitCodes.source) exit = code === exitCodes.ok ? exit : code;
-    printDiagnostics(diagnostics, opened);
+    printDiagnostics(diagnostics, opened, options.quiet);
     if (!options.json && !options.quiet && code === exitCodes.ok) print(`${shown(file)}: ok`);
     documents.push({
       file,

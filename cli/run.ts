@@ -32,6 +32,8 @@ export interface RunOptions {
   readonly out?: string;
   readonly json?: boolean;
   readonly quiet?: boolean;
+  /** Warnings are not shown. */
+  readonly errorsOnly?: boolean;
 }
 
 export interface RunOutcome {
@@ -41,7 +43,7 @@ export interface RunOutcome {
 
 /** The command. */
 export async function runCommand(file: string, options: RunOptions): Promise<ExitCode> {
-  const { exit, document } = await runSpec(file, options, 'run');
+  const { exit, document } = await runSpec(file, { ...options, errorsOnly: options.quiet }, 'run');
   if (options.json) printJson(document);
   return exit;
 }
@@ -74,7 +76,7 @@ export async function runSpec(file: string, options: RunOptions, mode: 'run' | '
     return outcome;
   } catch (cause) {
     if (!(cause instanceof SaddleError)) throw cause;
-    printDiagnostics(cause.diagnostics, opened);
+    printDiagnostics(cause.diagnostics, opened, options.errorsOnly);
     const document = { ...got.document, ...describeErrors(cause.diagnostics, opened) };
     got.folder?.summary(document);
     return { exit: exitCodeOf(cause.diagnostics), document };
@@ -121,7 +123,7 @@ async function prepare(
   const request = { set: call.set, infos: described.value.infos, profile: got.device?.profile };
   const compiled = compileSpec(spec, opened, { ...request, stage: device.status === 'rejected' ? 'check' : 'bundle' });
   if (device.status === 'rejected') throw device.reason;
-  printDiagnostics(compiled.diagnostics, opened);
+  printDiagnostics(compiled.diagnostics, opened, options.errorsOnly);
   if (!compiled.bundle) throw new InternalError('the compiler gave no bundle');
   if (!got.device) got.backend = await referenceBackend(compiled);
   const info = got.device?.info ?? got.backend?.info;
@@ -158,7 +160,7 @@ async function perform(
     resume,
     interrupts,
     onStart: (session, seed, done) => {
-      printDiagnostics(session.warnings.splice(0), opened);
+      printDiagnostics(session.warnings.splice(0), opened, options.errorsOnly);
       display.start(session.totalSteps, done, seed);
     },
     onReport: (report, seed) => {

@@ -27,10 +27,11 @@ export function coloursFor(stream: NodeJS.WriteStream): ReturnType<typeof pc.cre
 /** Most diagnostics of one file that are shown: the rest of very many seldom says more. */
 const MOST = 20;
 
-/** Writes diagnostics to standard error, errors first, with excerpts of the sources at hand. */
-export function printDiagnostics(diagnostics: readonly Diagnostic[], sources: Sources): void {
-  if (diagnostics.length === 0) return;
-  const ordered = [...diagnostics].sort((a, b) => Number(a.severity !== 'error') - Number(b.severity !== 'error'));
+/** Writes diagnostics to standard error, errors first, with excerpts of the sources at hand. Warnings are left out with `errorsOnly`. */
+export function printDiagnostics(diagnostics: readonly Diagnostic[], sources: Sources, errorsOnly = false): void {
+  const wanted = errorsOnly ? diagnostics.filter((d) => d.severity === 'error') : diagnostics;
+  if (wanted.length === 0) return;
+  const ordered = [...wanted].sort((a, b) => Number(a.severity !== 'error') - Number(b.severity !== 'error'));
   const more = ordered.length - MOST;
   const rest = more > 0 ? `\n\n… and ${more} more; --json lists them all` : '';
   writeAll(2, `${renderAll(ordered.slice(0, MOST), sources, paintFor(process.stderr))}${rest}\n`);

@@ -10,7 +10,7 @@ export async function testCommand(args: readonly string[], options: RunOptions):
   const outcomes: RunOutcome[] = [];
   for (const file of specFiles(args)) {
     // The run itself is quiet: a test is about its claims.
-    const outcome = await runSpec(file, { ...options, quiet: true }, 'test');
+    const outcome = await runSpec(file, { ...options, quiet: true, errorsOnly: options.quiet }, 'test');
     outcomes.push(outcome);
     if (!options.json) print(`${verdict(outcome, c)}  ${shown(file)}  ${c.dim(claimCount(outcome))}`);
     if (!options.json)

@@ -9,7 +9,7 @@ export interface NonFinite {
 
 /** For messages. */
 export function nonFiniteText(value: number): string {
-  return Number.isNaN(value) ? 'not a number' : value > 0 ? 'infinite' : 'minus infinite';
+  return `not finite (${Number.isNaN(value) ? 'not a number' : value > 0 ? 'infinity' : 'minus infinity'})`;
 }
 
 /** The first output that is not finite; objectives first, since they are the cause of what follows. */

@@ -43,6 +43,19 @@ export const operatorSlips: readonly Test[] = [
         }
       : undefined,
   (l) =>
+    (l.image(0) === ']' || l.image(0) === ',') && l.image(-1) === '..' && l.expectsExpression
+      ? {
+          code: 'OPT108',
+          message: 'a range needs its end',
+          hint: `write '${/^[\w)]*$/.test(l.image(-2)) ? l.image(-2) : 'a'}..len(x)', or the number of elements`,
+          at: l.token(-1),
+        }
+      : undefined,
+  (l) =>
+    l.image(0) === '..' && (l.image(-1) === '[' || l.image(-1) === ',') && l.expectsExpression
+      ? { code: 'OPT108', message: 'a range needs its begin', hint: `write '0..${l.image(1)}'` }
+      : undefined,
+  (l) =>
     l.image(0) === '.' && l.expectsExpression && l.token(1)?.tokenType === t.NumberToken
       ? { code: 'OPT111', message: 'a number begins with a digit', hint: `write '0.${l.image(1)}'` }
       : undefined,
@@ -114,6 +127,14 @@ export const operatorSlips: readonly Test[] = [
   (l) =>
     l.image(0) === '<-' && l.expects('Equals')
       ? { code: 'OPT106', message: "'<-' writes a cell that exists; here a name is introduced", hint: "write '='" }
+      : undefined,
+  (l) =>
+    l.image(0) === '=' && l.in('args') && !(l.token(-1)?.tokenType === t.Word && ['(', ','].includes(l.image(-2)))
+      ? {
+          code: 'OPT106',
+          message: "'=' defines; it does not compare",
+          hint: "compare with '=='",
+        }
       : undefined,
   (l) =>
     l.image(0) === '=' && l.in('args')

@@ -60,9 +60,11 @@ export abstract class DeclarationNames extends ExpressionNames {
           });
         else scope.series.set(entry.name, entry);
       } else if (stmt.kind === 'report') {
-        for (const { name } of stmt.items)
-          if (!scope.series.has(name.text))
-            scope.series.set(name.text, { name: name.text, kind: 'report', span: name.span, from: stmt.span.end });
+        for (const { name, value } of stmt.items)
+          if (!scope.series.has(name.text)) {
+            const entry = { name: name.text, kind: 'report', span: name.span, from: stmt.span.end } as const;
+            scope.series.set(name.text, { ...entry, shows: value === undefined });
+          }
       } else for (const body of bodiesOf(stmt)) this.declareSeries(body.statements, scope);
     }
   }

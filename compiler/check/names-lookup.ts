@@ -58,6 +58,7 @@ const familiarNames: Record<string, string> = {
   power: "write 'a^b'",
   pow: "write 'a^b'",
   range: "write 'a..b'",
+  break: "write 'train until c max N { … }' or 'while c max N { … }'",
   print: "write 'report x' or 'metric m = x'",
   detach: "write 'stop(x)'",
   concatenate: "write 'concat(a, b)'",
@@ -117,10 +118,17 @@ export abstract class NameLookup {
     if (this.unknownNames.has(name)) return; // one message for each name
     this.unknownNames.add(name);
     const builtins = [...builtinValues.keys()].filter((b) => b !== 'k' && b !== 'none');
+    // A series of this very name shows what is not there.
+    const candidates = [...scope.visible(), ...builtins].filter((c) => c !== name);
+    const shown = scope.shown(name);
+    const below =
+      shown && shown.span.start > span.end
+        ? `only 'report ${name}' below has this name: declare the value above, or move the claim that reads it down`
+        : undefined;
     const module = this.moduleWith(name);
     const hint =
       (Object.hasOwn(familiarNames, name) ? familiarNames[name] : undefined) ??
-      (module ? `write 'use ${module} { ${name} }'` : didYouMean(name, [...scope.visible(), ...builtins])) ??
+      (module ? `write 'use ${module} { ${name} }'` : (below ?? didYouMean(name, candidates))) ??
       "declare it, or take it from a module with 'use'";
     this.report('OPT201', span, `unknown name '${name}'`, { hint });
   }

@@ -23,6 +23,8 @@ export interface Entry {
   readonly paramKind?: ast.ParamKind;
   /** Members of families may be declared by several statements. */
   readonly family?: boolean;
+  /** The series of `report x`, which shows a value of that name and defines none. */
+  readonly shows?: boolean;
 }
 
 export class Scope {
@@ -61,11 +63,20 @@ export class Scope {
         const entry = names.get(name);
         if (!entry) continue;
         if (!ordered || entry.from <= offset) return { entry };
-        late ??= entry;
+        if (!entry.shows) late ??= entry;
       }
       if (scope.deferred) ordered = false;
     }
     return { later: late };
+  }
+
+  /** The report that shows a value of this name, for hints. */
+  shown(name: string): Entry | undefined {
+    for (const scope of this.outward()) {
+      const entry = scope.series.get(name);
+      if (entry?.shows) return entry;
+    }
+    return undefined;
   }
 
   /** All names that can be seen from here, for hints. */

@@ -2,13 +2,13 @@
  * The door to data: `describeSource` tells the compiler what a source holds (headers only), `loadSource` reads and checks the numbers
  * of a compiled declaration. A source is a file or a named set (`named.ts`); everything is an explained SaddleError OPT6xx or right.
  */
-import { fail } from '../../compiler/diagnostics/diagnostic.ts';
+import { fail, SaddleError } from '../../compiler/diagnostics/diagnostic.ts';
 import type { DataField, DataInfo } from '../../compiler/bundle/format.ts';
 import { convertField, type FieldValues } from './convert.ts';
 import { arrayOf, type FieldRequest } from './fields.ts';
 import type { DataHost } from './files.ts';
 import { openTable } from './formats.ts';
-import { withNamed } from './named.ts';
+import { unknownSet, withNamed } from './named.ts';
 import { quote } from './refusals.ts';
 import { rowSize, safeProduct, type RawArray, type RawTable } from './table.ts';
 
@@ -84,7 +84,12 @@ async function withTable<T>(
   const text = options.override ?? source;
   const named = await withNamed(text, host, options.override !== undefined, use);
   if (named) return named.value;
-  const file = await host.open(text, options.override !== undefined);
+  const file = await host.open(text, options.override !== undefined).catch((cause: unknown) => {
+    // A single word that is no file was rather meant as a set.
+    if (cause instanceof SaddleError && cause.diagnostics[0].code === 'OPT601' && /^[\w-]+$/.test(text))
+      unknownSet(text);
+    throw cause;
+  });
   try {
     return await use(await openTable(file));
   } finally {

@@ -98,7 +98,8 @@ function setFiles(source: string, host: DataHost, opened: ByteSource[]): SetFile
   };
 }
 
-function unknownSet(source: string): never {
+/** Refuses a source that is neither a named set nor a file (OPT603). */
+export function unknownSet(source: string): never {
   const sources = namedSources().map((s) => s.source);
   return fail('OPT603', undefined, `there is no data set ${quote(source)}`, {
     notes: [`named sets: ${sources.join(', ')}`],

@@ -102,6 +102,15 @@ describe('run', () => {
       expect(stdout.trim().split('\n')).toHaveLength(1);
     }));
 
+  it('--quiet shows no warnings; without it, and in a test, they are shown', () =>
+    inProject(`let unused = 1\nuse rules { adam }\n${spec('expect error < 100')}`, async (folder) => {
+      const warned = async (args: string[]) => (await saddle([...args, ...device], folder)).stderr.includes('OPT216');
+      expect(await warned(['run', 'fit.opt', '--quiet'])).toBe(false);
+      expect(await warned(['run', 'fit.opt'])).toBe(true);
+      expect(await warned(['test', 'fit.opt'])).toBe(true);
+      expect(await warned(['test', 'fit.opt', '--quiet'])).toBe(false);
+    }));
+
   it('--out names the folder, which is not used twice', () =>
     inProject(spec(), async (folder) => {
       expect((await saddle(['run', 'fit.opt', '--out', 'here', '--steps', '2', ...device], folder)).code).toBe(0);

@@ -295,6 +295,7 @@ describe('named sets', () => {
   });
   it.each([
     ['minst:train', "did you mean 'mnist:train'"],
+    ['irs', "did you mean 'iris'"],
     ['mnist', '"mnist:train" or "mnist:test"'],
     ['mnist:validation', '"mnist:train" or "mnist:test"'],
     ['iris:train', '"iris"'],

@@ -142,7 +142,7 @@ describe('runs', () => {
     // Both diverge: the first may, the second may not.
     const caught = await failure(all(session));
     expect(caught.code).toBe('OPT709');
-    expect(caught.message).toMatch(/'loss' is (infinite|not a number) at step \d+, in run 'calm'/);
+    expect(caught.message).toMatch(/'loss' is not finite \((infinity|not a number)\) at step \d+, in run 'calm'/);
     expect(caught.place?.line).toBe(7);
     const wild = session.results.runs.get('wild');
     expect(wild?.status.state).toBe('failed');

@@ -3,6 +3,7 @@
  * The table is the architecture (see compiler/README.md): a folder may import itself and what its row lists.
  */
 import { readdirSync, readFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { dirname, join, normalize, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -34,6 +35,14 @@ const rows = {
 };
 /** Folders in which nothing of Node or the DOM may be touched. */
 const pure = ['grammar', 'compiler'];
+/** Packages that a folder may import; those that are not listed may import none. */
+const packages = {
+  grammar: ['chevrotain'],
+  'compiler/ast': ['chevrotain'],
+  'runtime/data': ['csv-parse/sync', 'fflate', 'jpeg-js'],
+  'runtime/host': ['webgpu', 'fflate'],
+  cli: ['commander', 'picocolors'],
+};
 /** In the runtime, only these may import Node. */
 const nodeRooms = ['runtime/host', 'runtime/data/node-files.ts', 'cli', 'runtime/checkpoint/node-store.ts'];
 
@@ -78,7 +87,9 @@ for (const file of sources) {
   const targets = [];
   for (const spec of imports(text)) {
     if (!spec.startsWith('.')) {
-      const node = spec.startsWith('node:');
+      const node = isBuiltin(spec);
+      if (!node && !Object.entries(packages).some(([folder, names]) => within(file, [folder]) && names.includes(spec)))
+        problems.push(`${file}: no row of the table of packages allows '${spec}'`);
       if (node && within(file, pure)) problems.push(`${file}: the compiler is pure, but imports '${spec}'`);
       if (node && file.startsWith('runtime/') && !within(file, nodeRooms))
         problems.push(`${file}: only ${nodeRooms.join(', ')} may import '${spec}'`);
@@ -102,6 +113,14 @@ for (const file of sources) {
       'Math.random',
       'new Date',
       'setTimeout',
+      'setInterval',
+      'queueMicrotask',
+      'fetch',
+      'crypto',
+      'console',
+      'globalThis',
+      'require',
+      'Buffer',
     ])
       if (
         new RegExp(`(?<![\\w.'"\`])${name.replace('.', '\\.')}(?=[.(\\[])`).test(

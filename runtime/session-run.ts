@@ -239,7 +239,9 @@ export class Session {
   /** Ends the run of a job over a value that is not finite; the error is for runs that may not fail. */
   private failRun(job: Job, bad: NonFinite, step: number): SaddleError | undefined {
     const found = this.entries.get(job.entry ?? '')?.outputs.find((o) => o.name === bad.name);
-    const what = job.entry === undefined ? `cell '${bad.name}'` : `'${bad.name}'`;
+    // Objectives have names of the compiler's making; the place shows which one it is.
+    const named = found?.kind === 'objective' ? 'the objective' : `'${bad.name}'`;
+    const what = job.entry === undefined ? `cell '${bad.name}'` : named;
     const reason = `${what} is ${nonFiniteText(bad.value)} ${job.kind === 'step' ? `at step ${step}` : `after ${step} updates`}`;
     const declared = this.endRun(job.run, reason);
     if (declared?.mayFail) return undefined;

@@ -14,6 +14,7 @@ export interface CompileRequest {
 /** Compiles up to a stage. Throws SaddleError with all diagnostics where there are errors; warnings are in the result. */
 export function compileSpec(spec: Spec, opened: Opened, request: CompileRequest): Compiled {
   const result = compile(spec.source, {
+    module: spec.module,
     readImport: importReader(spec, opened),
     dataInfo: (source) => request.infos.get(source),
     set: request.set,

@@ -2,9 +2,10 @@
  * The compiler from end to end: source text to program and bundle. A reader starts here. Each stage is a pure function; files, data and the
  * device profile come from the caller. `check` stops after the owner and direction checks; passes and kernels are made only when asked for.
  */
-import { parse } from './ast/parse.ts';
 import { dump } from './ast/dump.ts';
+import { Modules } from './ast/modules.ts';
 import type { Module } from './ast/nodes.ts';
+import { parse } from './ast/parse.ts';
 import type { Bundle, DataInfo, Place } from './bundle/format.ts';
 import { isAllowed } from './check/allow.ts';
 import { checkFlow } from './check/flow.ts';
@@ -45,11 +46,10 @@ export interface Compiled {
 }
 
 export function compile(source: Source, options: CompileOptions): Result<Compiled> {
-  const sources = new Map<string, Source>([[source.name, source]]);
   const diagnostics: Diagnostic[] = [];
   const failed = (more: readonly Diagnostic[] = []): Result<Compiled> => ({
     ok: false,
-    diagnostics: [...diagnostics, ...more],
+    diagnostics: distinct([...diagnostics, ...more]),
   });
   try {
     // Text to tree. Syntax errors end here: later messages would be about a tree that nobody wrote.
@@ -59,25 +59,12 @@ export function compile(source: Source, options: CompileOptions): Result<Compile
     diagnostics.push(...parsed.diagnostics);
     if (!parsed.ok) return failed();
     const module = parsed.value;
-
-    // Imports are parsed when asked for and kept, so that names and elaboration see the same trees.
-    const imports = new Map<string, Module | undefined>();
-    const own = new Set<Module>([module]); // files of the user, as opposed to the library's
-    const readImport = (name: string, from: string): Module | undefined => {
-      const found = options.readImport(name, from);
-      if (!found) return undefined;
-      if (!imports.has(found.name)) {
-        sources.set(found.name, found);
-        const tree = parse(found);
-        diagnostics.push(...tree.diagnostics);
-        imports.set(found.name, tree.ok ? tree.value : undefined);
-        if (tree.ok && name.startsWith('.')) own.add(tree.value);
-      }
-      return imports.get(found.name);
-    };
+    const modules = new Modules(module, source, (name, from) => options.readImport(name, from));
+    const { sources } = modules;
 
     // Names before elaboration: elaboration visits only what is used, the names pass reads all of the text.
-    for (const file of own) diagnostics.push(...checkNames(file, readImport)); // the set grows while files are read
+    for (const file of modules.own) diagnostics.push(...checkNames(file, (name, from) => modules.find(name, from)));
+    diagnostics.push(...modules.diagnostics);
     if (diagnostics.some((d) => d.severity === 'error')) return failed();
 
     // Templates inlined, shapes and types checked, derivatives taken.
@@ -92,7 +79,10 @@ export function compile(source: Source, options: CompileOptions): Result<Compile
       name,
       set: options.set,
       dataInfo: options.dataInfo,
-      readImport,
+      readImport: (name, from) => {
+        const found = modules.find(name, from);
+        return found === 'unknown' ? undefined : found;
+      },
       text,
       place,
     });
@@ -116,7 +106,7 @@ export function compile(source: Source, options: CompileOptions): Result<Compile
         program,
         bundle,
         sources,
-        diagnostics,
+        diagnostics: distinct(diagnostics),
         texts: (stage) => {
           switch (stage) {
             case 'ast':
@@ -140,10 +130,16 @@ export function compile(source: Source, options: CompileOptions): Result<Compile
           }
         },
       },
-      diagnostics,
+      diagnostics: distinct(diagnostics),
     };
   } catch (error) {
     if (error instanceof SaddleError) return failed(error.diagnostics);
     throw error;
   }
+}
+
+/** Each message once: unrolled loops and several calls of one template say the same thing again. */
+function distinct(diagnostics: readonly Diagnostic[]): Diagnostic[] {
+  const key = (d: Diagnostic) => `${d.code} ${d.span?.file}:${d.span?.start}-${d.span?.end} ${d.message}`;
+  return [...new Map([...diagnostics].reverse().map((d) => [key(d), d])).values()].reverse();
 }

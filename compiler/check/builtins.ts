@@ -2,6 +2,7 @@
  * Names that need no `use`: functions on values and trees, derivatives, facts of claims, constants, distributions, sets and estimators.
  * One record each, with what a call may look like; the names pass checks calls against it and the elaborator looks names up in it.
  */
+import { elementwiseFunctions } from '../ops/functions.ts';
 
 export type BuiltinKind = 'fn' | 'constant' | 'distribution' | 'set' | 'estimator';
 
@@ -57,9 +58,7 @@ function builtin(kind: BuiltinKind, signature: string): Builtin {
 }
 
 const functions = [
-  // elementwise
-  'abs(x)', 'sign(x)', 'floor(x)', 'ceil(x)', 'round(x)', 'exp(x)', 'expm1(x)', 'log(x)', 'log1p(x)', 'sqrt(x)', 'rsqrt(x)', 'sin(x)', 'cos(x)', 'tan(x)',
-  'asin(x)', 'acos(x)', 'atan(x)', 'atan2(y, x)', 'sinh(x)', 'cosh(x)', 'tanh(x)', 'sigmoid(x)', 'softplus(x)', 'erf(x)', 'is_nan(x)', 'is_finite(x)',
+  // elementwise, beside those of the op table
   'clamp(x, lo, hi)', 'where(c, a, b)', 'f32(x)', 'f16(x)', 'i32(x)', 'u32(x)', 'bool(x)',
   // reductions, of everything or along an axis; max and min also of several values
   'sum(x, axis: optional)', 'mean(x, axis: optional, last: optional)', 'max(x, …, axis: optional, last: optional)', 'min(x, …, axis: optional, last: optional)',
@@ -84,10 +83,11 @@ const functions = [
 
 const distributions = [
   'normal(mean = 0, std = 1)', 'uniform(lo = 0, hi = 1)', 'integers(lo, hi)', 'bernoulli(p)', 'rademacher', 'categorical(w = none, logits: optional)',
-  'gumbel', 'gamma(shape, scale = 1)', 'beta(a, b)', 'dirichlet(a)', 'permutation(n)', 'subset(n)', 'orthogonal', 'glorot', 'he', 'lecun',
+  'gumbel', 'gamma(shape, scale = 1)', 'beta(a, b)', 'dirichlet(a)', 'permutation(n)', 'subset(n)', 'orthogonal',
 ]; // prettier-ignore
 
 const table: readonly Builtin[] = [
+  ...elementwiseFunctions.map((f) => builtin('fn', `${f.op.name}(${f.arity === 1 ? 'x' : 'x, y'})`)),
   ...functions.map((s) => builtin('fn', s)),
   ...['pi', 'step', 'progress', 'k', 'none'].map((s) => builtin('constant', s)),
   ...distributions.map((s) => builtin('distribution', s)),
@@ -105,5 +105,5 @@ export const builtinDistributions: ReadonlyMap<string, Builtin> = byKind(['distr
 
 /** Modules of the standard library, present and planned, for hints. */
 export const standardModules: readonly string[] = [
-  'nn', 'losses', 'rules', 'metrics', 'linalg', 'estimators', 'aggregators', 'solvers', 'sets', 'random', 'ode', 'graph', 'classes',
+  'nn', 'losses', 'rules', 'inits', 'metrics', 'linalg', 'estimators', 'aggregators', 'solvers', 'sets', 'random', 'ode', 'graph', 'classes',
 ]; // prettier-ignore

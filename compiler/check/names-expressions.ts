@@ -5,7 +5,8 @@
 import type * as ast from '../ast/nodes.ts';
 import { didYouMean } from '../diagnostics/suggest.ts';
 import { builtinDistributions } from './builtins.ts';
-import { checkBuiltinArguments } from './names-calls.ts';
+import { checkArguments, checkBuiltinArguments } from './names-calls.ts';
+import { initializers } from './names-imports.ts';
 import type { Place } from './names-lookup.ts';
 import { Scope } from './names-scope.ts';
 import type { Entry } from './names-scope.ts';
@@ -159,8 +160,17 @@ export abstract class ExpressionNames extends TemplateNames {
     this.args(draw.args, scope, place);
     const builtin = builtinDistributions.get(dist.text);
     const user = scope.find(dist.text, dist.span.start).entry;
-    if (builtin) this.diagnostics.push(...checkBuiltinArguments(draw.args, builtin, dist.span));
-    else if (user && ['fn', 'unknown', 'param'].includes(user.kind)) this.usedImports.add(dist.text);
+    // A fn in scope comes first, then the distributions, then the library's initializers.
+    const own = user && (user.kind === 'fn' || user.kind === 'unknown' || user.paramKind === 'fn') ? user : undefined;
+    const found = own ?? (builtin ? undefined : this.library().get(dist.text));
+    if (found) {
+      if (found === user) this.usedImports.add(dist.text);
+      const declared = found.span.file === dist.span.file ? { declared: found.span } : {};
+      if (found.params)
+        this.diagnostics.push(
+          ...checkArguments(draw.args, found.params, { name: dist.text, span: dist.span, ...declared }, true),
+        );
+    } else if (builtin) this.diagnostics.push(...checkBuiltinArguments(draw.args, builtin, dist.span));
     else {
       const familiar: Record<string, string> = {
         gaussian: 'normal',
@@ -177,13 +187,18 @@ export abstract class ExpressionNames extends TemplateNames {
       this.report('OPT202', dist.span, `unknown distribution '${dist.text}'`, {
         hint: same
           ? `write '${same}'`
-          : (didYouMean(dist.text, builtinDistributions.keys()) ??
-            `distributions are ${[...builtinDistributions.keys()].join(', ')}`),
+          : (didYouMean(dist.text, [...builtinDistributions.keys(), ...this.library().keys()]) ??
+            `distributions are ${[...builtinDistributions.keys(), ...this.library().keys()].join(', ')}`),
       });
     }
     if (draw.type) this.type(draw.type, scope, place, false);
     if (draw.like) this.expression(draw.like, scope, place);
     if (draw.seed) this.expression(draw.seed, scope, place);
+  }
+
+  /** What the library starts parameters with. */
+  private library(): ReadonlyMap<string, Entry> {
+    return initializers(this.imports, this.file);
   }
 
   init(init: ast.Init, scope: Scope, place: Place): void {

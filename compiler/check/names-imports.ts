@@ -79,6 +79,13 @@ export function importEntries(use: ast.UseDecl, file: string, imports: ImportRes
   return { entries, diagnostics, faulty };
 }
 
+/** Fns of the library module whose names need no `use` after `~`. */
+export function initializers(imports: ImportResolver, file: string): ReadonlyMap<string, Entry> {
+  const module = imports('inits', file);
+  if (!module || module === 'unknown') return new Map();
+  return new Map(module.statements.flatMap(declarations).flatMap((e) => (e.kind === 'fn' ? [[e.name, e]] : [])));
+}
+
 /** Circles and over-deep chains of imports that start in `module`; each is reported once, at the `use` of this file. */
 export function importCycles(module: ast.Module, imports: ImportResolver): Diagnostic[] {
   const found: Diagnostic[] = [];

@@ -167,7 +167,14 @@ function tensorBinary(e: Elaboration, name: string, a: Operand, b: Operand, span
   const [x, y] = meet(e, a, b, span);
   const dtype = x.type.dtype;
   if (name === 'div' && dtype !== 'f32') {
-    fail('OPT309', span, `'/' on ${dtype} values`, { hint: 'use div for whole division, or convert: f32(a) / f32(b)' });
+    const whole = (o: Operand): string =>
+      o.value.kind === 'exact' ? e.options.text(o.span) : `f32(${e.options.text(o.span)})`;
+    fail('OPT309', span, `'/' on ${dtype} values`, {
+      labels: [a, b].flatMap((o) =>
+        o.value.kind === 'tensor' ? [{ span: o.span, text: `this has type ${dtype}` }] : [],
+      ),
+      hint: `use div for whole division, or convert: ${whole(a)} / ${whole(b)}`,
+    });
   }
   if (dtype === 'bool' && !['and', 'or', 'eq', 'ne'].includes(name)) {
     fail('OPT301', span, `conditions (bool) have no '${symbol(name)}'`, {

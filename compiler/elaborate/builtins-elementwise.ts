@@ -1,5 +1,6 @@
 /** Elementwise functions: one record of the op table each, leaf by leaf on trees, exact on numbers known now; and where, clamp, conversions. */
 import { fail } from '../diagnostics/diagnostic.ts';
+import { type ElementwiseFunction, elementwiseFunctions } from '../ops/functions.ts';
 import { op as opOf } from '../ops/table.ts';
 import type { DType, Node } from '../ops/types.ts';
 import { broadcastShape, cast, exactUnary } from './arithmetic.ts';
@@ -7,79 +8,59 @@ import type { BuiltinCall, BuiltinFn } from './builtins.ts';
 import { broadcastTo, mapLeaves, toNode, zipLeaves } from './convert.ts';
 import { exact, tensor, truth, type Value } from './values.ts';
 
-/** Functions of the language that are a primitive of one argument; `x` where the names differ. */
-const UNARY: Record<string, string> = {
-  abs: 'abs',
-  sign: 'sign',
-  floor: 'floor',
-  ceil: 'ceil',
-  round: 'round',
-  exp: 'exp',
-  log: 'log',
-  log1p: 'log1p',
-  expm1: 'expm1',
-  sqrt: 'sqrt',
-  rsqrt: 'rsqrt',
-  sin: 'sin',
-  cos: 'cos',
-  tan: 'tan',
-  sinh: 'sinh',
-  cosh: 'cosh',
-  tanh: 'tanh',
-  asin: 'asin',
-  acos: 'acos',
-  atan: 'atan',
-  sigmoid: 'sigmoid',
-  erf: 'erf',
-  softplus: 'softplus',
-};
-/** Those that keep integers; the others take f32. */
-const KEEPS_INTEGERS = new Set(['abs', 'sign']);
-
-function unary(op: string): BuiltinFn {
+/** A primitive of one argument. */
+function unary({ op, accepts, result }: ElementwiseFunction): BuiltinFn {
+  const integers = accepts.length > 1;
   return (c) => {
     c.expect(1, 1);
     return mapLeaves(c.e, c.value(0), c.at(0), (v) => {
-      if (v.kind === 'exact') return exactUnary(op, v);
-      const node = toNode(c.e, v, c.at(0), KEEPS_INTEGERS.has(op) ? undefined : 'f32');
-      if (node.type.dtype === 'bool' || (node.type.dtype !== 'f32' && !KEEPS_INTEGERS.has(op))) {
-        fail('OPT301', c.at(0), `${c.name} takes f32, but this has type ${c.e.typeText(node.type)}`, {
-          hint: 'convert it: f32(x)',
-        });
+      if (v.kind === 'exact') {
+        const value = exactUnary(op.name, v);
+        return result === 'bool' ? truth(value.value !== 0) : value;
       }
-      return tensor(c.e.make(op, [node]));
+      const node = toNode(c.e, v, c.at(0), integers ? undefined : 'f32');
+      if (!accepts.includes(node.type.dtype)) {
+        fail(
+          'OPT301',
+          c.at(0),
+          `${c.name} takes ${accepts.join(' or ')}, but this has type ${c.e.typeText(node.type)}`,
+          {
+            hint: 'convert it: f32(x)',
+          },
+        );
+      }
+      return tensor(c.e.make(op.name, [node]));
     });
   };
 }
 
-function test(op: string): BuiltinFn {
+/** A primitive of two arguments. */
+function paired({ op, accepts }: ElementwiseFunction): BuiltinFn {
   return (c) => {
-    c.expect(1, 1);
-    return mapLeaves(c.e, c.value(0), c.at(0), (v) =>
-      v.kind === 'exact'
-        ? truth(op === 'is_nan' ? Number.isNaN(v.value) : Number.isFinite(v.value))
-        : tensor(c.e.make(op, [toNode(c.e, v, c.at(0), 'f32')])),
-    );
+    c.expect(2, 2);
+    const integers = accepts.length > 1;
+    return pairwise(c, op.name, 0, 1, integers ? undefined : 'f32');
   };
 }
 
 /** Elementwise two-argument primitive with broadcasting. */
-export function pairwise(c: BuiltinCall, op: string, i: number, j: number): Value {
+export function pairwise(c: BuiltinCall, op: string, i: number, j: number, only?: DType): Value {
   return zipLeaves(c.e, [c.value(i), c.value(j)], [c.at(i), c.at(j)], ([a, b]) => {
     if (a.kind === 'exact' && b.kind === 'exact') {
       const value = opOf(op).scalar?.([a.value, b.value], {}, { inputs: ['f32', 'f32'], output: 'f32' }) ?? Number.NaN;
-      return exact(value, a.integral && b.integral && op !== 'atan2');
+      return exact(value, a.integral && b.integral && only === undefined);
     }
-    const nodes = meet(c, [a, b], [i, j]);
+    const nodes = meet(c, [a, b], [i, j], only);
     return tensor(c.e.make(op, nodes));
   });
 }
 
 /** Operands as nodes of one dtype and shape; exact ones take the dtype of the others. */
-function meet(c: BuiltinCall, values: readonly Value[], at: readonly number[]): Node[] {
+function meet(c: BuiltinCall, values: readonly Value[], at: readonly number[], only?: DType): Node[] {
   const fixed = values.find((v) => v.kind !== 'exact' && v.kind !== 'exactArray');
   let dtype: DType;
-  if (fixed) dtype = toNode(c.e, fixed, c.span).type.dtype;
+  if (only) dtype = only;
+  else if (fixed) dtype = toNode(c.e, fixed, c.span).type.dtype;
   else dtype = values.every((v) => (v.kind === 'exact' || v.kind === 'exactArray') && v.integral) ? 'i32' : 'f32';
   const spans = at.map((i) => c.at(i));
   const nodes = values.map((v, k) => toNode(c.e, v, spans[k], dtype));
@@ -140,13 +121,7 @@ function convert(dtype: DType): BuiltinFn {
 }
 
 export const elementwiseBuiltins: Record<string, BuiltinFn> = {
-  ...Object.fromEntries(Object.entries(UNARY).map(([name, op]) => [name, unary(op)])),
-  is_finite: test('is_finite'),
-  is_nan: test('is_nan'),
-  atan2: (c) => {
-    c.expect(2, 2);
-    return pairwise(c, 'atan2', 0, 1);
-  },
+  ...Object.fromEntries(elementwiseFunctions.map((f) => [f.op.name, f.arity === 1 ? unary(f) : paired(f)])),
   where,
   clamp,
   f32: convert('f32'),

@@ -53,6 +53,15 @@ export interface Constructs {
   /** Names that a `use` brings into a scope. */
   importNames(e: Elaboration, use: ast.UseDecl, scope: Scope): void;
   binding(e: Elaboration, binding: Binding, name: string, span: Span): Value;
+  /** Value of `~ NAME(args) TYPE` where NAME is an initializer written in the language; undefined where it is none. */
+  initial(
+    e: Elaboration,
+    draw: ast.Draw,
+    type: TensorType | undefined,
+    path: readonly string[],
+    frame: Frame,
+    seed: Node | undefined,
+  ): Node | undefined;
 }
 
 export interface RunContext {

@@ -10,16 +10,25 @@ import { readBinding } from './bindings.ts';
 import { claim } from './claims.ts';
 import { type Constructs, Elaboration, type ElaborateOptions } from './context.ts';
 import { expression } from './expressions.ts';
+import { initial } from './initializers.ts';
 import { importNames } from './imports.ts';
 import { trialTemplate } from './runs.ts';
 import { type Frame, noLoop, Scope } from './scope.ts';
 import { nameSites } from './sites.ts';
-import { body, statement } from './statements.ts';
+import { body, declareTemplates, statement } from './statements.ts';
 import type { RunValue } from './values.ts';
 
 export type { ElaborateOptions } from './context.ts';
 
-const constructs: Constructs = { expression, body, statement, binding: readBinding, trialTemplate, importNames };
+const constructs: Constructs = {
+  expression,
+  body,
+  statement,
+  binding: readBinding,
+  trialTemplate,
+  importNames,
+  initial,
+};
 
 /** Elaborates the main module. Errors are located; independent ones are reported together. */
 export function elaborate(module: ast.Module, options: ElaborateOptions): Result<Program> {
@@ -49,6 +58,7 @@ function elaborateModule(e: Elaboration, module: ast.Module): Program | undefine
   checkSettings(e, module);
   const scope = new Scope();
   const frame: Frame = { scope, body: 'file', path: [], indices: [], execution: noLoop, depth: 0 };
+  declareTemplates(module.statements, frame);
   for (const stmt of module.statements) e.do.statement(e, stmt, frame);
   if (!e.hasRuns) e.runs.push({ name: '', mayFail: false });
   for (const job of e.fileRun.later.splice(0)) job();

@@ -32,7 +32,7 @@ export class EntryBuilder {
   readonly outputs: Output[] = [];
   readonly inputs: { readonly name: string; readonly type: TensorType }[] = [];
   /** Updates of this entry so far, by cell, for alternation and for double moves. */
-  readonly moved = new Map<string, Span>();
+  readonly moved = new Map<string, { readonly span: Span; readonly by: 'update' | 'write' }>();
   /** First values of local variables, by node. */
   readonly locals = new Map<Node, CellRef>();
   private readonly graph: Graph;

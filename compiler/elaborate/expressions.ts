@@ -166,7 +166,7 @@ function member(e: Elaboration, expr: ast.Member, frame: Frame): Value {
   const object = e.do.expression(e, expr.object, frame);
   const name = expr.name.text;
   const missing = (known: Iterable<string>): never => {
-    const names = [...known];
+    const names = [...new Set(known)];
     fail('OPT312', expr.name.span, `${kindText(object)} has nothing called '${name}'`, {
       hint:
         didYouMean(name, names) ?? (names.length > 0 ? `it has ${names.slice(0, 12).join(', ')}` : 'it has no members'),

@@ -3,6 +3,7 @@ import type * as ast from '../ast/nodes.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { didYouMean } from '../diagnostics/suggest.ts';
 import { builtinNames } from './calls.ts';
+import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
 import { type Frame, noLoop, Scope } from './scope.ts';
 import { nameSites } from './sites.ts';
@@ -46,12 +47,23 @@ function moduleScope(e: Elaboration, name: string, use: ast.UseDecl): Scope {
   const module = e.options.readImport(name, use.span.file);
   if (!module)
     fail('OPT304', use.module.span, `there is no module '${name}'`, {
-      hint: 'modules of the library are nn, losses, rules, metrics, linalg; files are written "./mine.opt"',
+      hint: 'modules of the library are nn, losses, rules, inits, metrics, linalg; files are written "./mine.opt"',
     });
+  return scopeOf(e, module, use.span);
+}
+
+/** Names of a module of the library that needs no `use`; undefined where the library is not there. */
+export function libraryScope(e: Elaboration, name: string, from: Span): Scope | undefined {
+  const module = e.options.readImport(name, from.file);
+  return module && scopeOf(e, module, from);
+}
+
+/** Declarations of a file, elaborated once. */
+function scopeOf(e: Elaboration, module: ast.Module, from: Span): Scope {
   const known = e.modules.get(module.file);
   if (known) return known;
   if (e.importDepth >= MAX_DEPTH)
-    fail('OPT504', use.span, `imports nest deeper than ${MAX_DEPTH} files`, {
+    fail('OPT504', from, `imports nest deeper than ${MAX_DEPTH} files`, {
       hint: 'files may not use each other in a circle',
     });
   nameSites(module);

@@ -5,7 +5,7 @@
 import type * as ast from '../ast/nodes.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { didYouMean } from '../diagnostics/suggest.ts';
-import { sizeOf } from '../ir/tensor/graph.ts';
+
 import type { DType, Node, TensorType } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import { cast } from './arithmetic.ts';
@@ -56,7 +56,11 @@ export function draw(
   frame: Frame,
 ): Value {
   return e.graph.at(d.span, () => {
-    const seed = d.seed && e.constant(toDim(e, e.do.expression(e, d.seed, frame), d.seed.span, 'a seed'), 'u32');
+    const seed = d.seed
+      ? e.constant(toDim(e, e.do.expression(e, d.seed, frame), d.seed.span, 'a seed'), 'u32')
+      : frame.initializer?.seed;
+    const value = (own: TensorType | undefined, where: readonly string[]): Node =>
+      e.do.initial(e, d, own, where, frame, seed) ?? distribution(e, d, own, key(e, where, frame.indices, seed), frame);
     const site = d.stream ? [`stream ${d.stream.text}`] : path;
     if (d.like) {
       const like = e.do.expression(e, d.like, frame);
@@ -64,12 +68,12 @@ export function draw(
       const nodes = parts.map((l) => {
         const own = toNode(e, l.value, d.span).type;
         const where = l.path === '' ? site : [...site, l.path];
-        return distribution(e, d, own, key(e, where, frame.indices, seed), frame);
+        return value(own, where);
       });
       return parts.length === 1 && parts[0].path === '' ? tensor(nodes[0]) : rebuild(e, like, nodes, d.span);
     }
     const own = d.type ? staticType(e, d.type, frame) : type;
-    return tensor(distribution(e, d, own, key(e, site, frame.indices, seed), frame));
+    return tensor(value(own, site));
   });
 }
 
@@ -137,19 +141,14 @@ function readArguments(e: Elaboration, d: ast.Draw, frame: Frame, names: readonl
   return new Args(e, d, frame, names);
 }
 
-export const distributionNames = [
-  'normal',
-  'uniform',
-  'integers',
-  'bernoulli',
-  'rademacher',
-  'gumbel',
-  'permutation',
-  'glorot',
-  'he',
-  'lecun',
-];
+export const distributionNames = ['normal', 'uniform', 'integers', 'bernoulli', 'rademacher', 'gumbel', 'permutation'];
+/** Those that this version does not draw. */
 const LATER = ['categorical', 'gamma', 'beta', 'dirichlet', 'subset', 'orthogonal'];
+
+/** Whether a name after `~` is a built-in distribution, of this version or a later one. */
+export function isDistribution(name: string): boolean {
+  return distributionNames.includes(name) || LATER.includes(name);
+}
 
 function distribution(e: Elaboration, d: ast.Draw, type: TensorType | undefined, k: Node, frame: Frame): Node {
   const name = d.dist.text;
@@ -205,12 +204,6 @@ function distribution(e: Elaboration, d: ast.Draw, type: TensorType | undefined,
     case 'integers':
       dtype(['i32']);
       return integers(e, readArguments(e, d, frame, ['lo', 'hi']), d, k, shape);
-    case 'glorot':
-    case 'he':
-    case 'lecun':
-      dtype(['f32']);
-      refuseArguments(e, d, frame);
-      return fanScaled(e, name, k, shape, d.span);
     default:
       fail('OPT321', d.dist.span, `no distribution is called '${name}'`, {
         hint: didYouMean(name, [...distributionNames, ...LATER]) ?? `known are ${distributionNames.join(', ')}`,
@@ -221,33 +214,6 @@ function distribution(e: Elaboration, d: ast.Draw, type: TensorType | undefined,
 function affine(e: Elaboration, z: Node, mean: Node | undefined, std: Node | undefined): Node {
   const scaled = std ? e.make('mul', [std, z]) : z;
   return mean ? e.make('add', [mean, scaled]) : scaled;
-}
-
-/**
- * Initial distributions of weights, by fans: a matrix [i, o] has fan-in i and fan-out o; in higher ranks leading axes are a receptive field.
- * glorot: uniform in ±sqrt(6 / (in + out)) (Glorot and Bengio, 2010); he: normal, std sqrt(2 / in) (He et al., 2015); lecun: normal, std sqrt(1 / in).
- */
-function fanScaled(
-  e: Elaboration,
-  name: 'glorot' | 'he' | 'lecun',
-  k: Node,
-  shape: readonly number[],
-  span: Span,
-): Node {
-  if (shape.length < 2)
-    fail('OPT321', span, `${name} needs a matrix, not shape ${e.shapeText(shape)}`, {
-      hint: 'use ~ normal(0, std), or = 0 for a bias',
-    });
-  const field = sizeOf(shape.slice(0, -2));
-  const fanIn = shape[shape.length - 2] * field;
-  const fanOut = shape[shape.length - 1] * field;
-  if (name === 'glorot') {
-    const limit = Math.sqrt(6 / (fanIn + fanOut));
-    const centred = e.make('sub', [unit(e, k, shape, 0), e.constant(0.5, 'f32', shape)]);
-    return e.make('mul', [e.constant(2 * limit, 'f32', shape), centred]);
-  }
-  const std = Math.sqrt((name === 'he' ? 2 : 1) / fanIn);
-  return e.make('mul', [e.constant(std, 'f32', shape), standardNormal(e, k, shape)]);
 }
 
 /** Whole numbers in [lo, hi): bits modulo the width (bias below width / 2^32). */

@@ -79,6 +79,8 @@ export interface Frame {
   readonly execution: Execution;
   /** Present in bodies of layers and models: whose parameters a layer call makes. */
   readonly owner?: { readonly instance: ModelInstance; readonly prefix: string };
+  /** In the body of an initializer: whether its first draw, which has the key of the cell, was made; and a seed given with it. */
+  readonly initializer?: { readonly seed: Node | undefined; drawn: boolean };
   /** Nesting of template calls, against runaway recursion. */
   readonly depth: number;
   /** In a hyper, which the host evaluates: `step` and `steps` are f32 there, as hypers are. */

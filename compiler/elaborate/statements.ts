@@ -21,15 +21,42 @@ import { write } from './writes.ts';
 
 /** Statements of a block in its frame, then its value. */
 export function body(e: Elaboration, block: ast.Body, frame: Frame): Value | undefined {
+  declareTemplates(block.statements, frame);
   for (const stmt of block.statements) e.do.statement(e, stmt, frame);
   return block.value && e.do.expression(e, block.value, frame);
+}
+
+/** Templates can be used above their declaration. */
+export function declareTemplates(statements: readonly ast.Stmt[], frame: Frame): void {
+  for (const stmt of statements) declareTemplate(stmt, frame);
+}
+
+function declareTemplate(stmt: ast.Stmt, frame: Frame): boolean {
+  switch (stmt.kind) {
+    case 'fn':
+      if (stmt.params === undefined && !stmt.opaque)
+        frame.scope.set(stmt.name.text, { kind: 'named', decl: stmt, frame, span: stmt.name.span });
+      else template(stmt, frame);
+      return true;
+    case 'layer':
+    case 'rule':
+    case 'estimator':
+    case 'aggregator':
+    case 'solver':
+    case 'set':
+    case 'problem':
+      template(stmt, frame);
+      return true;
+    default:
+      return false;
+  }
 }
 
 export function statement(e: Elaboration, stmt: ast.Stmt, frame: Frame): void {
   const before = e.allowed;
   if (stmt.allow) e.allowed = [...before, ...stmt.allow.map((n) => n.text)];
   // Outside phases, statements belong to the entry that is open between them.
-  if (frame.body === 'file' || frame.body === 'trial') {
+  if ((frame.body === 'file' || frame.body === 'trial') && e.importDepth === 0) {
     e.entry = e.once();
     e.statement = stmt.span;
   }
@@ -56,6 +83,7 @@ function canGoOn(stmt: ast.Stmt, frame: Frame, error: SaddleError): boolean {
 }
 
 function evaluate(e: Elaboration, stmt: ast.Stmt, frame: Frame): void {
+  if (declareTemplate(stmt, frame)) return;
   switch (stmt.kind) {
     case 'use':
       return e.do.importNames(e, stmt, frame.scope);
@@ -79,20 +107,6 @@ function evaluate(e: Elaboration, stmt: ast.Stmt, frame: Frame): void {
       return cell(e, stmt, frame);
     case 'data':
       return bind(frame, stmt.name, dataset(e, stmt, frame));
-    case 'fn':
-      if (stmt.params === undefined && !stmt.opaque) {
-        frame.scope.set(stmt.name.text, { kind: 'named', decl: stmt, frame, span: stmt.name.span });
-        return;
-      }
-      return template(stmt, frame);
-    case 'layer':
-    case 'rule':
-    case 'estimator':
-    case 'aggregator':
-    case 'solver':
-    case 'set':
-    case 'problem':
-      return template(stmt, frame);
     case 'trial':
       return trial(e, stmt, frame);
     case 'class':
@@ -108,7 +122,7 @@ function evaluate(e: Elaboration, stmt: ast.Stmt, frame: Frame): void {
       return bindMember(e, frame, stmt.name, stmt.member, named(e, stmt.name.text, value, stmt.value.span));
     }
     case 'sample': {
-      const value = draw(e, stmt.draw, undefined, [...frame.path, siteName(stmt)], frame);
+      const value = draw(e, stmt.draw, undefined, drawSite(stmt, frame), frame);
       return bindHere(e, frame, stmt.name, nameDraw(e, stmt.name.text, value, stmt.span));
     }
     case 'batch':
@@ -154,6 +168,14 @@ function evaluate(e: Elaboration, stmt: ast.Stmt, frame: Frame): void {
     default:
       return e.notYet(`'${stmt.kind}' here`, stmt.span);
   }
+}
+
+/** Site of a draw. The first draw of an initializer is that of the cell which it starts. */
+function drawSite(stmt: ast.SampleStmt, frame: Frame): readonly string[] {
+  const { initializer } = frame;
+  if (!initializer || initializer.drawn) return [...frame.path, siteName(stmt)];
+  initializer.drawn = true;
+  return frame.path;
 }
 
 /** A name for a value known at compile time, or for a data set, which keeps its own home. */

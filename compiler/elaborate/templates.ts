@@ -4,7 +4,7 @@
  */
 import type * as ast from '../ast/nodes.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
-import type { Node } from '../ops/types.ts';
+import type { Node, TensorType } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import { bindParameters, parametersOf } from './arguments.ts';
 import type { Elaboration } from './context.ts';
@@ -12,7 +12,7 @@ import { mapLeaves, toNode } from './convert.ts';
 import { seenFrom } from './blame.ts';
 import { customGradient } from './gradient-clause.ts';
 import { type Frame, Scope } from './scope.ts';
-import { annotate } from './types.ts';
+import { annotate, bindResult } from './types.ts';
 import { kindText, type ModelInstance, type Template, tensor, type Value } from './values.ts';
 
 export interface CallSite {
@@ -53,12 +53,38 @@ export function callLayerBody(
   }));
 }
 
+/** What an initializer starts: the path that keys its first draw, the type it must have, and a seed given with it. */
+interface Initialized {
+  readonly span: Span;
+  readonly path: readonly string[];
+  readonly type: TensorType | undefined;
+  readonly seed: Node | undefined;
+}
+
+/** Value of a fn named after `~`; the free dims of its result type are those of what it starts. */
+export function callInitializer(e: Elaboration, t: Template, to: Initialized, caller: Frame): Value {
+  const { name, result } = t.decl as ast.FnDecl;
+  const frameOf = (scope: Scope): Frame => ({
+    scope,
+    body: 'fn',
+    path: to.path,
+    indices: caller.indices,
+    execution: caller.execution,
+    depth: caller.depth + 1,
+    initializer: { seed: to.seed, drawn: false },
+  });
+  return callBody(e, t, { name: name.text, span: to.span }, caller, frameOf, (frame) => {
+    if (result && to.type) bindResult(e, result, to.type, frame, to.span, name);
+  });
+}
+
 function callBody(
   e: Elaboration,
   given: Template,
   site: CallSite,
   caller: Frame,
   frameOf: (scope: Scope) => Frame,
+  bindMore: (frame: Frame) => void = () => undefined,
 ): Value {
   const decl = given.decl as Callable;
   if (caller.depth > e.limits.depth) {
@@ -71,6 +97,7 @@ function callBody(
   const frame = frameOf(new Scope(t.frame.scope));
   const build = (): Value => {
     bindParameters(e, t, frame.scope, frame, site.span);
+    bindMore(frame);
     let value = e.do.body(e, decl.body, frame);
     if (value === undefined)
       fail('OPT304', site.span, `${decl.name.text} has no value`, {

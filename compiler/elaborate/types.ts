@@ -101,6 +101,29 @@ export function annotate(
   return tensor(node);
 }
 
+/** Binds the free dims of a result type by the type that is asked for, before the body that computes it is evaluated. */
+export function bindResult(
+  e: Elaboration,
+  result: ast.TypeExpr,
+  wanted: TensorType,
+  frame: Frame,
+  span: Span,
+  name: ast.Name,
+): void {
+  const dims = result.dims ?? [];
+  if (dims.length !== wanted.shape.length || dtypeOf(e, result.dtype) !== wanted.dtype) {
+    fail('OPT321', span, `${name.text} gives ${e.options.text(result.span)}, but ${e.typeText(wanted)} is needed`, {
+      labels: [{ span: result.span, text: 'its result' }],
+      hint: dims.length === wanted.shape.length ? 'the number types must agree' : 'use an initializer for this rank',
+    });
+  }
+  dims.forEach((dim, axis) => {
+    const free = freeDim(dim, frame.scope);
+    if (free !== undefined)
+      frame.scope.set(free, { kind: 'value', value: exact(wanted.shape[axis], true), span: dim.span });
+  });
+}
+
 function bindDim(
   e: Elaboration,
   dim: ast.Expr | { readonly kind: 'star'; readonly span: Span },

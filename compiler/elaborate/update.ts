@@ -83,7 +83,7 @@ export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void
   }
   objectives.forEach((o, i) => e.entry.objective(objectives.length > 1 ? `${name}.${i}` : name, o.node, o.span));
   for (const m of moving) {
-    noteMove(e, m.cell, stmt.span);
+    noteMove(e, m.cell, stmt.span, 'update');
     e.entry.write(m.cell, e.make('stop', [m.p]));
   }
   e.updates.push({
@@ -150,7 +150,7 @@ function refuseStale(e: Elaboration, objective: Objective, cells: readonly CellR
       objective.span,
       `${objective.text} read ${cell.label} before it was moved, so its gradient is that of an older point`,
       {
-        labels: moved ? [{ span: moved, text: `${cell.label} was moved here` }] : [],
+        labels: moved ? [{ span: moved.span, text: `${cell.label} was moved here` }] : [],
         hint: `make it a fn, which reads the current value at each use: fn ${name} = …`,
       },
     );
@@ -238,15 +238,19 @@ function readsMoved(e: Elaboration, roots: readonly Node[], own: readonly CellRe
   return false;
 }
 
-/** Two statements of one step that move one cell are seldom meant. */
-export function noteMove(e: Elaboration, cell: CellRef, span: Span): void {
+/** Two statements of one step that move one cell are seldom meant, unless both are plain writes. */
+export function noteMove(e: Elaboration, cell: CellRef, span: Span, by: 'update' | 'write'): void {
   if (cell.kind === 'state') return;
   const before = e.entry.moved.get(cell.id);
-  if (before && before.start !== span.start && e.entry.kind === 'train' && cell.persistent) {
+  const updates = before?.by === 'update' || by === 'update';
+  if (before && before.span.start !== span.start && updates && e.entry.kind === 'train' && cell.persistent) {
+    const both = before.by === 'update' && by === 'update';
     e.warn('OPT418', span, `${cell.label} is moved by two statements of one step`, {
-      labels: [{ span: before, text: 'moved here first' }],
-      hint: 'minimize the sum of both objectives in one update, or write allow OPT418 on this line',
+      labels: [{ span: before.span, text: 'moved here first' }],
+      hint: both
+        ? 'minimize the sum of both objectives in one update, or write allow OPT418 on this line'
+        : 'where that is meant (a projection after the update), write allow OPT418 on this line',
     });
   }
-  e.entry.moved.set(cell.id, span);
+  e.entry.moved.set(cell.id, { span, by });
 }

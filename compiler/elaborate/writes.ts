@@ -101,7 +101,7 @@ function store(
   const whole = broadcastTo(e, node, cell.type.shape);
   // A rule's state is behind a stop, as the update that it belongs to is.
   e.entry.write(cell, frame.body === 'rule' ? e.make('stop', [whole]) : whole);
-  if (frame.body !== 'rule') noteMove(e, cell, at);
+  if (frame.body !== 'rule') noteMove(e, cell, at, 'write');
   if (frame.body !== 'rule' && cell.persistent) {
     e.updates.push({
       run: e.run.name,

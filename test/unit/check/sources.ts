@@ -34,8 +34,8 @@ export const importFiles: ImportResolver = (name, from) => {
   return modules.get(path);
 };
 
-/** Accepts every module unseen. */
-export const importAnything: ImportResolver = () => 'unknown';
+/** Accepts every module unseen, but for the library's initializers, which need no `use`. */
+export const importAnything: ImportResolver = (name, from) => (name === 'inits' ? importFiles(name, from) : 'unknown');
 
 /** Syntax errors of a source or, where it has none, what the names pass finds. */
 export function diagnose(source: Source, imports: ImportResolver): readonly Diagnostic[] {

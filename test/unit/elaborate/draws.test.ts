@@ -30,6 +30,61 @@ describe('distributions', () => {
     const he = runSpec('frozen W: f32[200, 100] ~ he\nmetric m = sum(W)').values('W');
     expect(Math.sqrt(mean(he.map((x) => x * x)))).toBeCloseTo(Math.sqrt(2 / 200), 2);
   });
+  test('initializers of the library have their moments', () => {
+    const weights = (init: string, type: string) =>
+      runSpec(`frozen W: ${type} ~ ${init}\nmetric m = sum(W)`).values('W');
+    const variance = (xs: readonly number[]) => mean(xs.map((x) => x * x));
+    const wanted: Record<string, number> = {
+      glorot: 2 / 300,
+      glorot_normal: 2 / 300,
+      he: 2 / 200,
+      he_uniform: 2 / 200,
+      lecun: 1 / 200,
+      lecun_uniform: 1 / 200,
+      'truncated_normal(0.1)': 0.01 * 0.7737413,
+    };
+    for (const [init, v] of Object.entries(wanted))
+      expect(variance(weights(init, 'f32[200, 100]')) / v, init).toBeCloseTo(1, 1);
+    expect(variance(weights('he_conv', 'f32[3, 3, 40, 60]')) / (2 / 360), 'he_conv').toBeCloseTo(1, 1);
+    expect(variance(weights('glorot_conv', 'f32[3, 3, 40, 60]')) / (2 / 900), 'glorot_conv').toBeCloseTo(1, 1);
+    const cut = weights('truncated_normal', 'f32[200, 100]').map(Math.abs);
+    expect(Math.max(...cut)).toBeLessThan(2);
+    expect(Math.max(...cut)).toBeGreaterThan(1.97);
+    // Within one standard deviation lie 0.6827 / 0.9545 of them.
+    expect(cut.filter((x) => x < 1).length / cut.length).toBeCloseTo(0.7152, 1);
+  });
+  test('an initializer is a fn: dims from the cell, arguments, the key of the cell, seeds, shadowing', () => {
+    const own = `fn spread(c = 1) -> f32[i, o] { sample w ~ uniform(0, c * i / o) f32[i, o]; w }
+fn steps() -> f32[n] = f32(0..n)
+fn glorot() = 7
+`;
+    const m = runSpec(`${own}frozen A: f32[3, 2] ~ spread(10)
+frozen U: f32[3, 2] ~ uniform
+frozen B: f32[2, 2] ~ spread(c: 1) seed 5
+frozen C: f32[2, 2] ~ uniform seed 5
+frozen D: f32[4] ~ steps
+frozen E: f32[2] ~ glorot
+model M = layered
+layer layered(x: f32[n, i], o: dim = 2, init: fn = spread) { param W: f32[i, o] ~ init; x @ W }
+metric m = sum(A) + sum(B) + sum(C) + sum(D) + sum(E) + sum(U) + sum(M(ones(1, 4)))`);
+    expect(Math.max(...m.values('A'))).toBeGreaterThan(1);
+    expect(Math.max(...m.values('A'))).toBeLessThan(15);
+    expect(m.values('D')).toEqual([0, 1, 2, 3]);
+    expect(m.values('E')).toEqual([7, 7]);
+    expect(m.values('M.W').length).toBe(8);
+    // The first draw of an initializer is keyed as the cell's own would be.
+    const plain = runSpec('frozen A: f32[3, 2] ~ uniform(0, 15)\nmetric m = sum(A)').values('A');
+    m.values('A').forEach((a, k) => expect(a).toBeCloseTo(plain[k], 12));
+    expect(new Set(m.values('B')).size).toBe(4);
+  });
+  test('an initializer of another rank or type is refused', () => {
+    expect(errorsOf('frozen W: f32[3] ~ glorot\nmetric m = sum(W)')[0]).toMatchObject({ code: 'OPT321' });
+    expect(
+      errorsOf('fn square() -> f32[n, n] = zeros(n, n)\nfrozen W: f32[2, 3] ~ square\nmetric m = sum(W)')[0].code,
+    ).toBe('OPT321');
+    expect(errorsOf('frozen W: f32[3, 3] ~ glorott\nmetric m = sum(W)')[0].hint).toMatch(/glorot/);
+    expect(errorsOf('frozen W: f32[3, 3] ~ truncated_normal(1, 2)\nmetric m = sum(W)')[0].code).toBe('OPT210');
+  });
   test('location and scale are differentiable', () => {
     const m = runSpec(
       'var s: f32 = 2\nsample z ~ normal(s, s^2) f32[3]\nmetric slope = grad(sum(z), s)\nmetric total = sum(z)',

@@ -1,5 +1,6 @@
 /** Values of expressions against numbers computed by hand. */
 import { describe, expect, test } from 'vitest';
+import { elementwiseFunctions } from '../../../compiler/ops/functions.ts';
 import { errorsOf, evaluateAll, runSpec } from './run-spec.ts';
 
 /** Checks each expression against its number. */
@@ -174,5 +175,22 @@ describe('classes as rows of zeros and one', () => {
     } as const;
     expect(runSpec(open, { info, data: { 'd.y': [0, 2] } }).last('m')).toBe(2);
     expect(() => runSpec(open, { info, data: { 'd.y': [0, 3] } })).toThrow(/out of range/);
+  });
+});
+
+describe('elementwise primitives', () => {
+  test.each(elementwiseFunctions.map((f) => [f.op.name, f] as const))('%s is a function of the language', (name, f) => {
+    const point = [0.375, 0.75].slice(0, f.arity);
+    const dtypes = { inputs: point.map(() => 'f32' as const), output: f.result };
+    const wanted = f.op.scalar?.(point, {}, dtypes) as number;
+    const call = (args: readonly (string | number)[]) =>
+      f.result === 'bool' ? `f32(${name}(${args.join(', ')}))` : `${name}(${args.join(', ')})`;
+    const cells = ['x', 'y'].slice(0, f.arity);
+    const preamble = cells.map((cell, i) => `var ${cell}: f32 = ${point[i]}`).join('\n');
+    // Of cells, and of numbers known at compile time.
+    expect(evaluateAll([call(cells), call(point)], preamble)).toEqual([
+      expect.closeTo(wanted, 12),
+      expect.closeTo(wanted, 12),
+    ]);
   });
 });

@@ -1,6 +1,6 @@
 /** Templates as arguments, static loops over runs and declarations, local variables, library functions with derivatives through them. */
 import { describe, expect, test } from 'vitest';
-import { compileSpec, errorsOf, runSpec, warningsOf } from './run-spec.ts';
+import { compileSpec, errorsOf, runSpec, tryCompile, warningsOf } from './run-spec.ts';
 
 describe('arguments of trials', () => {
   test('rules and pipelines with by-name scalars, evaluated where they are applied', () => {
@@ -178,5 +178,34 @@ describe('definitions by themselves', () => {
     'rule r(lr = lr) for (p, g) { p <- p - lr * g }\nvar x: f32 = 1\ntrain 1 { update x by r() minimizing x }',
   ])('%s', (text) => {
     expect(errorsOf(text)[0].code).toMatch(/OPT505|OPT2\d\d/);
+  });
+});
+
+describe('order of declarations', () => {
+  test('templates can be used above their declaration', () => {
+    const m = runSpec(`model M = wide
+let y = twice(3.0)
+fn twice(x) = times(x, two)
+fn times(a, b) = a * b
+fn two = 2
+layer wide(x: f32[n, i]) { param W: f32[i, 2] = 1; x @ W }
+metric total = sum(M(ones(1, 3))) + y`);
+    expect(m.last('total')).toBe(12);
+  });
+});
+
+describe('files of the user', () => {
+  test('one that does not parse has its syntax errors and no others', () => {
+    const found = tryCompile('use "./mine.opt" { f }\nmetric m = f(1)', { files: { './mine.opt': 'fn f(x) = x +\n' } });
+    expect(found.diagnostics.map((d) => d.code[3])).toEqual(['1']);
+  });
+  test('names are checked in them too, also where the path does not begin with a dot', () => {
+    const files = { 'parts/mine.opt': 'fn f(x) = y\nfn g(x) = x' };
+    expect(errorsOf('use "parts/mine.opt" { g }\nmetric m = g(1)', { files })[0]).toMatchObject({ code: 'OPT201' });
+  });
+  test('a message of an unrolled loop is shown once', () => {
+    const text =
+      'use rules { sgd }\nvar x: f32 = 1\ntrain 1 { repeat 3 { update x by sgd(1) minimizing x; update x by sgd(1) minimizing x } }';
+    expect(warningsOf(text)).toEqual(['OPT418', 'OPT418']);
   });
 });

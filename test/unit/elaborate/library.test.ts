@@ -1,0 +1,148 @@
+/** Functions of the standard library against their formulas, in float64 code of their own; and every function of it is named by some test. */
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { evaluateAll } from './run-spec.ts';
+
+const root = join(import.meta.dirname, '../../..');
+
+/** Each expression with its value; vectors are looked at one element at a time. */
+function compare(use: string, cases: readonly (readonly [string, number])[]): void {
+  const found = evaluateAll(
+    cases.map(([expression]) => expression),
+    use,
+  );
+  cases.forEach(([expression, wanted], i) => expect(found[i], expression).toBeCloseTo(wanted, 6));
+}
+
+const points = [-2.5, -0.4, 0, 0.7, 3];
+const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+
+test('activations', () => {
+  const formulas: Record<string, (x: number) => number> = {
+    relu: (x) => Math.max(x, 0),
+    leaky_relu: (x) => (x > 0 ? x : 0.01 * x),
+    silu: (x) => x * sigmoid(x),
+    gelu: (x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))),
+    elu: (x) => (x > 0 ? x : Math.expm1(x)),
+  };
+  compare(
+    'use nn { relu, leaky_relu, silu, gelu, elu }',
+    Object.entries(formulas).flatMap(([name, f]) => points.map((x) => [`${name}(${x.toFixed(1)})`, f(x)] as const)),
+  );
+});
+
+const logits = [
+  [0.3, -1.2, 2],
+  [1, 0.5, -0.5],
+];
+const other = [
+  [-0.1, 0.4, 1],
+  [0.2, -2, 0.7],
+];
+const text = (rows: readonly (readonly number[])[]) => `[${rows.map((r) => `[${r.map((x) => x.toFixed(2))}]`)}]`;
+const logSoftmax = (row: readonly number[]) => {
+  const sum = row.reduce((s, x) => s + Math.exp(x), 0);
+  return row.map((x) => x - Math.log(sum));
+};
+
+test('losses of classes', () => {
+  const y = [2, 0];
+  const q = [
+    [0.2, 0.3, 0.5],
+    [0.6, 0.4, 0],
+  ];
+  const preamble = `use losses { cross_entropy, soft_cross_entropy, nll, kl }
+let z: f32[2, 3] = ${text(logits)}
+let w: f32[2, 3] = ${text(other)}
+let q: f32[2, 3] = ${text(q)}
+let y: i32[2] = [2, 0]`;
+  compare(
+    preamble,
+    logits.flatMap((row, i) => {
+      const [lp, lq] = [logSoftmax(row), logSoftmax(other[i])];
+      return [
+        [`cross_entropy(z, y)[${i}]`, -lp[y[i]]],
+        [`soft_cross_entropy(z, q)[${i}]`, -lp.reduce((s, l, k) => s + q[i][k] * l, 0)],
+        [`nll(log_softmax(z), y)[${i}]`, -lp[y[i]]],
+        [`kl(z, w)[${i}]`, lp.reduce((s, l, k) => s + Math.exp(l) * (l - lq[k]), 0)],
+      ] as const;
+    }),
+  );
+});
+
+test('losses of numbers', () => {
+  const [p, t] = [logits.flat(), other.flat()];
+  const r = p.map((x, i) => x - t[i]);
+  const mean = (xs: readonly number[]) => xs.reduce((a, b) => a + b, 0) / xs.length;
+  compare(
+    `use losses { squared_error, mse, mae, huber, hinge, binary_cross_entropy }
+let p: f32[2, 3] = ${text(logits)}
+let t: f32[2, 3] = ${text(other)}`,
+    [
+      ['squared_error(p, t)[1]', r.slice(3).reduce((s, x) => s + x * x, 0)],
+      ['mse(p, t)', mean(r.map((x) => x * x))],
+      ['mae(p, t)', mean(r.map(Math.abs))],
+      [
+        'sum(huber(p, t, 0.8))',
+        r.reduce((s, x) => s + (Math.abs(x) < 0.8 ? x * x * 0.5 : 0.8 * (Math.abs(x) - 0.4)), 0),
+      ],
+      ['hinge(0.3, 1.0)', 0.7],
+      ['hinge(0.3, -1.0)', 1.3],
+      ['hinge(1.5, 1.0)', 0],
+      ['binary_cross_entropy(0.6, 1.0)', -Math.log(sigmoid(0.6))],
+      ['binary_cross_entropy(0.6, 0.0)', -Math.log(1 - sigmoid(0.6))],
+    ],
+  );
+});
+
+test('metrics', () => {
+  compare(
+    `use metrics { accuracy, binary_accuracy, rmse, r2 }
+let z: f32[2, 3] = ${text(logits)}
+let p: f32[4] = [1.0, 2.0, 4.0, 3.0]
+let t: f32[4] = [1.0, 3.0, 3.0, 5.0]`,
+    [
+      ['accuracy(z, [2, 1])', 0.5],
+      ['binary_accuracy(p - 2.5, [0.0, 1.0, 1.0, 1.0])', 0.75],
+      ['rmse(p, t)', Math.sqrt(6 / 4)],
+      ['r2(p, t)', 1 - 6 / 8],
+    ],
+  );
+});
+
+test('vectors and matrices', () => {
+  compare(
+    `use linalg { eye, diag, cosine, orthogonal_part, squared_distances }
+let a: f32[2] = [3.0, 4.0]
+let b: f32[2] = [1.0, 0.0]
+let m: f32[2, 2] = [[1.0, 2.0], [0.0, 1.0]]`,
+    [
+      ['eye(2)[0, 0] + eye(2)[1, 1]', 2],
+      ['eye(2)[0, 1]', 0],
+      ['diag(a)[1, 1]', 4],
+      ['diag(a)[1, 0]', 0],
+      ['cosine(a, b)', 0.6],
+      ['orthogonal_part(a, b)[0]', 0],
+      ['orthogonal_part(a, b)[1]', 4],
+      ['squared_distances(m, m)[0, 1]', 2],
+      ['squared_distances(m, m)[1, 1]', 0],
+    ],
+  );
+});
+
+test('every function, layer and rule of the library is named by a test', () => {
+  const tests = ['test/unit/elaborate', 'test/unit/runtime', 'test/device', 'test/parity'].flatMap((folder) =>
+    readdirSync(join(root, folder)).map((name) => join(root, folder, name)),
+  );
+  const said = tests
+    .filter((path) => /\.(ts|opt)$/.test(path))
+    .map((path) => readFileSync(path, 'utf8'))
+    .join('\n');
+  const library = readdirSync(join(root, 'stdlib')).map((name) => readFileSync(join(root, 'stdlib', name), 'utf8'));
+  const declared = [...library.join('\n').matchAll(/^(?:fn|layer|rule) (\w+)/gm)].map((match) => match[1]);
+  // Names that the library uses itself, as steps of others.
+  const inner = ['central_erfinv'];
+  expect(declared.filter((name) => !new RegExp(`\\b${name}\\b`).test(said) && !inner.includes(name))).toEqual([]);
+  expect(declared.length).toBeGreaterThan(30);
+});

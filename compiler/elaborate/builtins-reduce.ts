@@ -177,6 +177,24 @@ function shifted(c: BuiltinCall, x: Node, axis: number): { y: Node; top: Node } 
   return { y: c.e.make('sub', [x, alongAxis(c, top, x.type.shape, axis)]), top };
 }
 
+/** Most numbers in one sort: sorts count ranks, which takes n comparisons for each of n numbers. */
+const MOST_SORTED = 65_536;
+
+/** Sorts along an axis, which must not be long: beyond the limit a device would seem to hang. */
+function sorting(op: 'sort' | 'argsort'): BuiltinFn {
+  const sorted = along(op, (c) => ({ descending: c.flag('descending') }), ['descending']);
+  return (c) => {
+    const value = sorted(c);
+    const [x] = value.kind === 'tensor' ? value.node.inputs : [];
+    const length = x?.type.shape.at(value.kind === 'tensor' ? (value.node.attrs.axis as number) : -1) ?? 0;
+    if (length > MOST_SORTED && !c.e.witnesses.involved(length))
+      fail('OPT507', c.at(0), `${op} of ${length} numbers: this version sorts at most ${MOST_SORTED} along an axis`, {
+        hint: 'sort a part of them, or reshape them into rows and sort those',
+      });
+    return value;
+  };
+}
+
 function along(
   op: string,
   attrs: (c: BuiltinCall) => Record<string, boolean> = () => ({}),
@@ -252,8 +270,8 @@ export const reduceBuiltins: Record<string, BuiltinFn> = {
   norm,
   argmax: along('argmax'),
   argmin: along('argmin'),
-  sort: along('sort', (c) => ({ descending: c.flag('descending') }), ['descending']),
-  argsort: along('argsort', (c) => ({ descending: c.flag('descending') }), ['descending']),
+  sort: sorting('sort'),
+  argsort: sorting('argsort'),
   cumsum: along('cumsum', () => ({ reverse: false })),
   cumprod: along('cumprod'),
   softmax,

@@ -47,4 +47,9 @@ export const limitsCodes = {
     about:
       'A static loop or too many unknown sizes depend on data that are not there. Checking works with symbolic sizes where it can; here the number itself is needed.',
   },
+  OPT507: {
+    title: 'sort too long',
+    about:
+      'Sorts are exact and the same on every device: the place of a number is the count of those before it, which takes n comparisons for each of n numbers. Beyond a length that would take a device many seconds, so it is refused before anything runs.',
+  },
 } satisfies Record<string, CatalogEntry>;

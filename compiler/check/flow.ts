@@ -98,10 +98,30 @@ function cancelledSigns(u: UpdateRecord): Diagnostic[] {
             },
           ),
         );
+      } else if (term.sign < 0 !== (u.sense === 'maximizing') && reversals.length === 1 && reversals[0] === 1) {
+        // Every path is reversed: nobody is left for whom the other sign could be meant.
+        found.push(turnedTwice(u, objective, nodes, term.sign < 0 ? 'negated' : 'maximized'));
       }
     }
   }
   return found;
+}
+
+function turnedTwice(
+  u: UpdateRecord,
+  objective: UpdateRecord['objectives'][number],
+  nodes: readonly Node[],
+  how: string,
+): Diagnostic {
+  return warning(
+    'OPT421',
+    objective.span,
+    `this objective is ${how}, and reversed on every path to ${u.targetNames.join(', ')}: the two signs cancel`,
+    {
+      labels: nodes.flatMap((n) => (n.span ? [{ span: n.span, text: 'reversed here' }] : [])),
+      hint: 'remove the reversal, or minimize',
+    },
+  );
 }
 
 function doubled(u: UpdateRecord, objective: UpdateRecord['objectives'][number], nodes: readonly Node[]): Diagnostic {

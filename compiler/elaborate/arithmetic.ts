@@ -163,8 +163,15 @@ function unify(e: Elaboration, a: Operand, b: Operand): [Node, Node] {
   return [toNode(e, a.value, a.span, dtype), toNode(e, b.value, b.span, dtype)];
 }
 
+/** An integer value over (or under) a number that is f32 (written so, or a parameter without type) can only be meant as a fraction. */
+function fraction(e: Elaboration, o: Operand, other: Operand): Operand {
+  if (other.value.kind !== 'exact' || other.value.integral || o.value.kind !== 'tensor') return o;
+  const { node } = o.value;
+  return node.type.dtype === 'i32' ? { value: tensor(cast(e, node, 'f32')), span: o.span } : o;
+}
+
 function tensorBinary(e: Elaboration, name: string, a: Operand, b: Operand, span: Span): Node {
-  const [x, y] = meet(e, a, b, span);
+  const [x, y] = name === 'div' ? meet(e, fraction(e, a, b), fraction(e, b, a), span) : meet(e, a, b, span);
   const dtype = x.type.dtype;
   if (name === 'div' && dtype !== 'f32') {
     const whole = (o: Operand): string =>

@@ -13,7 +13,7 @@ import {
   plain,
   rebuild,
   shapeOf,
-  toDim,
+  toSize,
   toNode,
   totalSize,
 } from './convert.ts';
@@ -24,7 +24,9 @@ function filled(value: number): BuiltinFn {
   return (c) => {
     c.expect(0, Number.POSITIVE_INFINITY);
     const shape = c.positional.flatMap((a) =>
-      a.value.kind === 'exactArray' ? [...a.value.values] : [toDim(c.e, a.value, a.span)],
+      a.value.kind === 'exactArray'
+        ? a.value.values.map((n) => toSize(c.e, exact(n), a.span, 'a size'))
+        : [toSize(c.e, a.value, a.span, 'a size')],
     );
     return tensor(c.e.constant(value, 'f32', shape));
   };
@@ -118,8 +120,8 @@ const reshape: BuiltinFn = (c) => {
   const x = c.node(0);
   const dims = c.positional.slice(1).flatMap((a) => {
     if (a.value.kind === 'exactArray') return [...a.value.values];
-    if (a.value.kind === 'tuple') return a.value.items.map((item) => toDim(c.e, item, a.span));
-    return [toDim(c.e, a.value, a.span)];
+    if (a.value.kind === 'tuple') return a.value.items.map((item) => toSize(c.e, item, a.span, 'a size'));
+    return [toSize(c.e, a.value, a.span, 'a size')];
   });
   const size = sizeOf(x.type.shape);
   const rest = sizeOf(dims.filter((d) => d !== -1));
@@ -164,7 +166,7 @@ const onehot: BuiltinFn = (c) => {
     fail('OPT301', c.at(0), `onehot takes i32 indices, not ${c.e.typeText(index.type)}`, {
       hint: 'convert them: i32(x)',
     });
-  const n = toDim(c.e, c.value(1), c.at(1), 'the number of classes');
+  const n = toSize(c.e, c.value(1), c.at(1), 'the number of classes');
   const shape = [...index.type.shape, n];
   const wide = c.e.make('broadcast', [within(c, index, n)], { shape, axes: range(0, shape.length - 1) });
   const classes = c.e.make('iota', [], { shape, axis: shape.length - 1, dtype: 'i32' });
@@ -234,7 +236,7 @@ function spaced(f: (x: number) => number): BuiltinFn {
         hint: 'write a + (b - a) * f32(0..n) / (n - 1)',
       });
     });
-    const n = toDim(c.e, c.value(2), c.at(2), 'the number of points');
+    const n = toSize(c.e, c.value(2), c.at(2), 'the number of points');
     const values = Array.from({ length: n }, (_, i) => f(n === 1 ? a : a + ((b - a) * i) / (n - 1)));
     return { kind: 'exactArray', values, shape: [n], integral: false };
   };

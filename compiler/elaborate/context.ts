@@ -221,17 +221,21 @@ export class Elaboration {
   // -------------------------------------------------------------- nodes
 
   constant(value: number, dtype: DType = 'f32', shape: readonly number[] = []): Node {
-    const node = this.graph.constant(value, { dtype, shape });
+    const node = this.located(() => this.graph.constant(value, { dtype, shape }));
     this.checkSize(node);
     return node;
   }
 
   /** Makes a node; a misfit that no check foresaw becomes a located error. */
   make(op: string, inputs: readonly Node[], attrs: Parameters<Graph['make']>[2] = {}): Node {
+    const node = this.located(() => this.graph.make(op, inputs, attrs));
+    this.checkSize(node);
+    return node;
+  }
+
+  private located(make: () => Node): Node {
     try {
-      const node = this.graph.make(op, inputs, attrs);
-      this.checkSize(node);
-      return node;
+      return make();
     } catch (error) {
       if (error instanceof ShapeError)
         fail('OPT302', this.graph.span, error.message, { hint: 'check the shapes of what meets here' });

@@ -158,6 +158,13 @@ export function toDim(e: Elaboration, value: Value, span: Span, what = 'a size')
   });
 }
 
+/** A length or number of elements: a whole number known now, 0 or more. */
+export function toSize(e: Elaboration, value: Value, span: Span, what: string): number {
+  const size = toDim(e, value, span, what);
+  if (size < 0) fail('OPT310', span, `${what} cannot be negative: ${size}`, { hint: 'sizes are 0 or more' });
+  return size;
+}
+
 /** Repeats a value to `shape` by the rules of trailing alignment (which the caller has checked). */
 export function broadcastTo(e: Elaboration, node: Node, shape: readonly number[]): Node {
   const own = node.type.shape;

@@ -200,6 +200,7 @@ export function exported(e: Elaboration, stmt: ast.ExportDecl, frame: Frame): vo
           fail('OPT310', param.span, `the parameter ${param.name.text} of an export needs a type`, {
             hint: `write ${param.name.text}: f32[1, 784]`,
           });
+        fixedSizes(e, param.type, frame);
         const type = staticType(e, param.type, { ...inner, scope: new Scope(frame.scope) });
         entry.inputs.push({ name: param.name.text, type });
         bound.set(param.name.text, tensor(e.graph.parameter('input', param.name.text, type)));
@@ -217,6 +218,17 @@ export function exported(e: Elaboration, stmt: ast.ExportDecl, frame: Frame): vo
     };
     e.within(entry, () => e.observe(build));
     e.exports.push({ name, entry: entry.id });
+  });
+}
+
+/** Inputs of an export have sizes known now: a free dim, which a fn may have, is refused. */
+function fixedSizes(e: Elaboration, type: ast.TypeExpr, frame: Frame): void {
+  const open = type.dims?.find((d) => d.kind === 'star' || (d.kind === 'name' && !frame.scope.find(d.name)));
+  if (!open) return;
+  const name = open.kind === 'name' ? open.name : '*';
+  const sized = e.options.text(type.span).replace(e.options.text(open.span), '1');
+  fail('OPT305', open.span, `the inputs of an export have fixed sizes, but ${name} is open`, {
+    hint: `write a number: ${sized}${open.kind === 'name' ? `; or declare it before: dim ${name} = 1` : ''}`,
   });
 }
 

@@ -7,7 +7,7 @@ import { fail } from '../diagnostics/diagnostic.ts';
 import type { DType, Node, TensorType } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
-import { broadcastTo, toDim, toNode } from './convert.ts';
+import { broadcastTo, toDim, toNode, toSize } from './convert.ts';
 import type { Frame, Scope } from './scope.ts';
 import { exact, kindText, tensor, type Value } from './values.ts';
 
@@ -33,9 +33,7 @@ export function staticType(e: Elaboration, type: ast.TypeExpr, frame: Frame): Te
   const shape = (type.dims ?? []).map((d) => {
     if (d.kind === 'star')
       fail('OPT310', d.span, "'*' stands for the rows of a data set and means nothing here", { hint: 'give the size' });
-    const size = toDim(e, e.do.expression(e, d, frame), d.span, 'a dim of a type');
-    if (size < 0) fail('OPT310', d.span, `a dim cannot be negative: ${size}`, { hint: 'sizes are 0 or more' });
-    return size;
+    return toSize(e, e.do.expression(e, d, frame), d.span, 'a dim');
   });
   return { dtype, shape };
 }

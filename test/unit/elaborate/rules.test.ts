@@ -27,6 +27,14 @@ function compare(text: string, wanted: readonly number[]): void {
 }
 
 describe('rules follow their formulas over 20 steps', () => {
+  test('a warm-up divides the count by a number', () =>
+    compare(
+      `rule warm(lr = 0.1, n = 10) for (p, g) { p <- p - lr * min(1, k / n) * g }\n${spec('warm()', undefined, 'sgd')}`.replace(
+        'use rules { sgd }\n',
+        '',
+      ),
+      trajectory((x, g, k) => x.map((v, i) => v - 0.1 * Math.min(1, k / 10) * g[i])),
+    ));
   test('sgd', () =>
     compare(
       spec('sgd(0.05)'),

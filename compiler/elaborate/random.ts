@@ -138,7 +138,7 @@ class Args {
   }
 
   /** Refuses an argument that is known now and makes no sense. */
-  require(name: string, holds: (x: number) => boolean, wanted: string): void {
+  requireThat(name: string, holds: (x: number) => boolean, wanted: string): void {
     const wrong = this.known(name).find((x) => !holds(x));
     if (wrong === undefined) return;
     fail('OPT321', this.find(name)?.span, `${name} of ${this.d.dist.text} is ${wrong}, but must be ${wanted}`, {
@@ -189,14 +189,14 @@ function distribution(e: Elaboration, d: ast.Draw, type: TensorType | undefined,
     case 'normal': {
       dtype(['f32']);
       const args = readArguments(e, d, frame, ['mean', 'std']);
-      args.require('std', (x) => x >= 0, 'at least 0');
+      args.requireThat('std', (x) => x >= 0, 'at least 0');
       return affine(e, standardNormal(e, k, shape), args.float('mean', shape), args.float('std', shape));
     }
     case 'uniform': {
       dtype(['f32']);
       const args = readArguments(e, d, frame, ['lo', 'hi']);
       const least = Math.max(...args.known('lo'), args.find('lo') ? Number.NEGATIVE_INFINITY : 0);
-      args.require('hi', (x) => x >= least, `at least ${least}`);
+      args.requireThat('hi', (x) => x >= least, `at least ${least}`);
       const lo = args.float('lo', shape);
       const hi = args.float('hi', shape) ?? e.constant(1, 'f32', shape);
       const u = unit(e, k, shape, 0);
@@ -205,7 +205,7 @@ function distribution(e: Elaboration, d: ast.Draw, type: TensorType | undefined,
     case 'bernoulli': {
       dtype(['f32', 'bool', 'i32']);
       const args = readArguments(e, d, frame, ['p']);
-      args.require('p', (x) => x >= 0 && x <= 1, 'in 0..1');
+      args.requireThat('p', (x) => x >= 0 && x <= 1, 'in 0..1');
       const p = args.float('p', shape) ?? e.constant(0.5, 'f32', shape);
       return cast(e, e.make('lt', [unit(e, k, shape, 0), p]), type.dtype);
     }

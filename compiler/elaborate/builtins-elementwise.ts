@@ -77,7 +77,7 @@ function meet(c: BuiltinCall, values: readonly Value[], at: readonly number[], o
 }
 
 /** where(c, a, b): a where c holds, else b; leaf by leaf. */
-const where: BuiltinFn = (c) => {
+export const where: BuiltinFn = (c) => {
   c.expect(3, 3);
   const args = [0, 1, 2].map((i) => c.value(i));
   return zipLeaves(c.e, args, [c.at(0), c.at(1), c.at(2)], ([condition, a, b]) => {

@@ -237,6 +237,12 @@ export function batch(e: Elaboration, stmt: ast.BatchStmt, frame: Frame): Batch 
   const count = toDim(e, e.do.expression(e, item.expr, frame), item.expr.span, 'the number of rows of a batch');
   if (count < 1)
     fail('OPT316', item.expr.span, `a batch needs at least one row, not ${count}`, { hint: 'write D[64]' });
+  if (frame.condition && !expr.replacement)
+    e.notYet(
+      "a batch under an 'if' that is decided at run time",
+      stmt.span,
+      'take the batch outside of the if, or write D[64] replacement',
+    );
   const path = [...frame.path, siteName(stmt)];
   const rows = e.graph.at(stmt.span, () =>
     expr.replacement ? drawRows(e, path, frame, source.rows, count) : walk(e, path, frame, source.rows, count),

@@ -8,6 +8,12 @@ import type { Node, TensorType } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import type { CellRef } from './values.ts';
 
+/** The last statement that moved a cell. */
+export interface Move {
+  readonly span: Span;
+  readonly by: 'update' | 'write';
+}
+
 export type EntryKind = 'once' | 'train' | 'eval' | 'until' | 'export';
 
 interface Current {
@@ -32,12 +38,14 @@ export class EntryBuilder {
   readonly outputs: Output[] = [];
   readonly inputs: { readonly name: string; readonly type: TensorType }[] = [];
   /** Updates of this entry so far, by cell, for alternation and for double moves. */
-  readonly moved = new Map<string, { readonly span: Span; readonly by: 'update' | 'write' }>();
+  readonly moved = new Map<string, Move>();
   /** First values of local variables, by node. */
   readonly locals = new Map<Node, CellRef>();
   private readonly graph: Graph;
   private readonly current = new Map<string, Current>();
   private readonly cells = new Map<string, CellRef>();
+  /** What each cell was when it was first read here, or initialised. */
+  private readonly firsts = new Map<string, Node>();
   /** Values of `let`s that later entries read: nodes kept in cells. */
   private readonly kept = new Map<Node, CellRef>();
 
@@ -60,8 +68,20 @@ export class EntryBuilder {
       found = { node: this.graph.parameter('cell', cell.id, cell.type), version: 0 };
       this.current.set(cell.id, found);
       this.cells.set(cell.id, cell);
+      this.firsts.set(cell.id, found.node);
     }
     return found;
+  }
+
+  /** Value of a cell before anything was written here. */
+  first(cell: CellRef): Node {
+    this.state(cell);
+    return this.firsts.get(cell.id) as Node;
+  }
+
+  /** Makes a node that was written before current again: after statements that were kept apart. */
+  adopt(cell: CellRef, node: Node): void {
+    this.current.set(cell.id, { node, version: this.state(cell).version });
   }
 
   /** Makes `value` the cell's value from here on; returns the node that later reads see. */
@@ -80,6 +100,7 @@ export class EntryBuilder {
       ? this.graph.make('version', [value], { cell: cell.id, version: 0 })
       : this.graph.make('name', [value], { name: cell.label });
     this.current.set(cell.id, { node, version: 0 });
+    this.firsts.set(cell.id, node);
     if (!cell.persistent) this.locals.set(node, cell);
   }
 
@@ -88,13 +109,10 @@ export class EntryBuilder {
     return new Map([...this.current].map(([id, c]) => [id, c.node]));
   }
 
-  /** Puts all cells back to what they were at the snapshot, for the second branch of a choice. */
+  /** Puts all cells back to what they were at the snapshot (those first met since: when they were met), for another branch of a choice. */
   restore(before: ReadonlyMap<string, Node>): void {
-    for (const [id, { version }] of this.current) {
-      const node = before.get(id);
-      if (node) this.current.set(id, { node, version });
-      else this.current.delete(id);
-    }
+    for (const [id, { version }] of this.current)
+      this.current.set(id, { node: before.get(id) ?? (this.firsts.get(id) as Node), version });
   }
 
   /** Cells whose value changed since the snapshot, with their values then (undefined where not read before) and now. */
@@ -102,7 +120,7 @@ export class EntryBuilder {
     const changed: { cell: CellRef; before: Node | undefined; now: Node }[] = [];
     for (const [id, { node }] of this.current) {
       const old = before.get(id);
-      if (old === node || node.op === 'parameter') continue;
+      if ((old ?? this.firsts.get(id)) === node) continue;
       changed.push({ cell: this.cells.get(id) as CellRef, before: old, now: node });
     }
     return changed;

@@ -6,12 +6,13 @@ import type { Node } from '../ops/types.ts';
 import { binary, unary } from './arithmetic.ts';
 import { readName } from './bindings.ts';
 import { call } from './calls.ts';
+import { ifExpression } from './choices.ts';
 import type { Elaboration } from './context.ts';
 import { modelCells, plain, toNode } from './convert.ts';
 import { at } from './derivatives.ts';
 import { index, rangeValue } from './indexing.ts';
 import { stagesOf } from './rules.ts';
-import { type Frame, nested } from './scope.ts';
+import type { Frame } from './scope.ts';
 import { isBackprop } from './update.ts';
 import { exact, kindText, type RunValue, tensor, truth, type Tree, type Value } from './values.ts';
 
@@ -55,7 +56,7 @@ function evaluate(e: Elaboration, expr: ast.Expr, frame: Frame): Value {
     case 'at':
       return at(e, expr, frame);
     case 'ifExpr':
-      return conditional(e, expr, frame);
+      return ifExpression(e, expr, frame);
     case 'with':
       if (isBackprop(expr.pipeline)) return e.do.expression(e, expr.expr, frame);
       return e.notYet(expr.expr.kind === 'call' ? "'with' of an estimator" : "'with' of a data set", expr.span);
@@ -142,24 +143,6 @@ function array(e: Elaboration, expr: ast.ArrayLit, frame: Frame): Value {
     return e.make('reshape', [n], { shape: [1, ...n.type.shape] });
   });
   return tensor(rows.length === 1 ? rows[0] : e.make('concat', rows, { axis: 0 }));
-}
-
-/** A static condition takes one branch; the other is not even typed. */
-function conditional(e: Elaboration, expr: ast.IfExpr, frame: Frame): Value {
-  const condition = e.do.expression(e, expr.condition, frame);
-  if (condition.kind !== 'truth') {
-    if (condition.kind !== 'tensor' || condition.node.type.dtype !== 'bool')
-      fail('OPT318', expr.condition.span, `a condition is needed here, not ${kindText(condition)}`, {
-        hint: 'compare: if x > 0 { … }',
-      });
-    e.notYet("an 'if' that is decided at run time", expr.condition.span, 'use where(c, a, b), which evaluates both');
-  }
-  const taken = condition.value ? expr.then : expr.otherwise;
-  if (!taken) fail('OPT318', expr.span, "an 'if' used as a value needs an else", { hint: 'add else { … }' });
-  if ('kind' in taken) return conditional(e, taken, frame);
-  const value = e.do.body(e, taken, nested(frame));
-  if (value === undefined) fail('OPT304', expr.span, 'this branch has no value', { hint: 'end it with an expression' });
-  return value;
 }
 
 function member(e: Elaboration, expr: ast.Member, frame: Frame): Value {

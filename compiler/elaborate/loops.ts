@@ -1,15 +1,16 @@
 /**
- * Static loops and choices. `repeat` and `for` are unrolled; `every n` runs its body always and keeps its effects at the steps that count (or, inside an
- * unrolled repeat, is decided now); `if` takes one branch.
+ * Static loops. `repeat` and `for` are unrolled; `every n` runs its body always and keeps its effects at the steps that count (or, inside an
+ * unrolled repeat, is decided now).
  */
 import type * as ast from '../ast/nodes.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { Node } from '../ops/types.ts';
-import { broadcastTo, toDim, toNode } from './convert.ts';
+import { chosenBy } from './choices.ts';
+import { toDim, toNode } from './convert.ts';
 import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
-import { type Execution, type Frame, nested, type RuleSlot, Scope } from './scope.ts';
-import { type CellRef, exact, kindText, type Value } from './values.ts';
+import { type Execution, type Frame, nested, Scope } from './scope.ts';
+import { exact, kindText, type Value } from './values.ts';
 
 export function repeat(e: Elaboration, stmt: ast.RepeatStmt, frame: Frame): void {
   if (stmt.restart) e.notYet("'repeat … restart'", stmt.span);
@@ -83,64 +84,6 @@ function elements(e: Elaboration, expr: ast.Expr, frame: Frame): Value[] {
   });
 }
 
-export function ifStatement(e: Elaboration, stmt: ast.IfStmt, frame: Frame): void {
-  const condition = e.do.expression(e, stmt.condition, frame);
-  if (condition.kind !== 'truth') {
-    if (condition.kind !== 'tensor' || condition.node.type.dtype !== 'bool')
-      fail('OPT318', stmt.condition.span, `a condition is needed here, not ${kindText(condition)}`, {
-        hint: 'compare: if x > 0 { … }',
-      });
-    if (frame.body === 'rule' && condition.node.type.shape.length === 0)
-      return branches(e, stmt, condition.node, frame);
-    e.notYet("an 'if' that is decided at run time", stmt.condition.span, 'use where(c, a, b) in the values written');
-  }
-  const taken = condition.value ? stmt.then : stmt.otherwise;
-  if (!taken) return;
-  if ('kind' in taken) return ifStatement(e, taken, frame);
-  e.do.body(e, taken, nested(frame));
-}
-
-/**
- * A choice at run time in a rule (`if momentum == 0` of a hyper): both branches are evaluated on the same p, g and states, and every value is chosen
- * by the condition. Elsewhere branches may hold updates and draws, whose counts would have to follow the condition.
- */
-function branches(e: Elaboration, stmt: ast.IfStmt, condition: Node, frame: Frame): void {
-  const before = e.entry.snapshot();
-  const slots = frame.ruleSlots ?? [];
-  const held = slots.map((slot) => slot.get());
-  e.do.body(e, stmt.then, nested(frame));
-  const then = { cells: changes(e, before), slots: slots.map((slot) => slot.get()) };
-  e.entry.restore(before);
-  slots.forEach((slot, i) => slot.set(held[i]));
-  if (stmt.otherwise) {
-    if ('kind' in stmt.otherwise) ifStatement(e, stmt.otherwise, frame);
-    else e.do.body(e, stmt.otherwise, nested(frame));
-  }
-  const other = changes(e, before);
-  for (const { cell, old } of new Map([...then.cells, ...other]).values()) {
-    const taken = then.cells.get(cell.id)?.now ?? old;
-    e.entry.write(cell, choose(e, condition, taken, other.get(cell.id)?.now ?? old));
-  }
-  slots.forEach((slot, i) => mergeSlot(e, condition, slot, then.slots[i], slot.get()));
-}
-
-/** Cells that a block changed, with their values before and now; variables of the block itself are left out. */
-function changes(
-  e: Elaboration,
-  before: ReadonlyMap<string, Node>,
-): Map<string, { cell: CellRef; old: Node; now: Node }> {
-  const found = new Map<string, { cell: CellRef; old: Node; now: Node }>();
-  for (const { cell, before: old, now } of e.entry.changedSince(before)) {
-    if (!cell.persistent && old === undefined) continue;
-    found.set(cell.id, { cell, old: old ?? e.graph.parameter('cell', cell.id, cell.type), now });
-  }
-  return found;
-}
-
-function mergeSlot(e: Elaboration, condition: Node, slot: RuleSlot, now: Node, other: Node): void {
-  slot.set(now === other ? now : choose(e, condition, now, other));
-}
-
 /** `every n { … }`: counts the innermost loop, true at 0; in a rule the updates of its statement. */
 export function every(e: Elaboration, stmt: ast.EveryStmt, frame: Frame): void {
   const period = e.do.expression(e, stmt.period, frame);
@@ -171,15 +114,6 @@ export function every(e: Elaboration, stmt: ast.EveryStmt, frame: Frame): void {
       hint: 'convert it: i32(x)',
     });
   const due = e.make('eq', [e.make('floor_mod', [index, n]), e.constant(0, 'i32')]);
-  const before = e.entry.snapshot();
   const inner: Frame = { ...nested(frame), execution: { ...frame.execution, index: e.make('floor_div', [index, n]) } };
-  const slots = frame.ruleSlots ?? [];
-  const held = slots.map((slot) => slot.get());
-  e.do.body(e, stmt.body, inner);
-  for (const { cell, old, now } of changes(e, before).values()) e.entry.write(cell, choose(e, due, now, old));
-  slots.forEach((slot, i) => mergeSlot(e, due, slot, slot.get(), held[i]));
-}
-
-function choose(e: Elaboration, due: Node, now: Node, old: Node): Node {
-  return e.make('select', [broadcastTo(e, due, now.type.shape), now, old]);
+  chosenBy(e, frame, due, () => void e.do.body(e, stmt.body, inner));
 }

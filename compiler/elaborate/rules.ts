@@ -75,12 +75,23 @@ function ruleFrame(app: Application, t: Template, name: string, leaf: string): F
     path: leaf === '' ? [...app.path, name] : [...app.path, name, leaf],
     indices: app.frame.indices,
     execution: app.frame.execution,
+    condition: app.frame.condition,
     depth: app.frame.depth + 1,
   };
 }
 
 /** k: updates of this statement so far, from 1. */
 function bindCount(e: Elaboration, frame: Frame, span: Span): void {
+  if (frame.condition) {
+    const unknown = (): never =>
+      e.notYet(
+        "a rule that reads k, the count of its updates, under an 'if' that is decided at run time",
+        span,
+        'count in a state of the rule, or choose the value of the parameter: where(c, a, b)',
+      );
+    frame.scope.set('k', { kind: 'slot', read: unknown, span });
+    return;
+  }
   const { index } = frame.execution;
   const value = index ? tensor(e.make('add', [index, e.constant(1, 'i32')])) : exact(1, true);
   frame.scope.set('k', { kind: 'value', value, home: index && e.entry, span });

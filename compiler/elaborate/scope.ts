@@ -81,6 +81,8 @@ export interface Frame {
   readonly owner?: { readonly instance: ModelInstance; readonly prefix: string };
   /** In the body of an initializer: whether its first draw, which has the key of the cell, was made; and a seed given with it. */
   readonly initializer?: { readonly seed: Node | undefined; drawn: boolean };
+  /** Under an `if` that is decided at run time: what must hold for the text to count. Not set inside rules, whose counts are their statement's. */
+  readonly condition?: Node;
   /** Nesting of template calls, against runaway recursion. */
   readonly depth: number;
   /** In a hyper, which the host evaluates: `step` and `steps` are f32 there, as hypers are. */

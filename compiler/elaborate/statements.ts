@@ -4,10 +4,11 @@ import { fail, SaddleError } from '../diagnostics/diagnostic.ts';
 import { hasNodes } from './arguments.ts';
 import { bindPattern, named, readBinding } from './bindings.ts';
 import { localVariable } from './cells.ts';
+import { checkChosen, ifStatement, together } from './choices.ts';
 import type { Elaboration } from './context.ts';
 import { plain, toDim } from './convert.ts';
 import { batch, dataset } from './data.ts';
-import { every, ifStatement, repeat, staticFor } from './loops.ts';
+import { every, repeat, staticFor } from './loops.ts';
 import { instanceOf, layerCell } from './models.ts';
 import { evaluation, exported, metric, report, train } from './phases.ts';
 import { draw, nameDraw } from './random.ts';
@@ -83,6 +84,7 @@ function canGoOn(stmt: ast.Stmt, frame: Frame, error: SaddleError): boolean {
 }
 
 function evaluate(e: Elaboration, stmt: ast.Stmt, frame: Frame): void {
+  checkChosen(e, stmt, frame);
   if (declareTemplate(stmt, frame)) return;
   switch (stmt.kind) {
     case 'use':
@@ -159,7 +161,7 @@ function evaluate(e: Elaboration, stmt: ast.Stmt, frame: Frame): void {
     case 'first':
       return e.notYet("'first'", stmt.span);
     case 'together':
-      return e.notYet("'together'", stmt.span, 'updates of let objectives are simultaneous already');
+      return together(e, stmt, frame);
     case 'mapStmt':
       return e.notYet("'map'", stmt.span);
     case 'expr':

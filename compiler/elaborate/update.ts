@@ -7,6 +7,7 @@ import { grad } from '../autodiff/index.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
+import { choose } from './choices.ts';
 import type { Elaboration } from './context.ts';
 import { broadcastTo, leafNodes, plain } from './convert.ts';
 import { objectiveNode } from './derivatives.ts';
@@ -81,7 +82,11 @@ export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void
       { hint: 'end it with a rule that moves p, such as |> sgd(lr)' },
     );
   }
-  objectives.forEach((o, i) => e.entry.objective(objectives.length > 1 ? `${name}.${i}` : name, o.node, o.span));
+  objectives.forEach((o, i) => {
+    // Under a condition that does not hold, nothing is seen of the objective.
+    const seen = frame.condition ? choose(e, frame.condition, o.node, e.constant(0)) : o.node;
+    e.entry.objective(objectives.length > 1 ? `${name}.${i}` : name, seen, o.span);
+  });
   for (const m of moving) {
     noteMove(e, m.cell, stmt.span, 'update');
     e.entry.write(m.cell, e.make('stop', [m.p]));

@@ -164,3 +164,81 @@ describe('values across phases', () => {
     expect(d.hint).toContain('fn l');
   });
 });
+
+describe('choices at run time', () => {
+  const m = (text: string) => runSpec(`use rules { sgd, adam }\n${text}`);
+  test('statements: cells, chains, state only where taken', () => {
+    const run = m(`var x = 5.0
+var y = 0.0
+train 6 {
+  if x > 3 { x <- x - 1; y <- y + 10 } else if x > 1 { x <- x / 2 } else { y <- -1 }
+  report x, y
+}`);
+    expect(run.all('x')).toEqual([4, 3, 1.5, 0.75, 0.75, 0.75]);
+    expect(run.all('y')).toEqual([10, 20, 20, 20, -1, -1]);
+  });
+  test('updates: momentum rests where the branch is not taken; the other branch moves something else', () => {
+    const run = m(`var x = 1.0
+var z = 1.0
+train 6 {
+  if step mod 2 == 0 { update x by sgd(0.1, momentum: 0.5) minimizing x^2 / 2 } else { update z by sgd(0.5) minimizing z^2 / 2 }
+  report x, z
+}`);
+    const wanted: number[] = [];
+    let [x, v] = [1, 0];
+    for (let k = 0; k < 6; k++) {
+      if (k % 2 === 0) {
+        v = 0.5 * v + x;
+        x -= 0.1 * v;
+      }
+      wanted.push(x);
+    }
+    run.all('x').forEach((a, k) => expect(a).toBeCloseTo(wanted[k], 12));
+    expect(run.all('z')).toEqual([1, 0.5, 0.5, 0.25, 0.25, 0.125]);
+  });
+  test('expressions: values, records, derivatives of the branch that is taken', () => {
+    const text = (x: number) => `var x: f32 = ${x}
+fn f = if x > 0 { let s = x^2; s } else if x > -1 { -x } else { 7 }
+let r = if x > 0 { { a: x, b: 1 } } else { { a: -x, b: 2.5 } }
+metric value = f
+metric slope = grad(f, x)
+metric a = r.a
+metric b = r.b`;
+    const at = (x: number) => ['value', 'slope', 'a', 'b'].map((n) => m(text(x)).last(n) + 0);
+    expect(at(3)).toEqual([9, 6, 3, 1]);
+    expect(at(-0.5)).toEqual([0.5, -1, 0.5, 2.5]);
+    expect(at(-2)).toEqual([7, 0, 2, 2.5]);
+  });
+  test('a rule that counts, a condition of many, a branch without a value', () => {
+    const inside = (rule: string) =>
+      `use rules { sgd, adam }\nvar x: f32 = 1\ntrain 2 { if x > 0 { update x by ${rule} minimizing x^2 } }`;
+    expect(errorsOf(inside('adam(0.1)'))[0].code).toBe('OPT502');
+    expect(runSpec(inside('sgd(0.1)')).value('x')).toBeCloseTo(0.64, 12);
+    expect(errorsOf('var x: f32[2] = 1\nlet y = if x > 0 { 1 } else { 2 }\nmetric m = y')[0].code).toBe('OPT318');
+    expect(errorsOf('var x: f32 = 1\nlet y = if x > 0 { 1 }\nmetric m = y')[0].code).toBe('OPT318');
+  });
+});
+
+describe('together', () => {
+  test('statements do not see what their neighbours write', () => {
+    const step = (inside: string) =>
+      runSpec(`use rules { sgd }
+var x: f32 = 1
+var y: f32 = 2
+fn f = x * y
+train 2 { ${inside} }
+metric a = x
+metric b = y`);
+    // Simultaneous descent of x y by x and ascent by y: (1, 2) -> (0.8, 2.1) -> (0.59, 2.18)
+    const both = step('together { update x by sgd(0.1) minimizing f; update y by sgd(0.1) maximizing f }');
+    expect(both.last('a')).toBeCloseTo(0.59, 12);
+    expect(both.last('b')).toBeCloseTo(2.18, 12);
+    const one = step('update x by sgd(0.1) minimizing f; update y by sgd(0.1) maximizing f');
+    expect(one.last('b')).toBeCloseTo(2.08 + 0.1 * (0.8 - 0.208), 12);
+    const swap = step('together { x <- y; y <- x; }');
+    expect([swap.last('a'), swap.last('b')]).toEqual([1, 2]);
+  });
+  test('two statements that move one cell are refused', () => {
+    expect(errorsOf('var x: f32 = 1\ntrain 1 { together { x <- 2; x <- 3 } }')[0].code).toBe('OPT422');
+  });
+});

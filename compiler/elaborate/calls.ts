@@ -10,6 +10,7 @@ import { unknownName } from './bindings.ts';
 import type { Elaboration } from './context.ts';
 import { specialForms } from './derivatives.ts';
 import { callLayer, callModel } from './models.ts';
+import { ruleStep } from './rule-step.ts';
 import type { Frame } from './scope.ts';
 import { siteName } from './sites.ts';
 import { callFn, type CallSite } from './templates.ts';
@@ -24,6 +25,10 @@ export function call(e: Elaboration, expr: ast.Call, frame: Frame): Value {
   const { callee } = expr;
   const unbound = callee.kind === 'name' && frame.scope.find(callee.name) === undefined;
   if (unbound && Object.hasOwn(specialForms, callee.name)) return specialForms[callee.name](e, expr, frame);
+  if (callee.kind === 'member' && callee.name.text === 'step') {
+    const rule = e.do.expression(e, callee.object, frame);
+    if (rule.kind === 'template' && rule.decl.kind === 'rule') return ruleStep(e, rule, expr, frame);
+  }
   const value = e.do.expression(e, callee, frame);
   const site = { name: siteName(expr), span: expr.span };
   switch (value.kind) {

@@ -11,7 +11,7 @@ import type { Elaboration } from './context.ts';
 import { modelCells, plain, toNode } from './convert.ts';
 import { at } from './derivatives.ts';
 import { index, rangeValue } from './indexing.ts';
-import { stagesOf } from './rules.ts';
+import { alternativesOf } from './pipelines.ts';
 import type { Frame } from './scope.ts';
 import { isBackprop } from './update.ts';
 import { exact, kindText, type RunValue, tensor, truth, type Tree, type Value } from './values.ts';
@@ -79,7 +79,7 @@ function evaluate(e: Elaboration, expr: ast.Expr, frame: Frame): Value {
     case 'axisOp':
       return e.notYet(`'${expr.op}' over an axis`, expr.span);
     case 'pipeline':
-      return { kind: 'pipeline', stages: stagesOf(e, expr.pipeline, frame) };
+      return { kind: 'pipeline', alternatives: alternativesOf(e, expr.pipeline, frame) };
     case 'each':
       fail('OPT424', expr.span, "'each' makes a sweep of runs and belongs in the arguments of a run", {
         hint: 'write run a = fit(lr: each [1e-3, 1e-2])',
@@ -182,7 +182,8 @@ function member(e: Elaboration, expr: ast.Member, frame: Frame): Value {
     case 'run':
       return runMember(e, object, expr);
     case 'template':
-      if (object.decl.kind === 'rule') return e.notYet('a pure call of a rule', expr.span);
+      if (object.decl.kind === 'rule' && name === 'step')
+        fail('OPT311', expr.span, 'a step of a rule is called at once', { hint: 'write rule.step(p, g)' });
       return missing([]);
     default:
       return missing([]);

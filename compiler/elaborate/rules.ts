@@ -15,10 +15,15 @@ import { type Binding, type Frame, type RuleSlot, Scope } from './scope.ts';
 import { annotate, staticType } from './types.ts';
 import { type CellRef, exact, kindText, tensor, type Template, type Value } from './values.ts';
 
-/** One leaf that a pipeline moves: its cell, its value and its direction, which stages replace. */
+/** One leaf that a pipeline moves: its value and its direction, which stages replace; and the cell that it is, but for pure calls. */
 export interface Moving {
+  /** As people name it. */
   readonly path: string;
-  readonly cell: CellRef;
+  /** Unique among the leaves of the statement: the cell's id. */
+  readonly id: string;
+  readonly cell?: CellRef;
+  /** Value that initial values of states see: that of the cell at the start of the entry which initialises them. */
+  initial(): Node;
   p: Node;
   g: Node;
   written: boolean;
@@ -33,24 +38,12 @@ export interface Application {
   /** Structure of the targets: a tree, tensor or tuple of them. */
   readonly structure: Value;
   readonly span: Span;
-}
-
-/** Rules of a pipeline in order. */
-export function stagesOf(e: Elaboration, pipeline: ast.Pipeline, frame: Frame): Template[] {
-  if (pipeline.otherwise)
-    e.notYet(
-      "'else' in a pipeline of rules",
-      pipeline.otherwise.span,
-      'update the leaves of different shape by separate statements',
-    );
-  return pipeline.stages.flatMap((stage) => {
-    const value = e.do.expression(e, stage, frame);
-    if (value.kind === 'pipeline') return [...value.stages];
-    if (value.kind === 'template' && value.decl.kind === 'rule') return [value];
-    fail('OPT304', stage.span, `a rule is needed here, not ${kindText(value)}`, {
-      hint: 'rules come from: use rules { sgd, adam }',
-    });
-  });
+  /** What the direction descends, for rules that look at it; absent where the direction is given. */
+  readonly objective?: Node;
+  /** Count of a pure call, instead of the statement's. */
+  readonly k?: Value;
+  /** Declares a state of a pure call, instead of a cell. */
+  declare?(decl: ast.CellDecl, frame: Frame, leaf: Moving | undefined): void;
 }
 
 export function applyPipeline(
@@ -81,7 +74,11 @@ function ruleFrame(app: Application, t: Template, name: string, leaf: string): F
 }
 
 /** k: updates of this statement so far, from 1. */
-function bindCount(e: Elaboration, frame: Frame, span: Span): void {
+function bindCount(e: Elaboration, frame: Frame, { span, k }: Application): void {
+  if (k) {
+    frame.scope.set('k', { kind: 'value', value: k, home: k.kind === 'tensor' ? e.entry : undefined, span });
+    return;
+  }
   if (frame.condition) {
     const unknown = (): never =>
       e.notYet(
@@ -100,29 +97,20 @@ function bindCount(e: Elaboration, frame: Frame, span: Span): void {
 function applyLeaf(e: Elaboration, t: Template, name: string, leaf: Moving, app: Application): void {
   const decl = t.decl as ast.RuleDecl;
   const home = e.entry;
-  const base = ruleFrame(app, t, name, leaf.cell.label);
+  const base = ruleFrame(app, t, name, leaf.path);
   const frame: Frame = {
     ...base,
-    ruleState: (state, inner) =>
-      declareState(
-        e,
-        state,
-        inner,
-        `${leaf.cell.id}#${name}`,
-        `${app.path.join('/')}#${name}`,
-        `${leaf.cell.label}#${name}`,
-        app,
-      ),
+    ruleState: (state, inner) => {
+      if (app.declare) return app.declare(state, inner, leaf);
+      const group = `${app.path.join('/')}#${name}`;
+      declareState(e, state, inner, `${leaf.id}#${name}`, group, `${leaf.path}#${name}`, app);
+    },
     ruleReport: reportMaximum(e),
     ruleSlots: slotsOf(leaf),
   };
-  bindCount(e, frame, app.span);
+  bindCount(e, frame, app);
   bindParameters(e, t, frame.scope, frame, app.span);
-  if (decl.valueType)
-    annotate(e, tensor(leaf.p), decl.valueType, frame, app.span, {
-      what: `the leaf ${leaf.cell.label}, for the rule ${decl.name.text}`,
-      declared: decl.valueType.span,
-    });
+  fitsLeaf(e, decl, leaf, frame, app.span);
   frame.scope.set(
     decl.value.text,
     slot(
@@ -130,7 +118,7 @@ function applyLeaf(e: Elaboration, t: Template, name: string, leaf: Moving, app:
       home,
       decl.value.span,
       () => tensor(leaf.p),
-      () => tensor(e.entry.read(leaf.cell)),
+      () => tensor(leaf.initial()),
       (value, span) => {
         leaf.p = fitLeaf(e, value, leaf.p, span);
         leaf.written = true;
@@ -153,26 +141,38 @@ function applyLeaf(e: Elaboration, t: Template, name: string, leaf: Moving, app:
   e.do.body(e, decl.body, frame);
 }
 
+/** Binds the dims of `for (p: f32[m, n], g)`; OPT310 where the leaf has another type. */
+function fitsLeaf(e: Elaboration, decl: ast.RuleDecl, leaf: Moving, frame: Frame, span: Span): void {
+  if (!decl.valueType) return;
+  annotate(e, tensor(leaf.p), decl.valueType, frame, span, {
+    what: `the leaf ${leaf.path}, for the rule ${decl.name.text}`,
+    declared: decl.valueType.span,
+  });
+}
+
+/** Fails with OPT310 where a rule is for leaves of another shape. */
+export function acceptLeaf(e: Elaboration, t: Template, leaf: Moving, app: Application): void {
+  const decl = t.decl as ast.RuleDecl;
+  if (decl.tree || !decl.valueType) return;
+  const frame = ruleFrame(app, t, decl.name.text, leaf.path);
+  bindParameters(e, t, frame.scope, frame, app.span);
+  fitsLeaf(e, decl, leaf, frame, app.span);
+}
+
 function applyTree(e: Elaboration, t: Template, name: string, moving: readonly Moving[], app: Application): void {
   const decl = t.decl as ast.RuleDecl;
-  if (decl.objective) e.notYet('a rule that reads the objective', decl.objective.span);
   const home = e.entry;
   const frame: Frame = {
     ...ruleFrame(app, t, name, ''),
-    ruleState: (state, inner) =>
-      declareState(
-        e,
-        state,
-        inner,
-        `${e.qualified(app.names)}#${name}`,
-        `${app.path.join('/')}#${name}`,
-        `${app.names}#${name}`,
-        app,
-      ),
+    ruleState: (state, inner) => {
+      if (app.declare) return app.declare(state, inner, undefined);
+      const group = `${app.path.join('/')}#${name}`;
+      declareState(e, state, inner, `${e.qualified(app.names)}#${name}`, group, `${app.names}#${name}`, app);
+    },
     ruleReport: reportMaximum(e),
     ruleSlots: moving.flatMap(slotsOf),
   };
-  bindCount(e, frame, app.span);
+  bindCount(e, frame, app);
   bindParameters(e, t, frame.scope, frame, app.span);
   const tree = (pick: (m: Moving) => Node) => rebuild(e, app.structure, moving.map(pick), app.span);
   const assign = (value: Value, span: Span, put: (m: Moving, node: Node) => void) => {
@@ -190,12 +190,13 @@ function applyTree(e: Elaboration, t: Template, name: string, moving: readonly M
       home,
       decl.value.span,
       () => tree((m) => m.p),
-      () => tree((m) => e.entry.read(m.cell)),
+      () => tree((m) => m.initial()),
       (value, span) =>
         assign(value, span, (m, node) => {
           m.p = fitLeaf(e, tensor(node), m.p, span);
           m.written = true;
         }),
+      moving,
     ),
   );
   frame.scope.set(
@@ -212,7 +213,24 @@ function applyTree(e: Elaboration, t: Template, name: string, moving: readonly M
         }),
     ),
   );
+  if (decl.objective) frame.scope.set(decl.objective.text, objectiveSlot(e, home, decl, decl.objective, app));
   e.do.body(e, decl.body, frame);
+}
+
+/** L of `for tree (P, G; L)`: what the direction descends, at the point where the statement stands. `L at { P: v }` is it at another point. */
+function objectiveSlot(
+  e: Elaboration,
+  home: Elaboration['entry'],
+  decl: ast.RuleDecl,
+  name: ast.Name,
+  { objective, span }: Application,
+): Binding {
+  if (!objective)
+    fail('OPT311', span, `the rule ${decl.name.text} looks at the objective, and here only a direction is given`, {
+      labels: [{ span: name.span, text: 'the objective' }],
+      hint: 'write minimizing e instead of along d',
+    });
+  return slot(e, home, name.span, () => tensor(objective), undefined, undefined);
 }
 
 /** p or g of a rule. In the initial value of a state, p is the cell's initial value, and g does not exist yet. */
@@ -222,18 +240,20 @@ function slot(
   span: Span,
   now: () => Value,
   initial: (() => Value) | undefined,
-  write: (value: Value, span: Span) => void,
+  write: ((value: Value, span: Span) => void) | undefined,
+  stands: readonly Moving[] = [],
 ): Binding {
   return {
     kind: 'slot',
     span,
+    cells: stands.flatMap((m) => (m.cell ? [m.cell] : [])),
     read: () => {
       if (e.entry === home) return now();
       if (initial) return initial();
       fail(
         'OPT423',
         e.graph.span,
-        'the initial value of a state cannot read the direction: it is computed before the first step',
+        'the initial value of a state cannot read the direction or the objective: it is computed before the first step',
         { hint: 'start from zeros_like(p)' },
       );
     },

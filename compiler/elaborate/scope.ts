@@ -6,7 +6,7 @@ import type * as ast from '../ast/nodes.ts';
 import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import type { EntryBuilder } from './entry.ts';
-import type { ModelInstance, Value } from './values.ts';
+import type { CellRef, ModelInstance, Value } from './values.ts';
 
 /** Declarations of which each run has an instance of its own. */
 export type Declared = ast.CellDecl | ast.ModelDecl | ast.ModelInstance | ast.HyperDecl;
@@ -23,6 +23,8 @@ export type Binding =
       readonly kind: 'slot';
       read(): Value;
       readonly write?: (value: Value, span: Span) => void;
+      /** Cells that it stands for where `at` and derivatives name it, whatever it has become in the rule. */
+      readonly cells?: readonly CellRef[];
       readonly span: Span;
     }
   /** Members by static index, declared one by one. */

@@ -27,7 +27,9 @@ export interface Target {
 
 export function target(e: Elaboration, expr: ast.Expr, frame: Frame): Target {
   const value = plain(e, e.do.expression(e, expr, frame), expr.span);
-  const parts = leaves(e, value, expr.span).map(({ path, value: leaf }): TargetLeaf => {
+  const binding = expr.kind === 'name' ? frame.scope.find(expr.name) : undefined;
+  const own = binding?.kind === 'slot' ? binding.cells : undefined;
+  const parts = leaves(e, value, expr.span).map(({ path, value: leaf }, i): TargetLeaf => {
     if (leaf.kind !== 'tensor') {
       fail(
         'OPT415',
@@ -38,7 +40,7 @@ export function target(e: Elaboration, expr: ast.Expr, frame: Frame): Target {
         },
       );
     }
-    return { path, node: leaf.node, cell: cellOf(e, leaf.node) };
+    return { path, node: leaf.node, cell: own?.[i] ?? cellOf(e, leaf.node) };
   });
   return { value, leaves: parts, span: expr.span, text: e.options.text(expr.span) };
 }

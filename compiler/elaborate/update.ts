@@ -12,7 +12,8 @@ import type { Elaboration } from './context.ts';
 import { broadcastTo, leafNodes, plain } from './convert.ts';
 import { objectiveNode } from './derivatives.ts';
 import { explainCut } from './gradient-path.ts';
-import { applyPipeline, type Moving, stagesOf } from './rules.ts';
+import { alternativesOf, move } from './pipelines.ts';
+import type { Moving } from './rules.ts';
 import type { Frame } from './scope.ts';
 import { siteName } from './sites.ts';
 import { cellOf, target, type Target, visibleNodes } from './targets.ts';
@@ -46,7 +47,7 @@ export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void
   const repeated = all.find((c, i) => all.indexOf(c) !== i);
   if (repeated)
     fail('OPT422', stmt.span, `${repeated.label} is named twice as a target`, { hint: 'name each target once' });
-  const stages = stagesOf(e, stmt.by, frame);
+  const alternatives = alternativesOf(e, stmt.by, frame);
   const current = all.map((cell) => e.entry.read(cell));
   for (const objective of objectives) refuseStale(e, objective, all);
 
@@ -56,7 +57,9 @@ export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void
       : directions(e, along, stmt.along as ast.Expr, targets, current);
   const moving = all.map((cell, i): Moving => ({
     path: cell.label,
+    id: cell.id,
     cell,
+    initial: () => e.entry.read(cell),
     p: current[i],
     g: gradients[i],
     written: false,
@@ -66,31 +69,29 @@ export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void
   const path = [...frame.path, siteName(stmt)];
   const name = `${siteName(stmt)}${frame.turn ?? ''}`;
   const alternating = readsMoved(e, objectives.length > 0 ? objectives.map((o) => o.node) : gradients, all);
-  applyPipeline(e, stages, moving, {
+  move(e, alternatives, moving, {
     frame,
     path,
     names: targets.map((t) => t.text).join('+'),
     structure,
     span: stmt.span,
+    objective: along === undefined ? descended(e, stmt, objectives) : undefined,
   });
   const idle = moving.find((m) => !m.written);
   if (idle) {
-    fail(
-      'OPT413',
-      stmt.by.span,
-      `nothing in this pipeline writes ${idle.cell.label}: its rules only change the direction`,
-      { hint: 'end it with a rule that moves p, such as |> sgd(lr)' },
-    );
+    fail('OPT413', stmt.by.span, `nothing in this pipeline writes ${idle.path}: its rules only change the direction`, {
+      hint: 'end it with a rule that moves p, such as |> sgd(lr)',
+    });
   }
   objectives.forEach((o, i) => {
     // Under a condition that does not hold, nothing is seen of the objective.
     const seen = frame.condition ? choose(e, frame.condition, o.node, e.constant(0)) : o.node;
     e.entry.objective(objectives.length > 1 ? `${name}.${i}` : name, seen, o.span);
   });
-  for (const m of moving) {
-    noteMove(e, m.cell, stmt.span, 'update');
-    e.entry.write(m.cell, e.make('stop', [m.p]));
-  }
+  all.forEach((cell, i) => {
+    noteMove(e, cell, stmt.span, 'update');
+    e.entry.write(cell, e.make('stop', [moving[i].p]));
+  });
   e.updates.push({
     run: e.run.name,
     entry: e.entry.id,
@@ -162,6 +163,16 @@ function refuseStale(e: Elaboration, objective: Objective, cells: readonly CellR
   }
 }
 
+function sumOf(e: Elaboration, stmt: ast.UpdateStmt, objectives: readonly Objective[]): Node {
+  return e.graph.at(stmt.span, () => objectives.map((o) => o.node).reduce((a, b) => e.make('add', [a, b])));
+}
+
+/** What the direction descends: the sum of the objectives, or minus it where that is maximized. */
+function descended(e: Elaboration, stmt: ast.UpdateStmt, objectives: readonly Objective[]): Node {
+  const total = sumOf(e, stmt, objectives);
+  return stmt.sense === 'maximizing' ? e.graph.at(stmt.span, () => e.make('neg', [total])) : total;
+}
+
 /** Gradients of the sum of the objectives, pointing uphill for `minimizing`; every target must be reached. */
 function descent(
   e: Elaboration,
@@ -175,7 +186,7 @@ function descent(
     fail('OPT311', stmt.span, 'an update needs an objective or a direction', {
       hint: 'write minimizing e, or along d',
     });
-  const total = e.graph.at(stmt.span, () => objectives.map((o) => o.node).reduce((a, b) => e.make('add', [a, b])));
+  const total = sumOf(e, stmt, objectives);
   const { values, reached } = grad(e.graph, total, wrt);
   let next = 0;
   targets.forEach((t, i) => {

@@ -97,7 +97,8 @@ export interface Template {
 /** A pipeline of rules given as an argument or by name. */
 export interface PipelineValue {
   readonly kind: 'pipeline';
-  readonly stages: readonly Template[];
+  /** Each a list of rules in order; for a leaf, the first that takes it. */
+  readonly alternatives: readonly (readonly Template[])[];
 }
 
 export interface Builtin {

@@ -98,4 +98,13 @@ export const flowCodes = {
     about:
       'An eval, export or until condition observes the run and writes nothing; updates and writes belong in train bodies.',
   },
+  OPT427: {
+    title: 'no rule takes this leaf',
+    about:
+      'A pipeline with alternatives, `by a() else b()`, serves each leaf by the first whose rules take its shape. A leaf that none of them takes would not be moved, which is an error.',
+    example: {
+      wrong: 'update bias by wide() else square() minimizing loss',
+      right: 'update bias by wide() else sgd(0.1) minimizing loss',
+    },
+  },
 } satisfies Record<string, CatalogEntry>;

@@ -226,3 +226,127 @@ train 2 { update w by rows() minimizing sum(w^2) }`);
     expect(errorsOf(spec('clip(1)'))[0].code).toBe('OPT413');
   });
 });
+
+describe('alternatives of a pipeline', () => {
+  const rules = `rule wide(lr = 0.1) for (p: f32[m, n], g) { p <- p - lr * g }
+rule square(lr = 1) for (p: f32[n, n], g) { p <- p - lr * g }
+rule half() for (p, g) { state c = 0.0; c <- c + 1; p <- 0.5 * p + 0 * c }
+rule cap(c = 1) for tree (P, G) { state seen = 0.0; seen <- norm(G); G <- G * min(1, c / max(norm(G), 1e-12)) }
+`;
+  const cells = 'var a: f32[2, 2] = 1\nvar b: f32[2, 3] = 1\nvar c: f32[4] = 1\n';
+  const loss = 'sum(a^2) / 2 + sum(b^2) / 2 + sum(c^2) / 2';
+  test('serve leaves by shape; |> after it belongs to each', () => {
+    const m = runSpec(
+      `${rules}${cells}train 1 { update a, b, c by square(0.5) else wide() else half minimizing ${loss} }`,
+    );
+    expect([m.value('a'), m.value('b'), m.value('c')]).toEqual([0.5, 0.9, 0.5]);
+    const named = runSpec(`${rules}use rules { shrink }
+${cells}trial t(r: rule) { var c: f32[4] = 1
+var b: f32[2, 3] = 1
+train 1 { update b, c by r |> shrink(0.5) minimizing sum(b^2) / 2 + sum(c^2) / 2 } }
+run one = t(wide() else half)`);
+    expect([named.value('one/b'), named.value('one/c')]).toEqual([0.45, 0.25]);
+  });
+  test('tree rules see the leaves of their alternative, with states of their own', () => {
+    const m = runSpec(
+      `${rules}${cells}train 1 { update b, c by cap(1) |> wide(1) else cap(0.5) |> half minimizing ${loss} }`,
+    );
+    expect(m.value('b')).toBeCloseTo(1 - 1 / Math.sqrt(6), 12);
+    expect([...m.cells.keys()].filter((k) => k.endsWith('.seen')).length).toBe(2);
+  });
+  test('a leaf that none takes is an error', () => {
+    expect(
+      errorsOf(`${rules}${cells}train 1 { update a, b, c by square() else wide() minimizing ${loss} }`)[0],
+    ).toMatchObject({
+      code: 'OPT427',
+    });
+  });
+});
+
+describe('rules that look at the objective', () => {
+  // Backtracking by Armijo's condition, with the steps tried at once.
+  const search = `rule search(steps: dim = 12) for tree (P, G; L) {
+  let h[0] = 1.0
+  for i in 0..steps {
+    let Q = P - h[i] * G
+    let h[i + 1] = where((L at { P: Q }) <= L - 0.1 * h[i] * dot(G, G), h[i], h[i] / 2)
+  }
+  P <- P - h[steps] * G
+}
+`;
+  test('a line search takes the first step that is good enough', () => {
+    const m = runSpec(`${search}var x: f32 = 2
+var y: f32[2] = 1
+train 3 { update x, y by search() minimizing 3 * x^2 + sum(y^4)
+ report x }`);
+    let [x, y] = [2, 1];
+    const f = (a: number, b: number) => 3 * a * a + 2 * b ** 4;
+    for (let k = 0; k < 3; k++) {
+      const [gx, gy] = [6 * x, 4 * y ** 3];
+      const square = gx * gx + 2 * gy * gy;
+      let h = 1;
+      for (let i = 0; i < 12 && f(x - h * gx, y - h * gy) > f(x, y) - 0.1 * h * square; i++) h /= 2;
+      [x, y] = [x - h * gx, y - h * gy];
+      expect(m.all('x')[k]).toBeCloseTo(x, 12);
+    }
+  });
+  test('maximized objectives are descended with their sign; P after a write still names the cells; a direction alone has none', () => {
+    const m = runSpec(`${search}var x: f32 = 2
+train 1 { update x by search() maximizing -x^2 }
+rule probe() for tree (P, G; L) { P <- P - 0.1 * G; let here = L; let there = L at { P: P }; P <- P + 0 * (here + there); report here, there; report slope = grad(L at { P: 2 * P }, P) }
+var z: f32 = 1
+train 1 { update z by probe() minimizing z^2 }`);
+    expect(m.value('x')).toBeCloseTo(0, 12);
+    expect(m.last('here')).toBe(1);
+    expect(m.last('there')).toBeCloseTo(0.64, 12);
+    expect(errorsOf(`${search}var x: f32 = 2\ntrain 1 { update x by search() along x }`)[0].code).toBe('OPT311');
+  });
+});
+
+describe('pure steps of rules', () => {
+  test('follow the trajectory of the statement, on values and on trees', () => {
+    const inside = Array.from(
+      { length: 4 },
+      (_, i) => `let (q${i + 1}, s${i + 1}) = adam(0.1).step(q${i}, grad(f(q${i}), q${i})${i > 0 ? `, s${i}` : ''})`,
+    );
+    const m = runSpec(`use rules { adam }
+fn f(p) = sum(sin(p.a)) + sum(p.b^2)
+var a: f32[2] = [0.3, 1.0]
+var b: f32 = 2
+let q0 = { a: a, b: b }
+${inside.join('\n')}
+metric pa = sum(q4.a)
+metric pb = q4.b
+metric count = s4.k
+var c: f32[2] = [0.3, 1.0]
+var d: f32 = 2
+train 4 { update c, d by adam(0.1) minimizing sum(sin(c)) + sum(d^2) }
+metric wa = sum(c)
+metric wb = d`);
+    expect(m.last('pa')).toBeCloseTo(m.last('wa'), 12);
+    expect(m.last('pb')).toBeCloseTo(m.last('wb'), 12);
+    expect(m.last('count')).toBe(5);
+  });
+  test('derivatives pass through a step', () => {
+    // q = x - lr * 2 x, d q^2 / d lr = 2 q * -2 x, d q^2 / dx = 2 q (1 - 2 lr)
+    const m = runSpec(`use rules { sgd }
+var x: f32 = 3
+var lr: f32 = 0.1
+let (q, s) = sgd(lr, momentum: 0.9).step(x, grad(x^2, x))
+let (r, t) = sgd(lr, momentum: 0.9).step(q, grad(q^2, q), s)
+metric by_rate = grad(q^2, lr)
+metric by_start = grad(q^2, x)
+metric after = r`);
+    expect(m.last('by_rate')).toBeCloseTo(2 * 2.4 * -6, 12);
+    expect(m.last('by_start')).toBeCloseTo(2 * 2.4 * 0.8, 12);
+    expect(m.last('after')).toBeCloseTo(2.4 - 0.1 * (0.9 * 6 + 4.8), 12);
+  });
+  test('wrong arguments', () => {
+    const step = (call: string) =>
+      errorsOf(`use rules { sgd, clip }\nvar x: f32 = 3\nlet r = ${call}\nmetric m = x`)[0].code;
+    expect(step('sgd(0.1).step(x)')).toBe('OPT311');
+    expect(step('sgd(0.1).step(x, zeros(2))')).toBe('OPT313');
+    expect(step('sgd(0.1).step(x, x, x)')).toBe('OPT313');
+    expect(step('clip(0.1).step(x, x)')).toBe('OPT413');
+  });
+});

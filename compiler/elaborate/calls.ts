@@ -8,7 +8,8 @@ import { shapeBuiltins } from './builtins-shape.ts';
 import { type BuiltinFn, evaluateArguments } from './builtins.ts';
 import { unknownName } from './bindings.ts';
 import type { Elaboration } from './context.ts';
-import { specialForms } from './derivatives.ts';
+import { type SpecialForm, specialForms as derivativeForms } from './derivatives.ts';
+import { hessian, jacobian } from './jacobian.ts';
 import { callLayer, callModel } from './models.ts';
 import { ruleStep } from './rule-step.ts';
 import type { Frame } from './scope.ts';
@@ -17,6 +18,8 @@ import { callFn, type CallSite } from './templates.ts';
 import { kindText, type Template, type Value } from './values.ts';
 
 const builtins: Readonly<Record<string, BuiltinFn>> = { ...elementwiseBuiltins, ...reduceBuiltins, ...shapeBuiltins };
+
+const specialForms: Readonly<Record<string, SpecialForm>> = { ...derivativeForms, jacobian, hessian };
 
 /** Names that this version evaluates without a `use`. */
 export const builtinNames: readonly string[] = [...Object.keys(builtins), ...Object.keys(specialForms)];

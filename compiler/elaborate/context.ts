@@ -36,11 +36,13 @@ export interface Limits {
   readonly turns: number;
   /** Elements of one tensor. */
   readonly elements: number;
+  /** Bytes of all cells and data together. */
+  readonly bytes: number;
   /** Nesting of template calls. */
   readonly depth: number;
 }
 
-export const defaultLimits: Limits = { nodes: 200_000, turns: 10_000, elements: 2 ** 28, depth: 200 };
+export const defaultLimits: Limits = { nodes: 200_000, turns: 10_000, elements: 2 ** 28, bytes: 2 ** 33, depth: 200 };
 
 /** Functions of the constructs, by what they take. */
 export interface Constructs {

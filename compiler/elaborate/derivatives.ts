@@ -16,7 +16,7 @@ import { kindText, tensor, type Value } from './values.ts';
 
 export type SpecialForm = (e: Elaboration, call: ast.Call, frame: Frame) => Value;
 
-function positional(call: ast.Call, name: string, wanted: readonly string[]): readonly ast.Expr[] {
+export function positional(call: ast.Call, name: string, wanted: readonly string[]): readonly ast.Expr[] {
   const extra = call.args.find((a) => a.name);
   if (call.args.length !== wanted.length || extra) {
     fail('OPT311', extra?.span ?? call.span, `${name} takes ${wanted.length} arguments: ${wanted.join(', ')}`, {
@@ -37,7 +37,7 @@ export function objectiveNode(e: Elaboration, value: Value, span: Span): Node {
   return node;
 }
 
-function floatTarget(nodes: readonly Node[], e: Elaboration, span: Span): void {
+export function floatTarget(nodes: readonly Node[], e: Elaboration, span: Span): void {
   const other = nodes.find((n) => n.type.dtype !== 'f32');
   if (other)
     fail('OPT415', span, `derivatives are taken by f32 values, not by ${e.typeText(other.type)}`, {
@@ -121,8 +121,6 @@ export const specialForms: Readonly<Record<string, SpecialForm>> = {
   jvp,
   vjp,
   hvp,
-  jacobian: later('jacobian'),
-  hessian: later('hessian'),
   logp: later('logp'),
   cut: later('cut'),
   join: later('join'),

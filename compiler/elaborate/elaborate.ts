@@ -6,6 +6,7 @@ import type * as ast from '../ast/nodes.ts';
 import { type Diagnostic, error as diagnostic, fail, type Result, SaddleError } from '../diagnostics/diagnostic.ts';
 import { didYouMean } from '../diagnostics/suggest.ts';
 import type { Program } from '../ir/program.ts';
+import { sizeOf } from '../ir/tensor/graph.ts';
 import { readBinding } from './bindings.ts';
 import { claim } from './claims.ts';
 import { type Constructs, Elaboration, type ElaborateOptions } from './context.ts';
@@ -71,7 +72,31 @@ function elaborateModule(e: Elaboration, module: ast.Module): Program | undefine
     e.claims.push(made);
     if (stmt.fails) mayFail(e, made.body);
   }
+  checkBytes(e);
   return assemble(e);
+}
+
+/** All cells and data have their place in memory from the start. Located at the largest of them. */
+function checkBytes(e: Elaboration): void {
+  const parts = [
+    ...[...e.cells.values()].map((c) => ({ what: `the cell ${c.label}`, type: c.type, span: c.span, each: 4 })),
+    ...e.data.flatMap((d) =>
+      d.fields.map((f) => ({
+        what: `the field ${d.name}.${f.name}`,
+        type: f.type,
+        span: d.span,
+        each: f.storage === 'u8' ? 1 : 4,
+      })),
+    ),
+  ].filter(({ type }) => !type.shape.some((size) => e.witnesses.involved(size)));
+  const bytes = (p: (typeof parts)[number]): number => p.each * sizeOf(p.type.shape);
+  const total = parts.reduce((sum, p) => sum + bytes(p), 0);
+  if (total <= e.limits.bytes) return;
+  const largest = parts.reduce((a, b) => (bytes(b) > bytes(a) ? b : a));
+  const gigabytes = (n: number): string => `${(n / 2 ** 30).toFixed(1)} GiB`;
+  fail('OPT508', largest.span, `the cells and data of this program take ${gigabytes(total)} of memory`, {
+    hint: `at most ${gigabytes(e.limits.bytes)}; the largest is ${largest.what}, ${e.typeText(largest.type)}`,
+  });
 }
 
 /** `expect a fails` implies that a may fail. */

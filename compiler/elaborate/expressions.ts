@@ -10,6 +10,7 @@ import { ifExpression } from './choices.ts';
 import type { Elaboration } from './context.ts';
 import { modelCells, plain, toNode } from './convert.ts';
 import { at } from './derivatives.ts';
+import { fresh } from './fresh.ts';
 import { index, rangeValue } from './indexing.ts';
 import { alternativesOf } from './pipelines.ts';
 import type { Frame } from './scope.ts';
@@ -73,7 +74,7 @@ function evaluate(e: Elaboration, expr: ast.Expr, frame: Frame): Value {
     case 'exact':
       return e.notYet("'exact'", expr.span);
     case 'fresh':
-      return e.notYet("'fresh'", expr.span);
+      return fresh(e, expr, frame);
     case 'solveExpr':
       return e.notYet("'solve'", expr.span);
     case 'axisOp':

@@ -157,9 +157,18 @@ function readArguments(e: Elaboration, d: ast.Draw, frame: Frame, names: readonl
   return new Args(e, d, frame, names);
 }
 
-export const distributionNames = ['normal', 'uniform', 'integers', 'bernoulli', 'rademacher', 'gumbel', 'permutation'];
+export const distributionNames = [
+  'normal',
+  'uniform',
+  'integers',
+  'bernoulli',
+  'rademacher',
+  'gumbel',
+  'categorical',
+  'permutation',
+];
 /** Those that this version does not draw. */
-const LATER = ['categorical', 'gamma', 'beta', 'dirichlet', 'subset', 'orthogonal'];
+const LATER = ['gamma', 'beta', 'dirichlet', 'subset', 'orthogonal'];
 
 /** Whether a name after `~` is a built-in distribution, of this version or a later one. */
 export function isDistribution(name: string): boolean {
@@ -176,6 +185,7 @@ function distribution(e: Elaboration, d: ast.Draw, type: TensorType | undefined,
     if (size === undefined) fail('OPT321', d.span, 'permutation needs its length', { hint: 'write ~ permutation(n)' });
     return e.make('permutation', [k], { n: size });
   }
+  if (name === 'categorical') return categorical(e, d, type, k, frame);
   if (!type) fail('OPT321', d.span, 'a draw needs a type', { hint: `write ~ ${name} f32[n], or ~ ${name} like x` });
   const { shape } = type;
   const dtype = (allowed: readonly DType[]) => {
@@ -218,8 +228,7 @@ function distribution(e: Elaboration, d: ast.Draw, type: TensorType | undefined,
     case 'gumbel': {
       dtype(['f32']);
       refuseArguments(e, d, frame);
-      const log = (x: Node) => e.make('log', [x]);
-      return e.make('neg', [log(e.make('neg', [log(positiveUnit(e, k, shape, 0))]))]);
+      return gumbel(e, k, shape);
     }
     case 'integers':
       dtype(['i32']);
@@ -277,6 +286,50 @@ function unit(e: Elaboration, k: Node, shape: readonly number[], word: 0 | 1): N
 /** Uniform in (0, 1]. */
 function positiveUnit(e: Elaboration, k: Node, shape: readonly number[], word: 0 | 1): Node {
   return e.make('sub', [e.constant(1, 'f32', shape), unit(e, k, shape, word)]);
+}
+
+/** Uniform in (0, 1): the middle of each of 2^23 intervals. */
+function openUnit(e: Elaboration, k: Node, shape: readonly number[]): Node {
+  return e.make('add', [unit(e, k, shape, 0), e.constant(2 ** -24, 'f32', shape)]);
+}
+
+/** -log(-log u), finite at every u. */
+function gumbel(e: Elaboration, k: Node, shape: readonly number[]): Node {
+  const minusLog = (x: Node) => e.make('neg', [e.make('log', [x])]);
+  return minusLog(minusLog(openUnit(e, k, shape)));
+}
+
+/**
+ * An index along the last axis of the weights, by the largest of log w + gumbel (Gumbel, 1954). Weights that are negative, not a number or all 0 give -1,
+ * which no index takes.
+ */
+function categorical(e: Elaboration, d: ast.Draw, type: TensorType | undefined, k: Node, frame: Frame): Node {
+  const args = readArguments(e, d, frame, ['w', 'logits']);
+  const name = args.find('logits') ? 'logits' : 'w';
+  const given = args.value(name);
+  if (!given || (args.find('w') && args.find('logits')))
+    fail('OPT321', d.span, 'categorical takes weights or logits', {
+      hint: 'write ~ categorical(w), or ~ categorical(logits: z)',
+    });
+  const own = toFloat(e, given.value, given.span).type.shape;
+  const classes = own[own.length - 1];
+  if (!classes)
+    fail('OPT321', given.span, `the classes lie along the last axis, but this has shape ${e.shapeText(own)}`, {
+      hint: 'give one weight for each class',
+    });
+  const wanted = type ?? { dtype: 'i32', shape: own.slice(0, -1) };
+  if (wanted.dtype !== 'i32')
+    fail('OPT321', d.span, `categorical draws i32, not ${wanted.dtype}`, { hint: 'declare the draw i32' });
+  const shape = [...wanted.shape, classes];
+  const axis = shape.length - 1;
+  const values = args.float(name, shape) as Node;
+  const scores = (z: Node) => e.make('argmax', [e.make('add', [z, gumbel(e, k, shape)])], { axis });
+  if (name === 'logits') return scores(values);
+  const zero = e.constant(0, 'f32', wanted.shape);
+  const allowed = e.make('ge', [e.make('reduce_min', [values], { axes: [axis] }), zero]);
+  const some = e.make('gt', [e.make('reduce_max', [values], { axes: [axis] }), zero]);
+  const index = scores(e.make('log', [values]));
+  return e.make('select', [e.make('and', [allowed, some]), index, e.constant(-1, 'i32', wanted.shape)]);
 }
 
 /** Box and Muller (1958): sqrt(-2 log u) cos(2 pi v). */

@@ -65,7 +65,8 @@ function visitSpace(root: unknown): void {
         sites.set(node, take((node.name as ast.Name).text, false));
         break;
       case 'update':
-        sites.set(node, take('update', true));
+      case 'fresh':
+        sites.set(node, take(node.kind, true));
         break;
       default:
         break;

@@ -52,4 +52,9 @@ export const limitsCodes = {
     about:
       'Sorts are exact and the same on every device: the place of a number is the count of those before it, which takes n comparisons for each of n numbers. Beyond a length that would take a device many seconds, so it is refused before anything runs.',
   },
+  OPT508: {
+    title: 'program too large for memory',
+    about:
+      'The cells (parameters, variables, states of rules) and the data of all runs of a program lie in memory together. Their sizes are known before anything runs; beyond the limit the program is refused, with its largest part named.',
+  },
 } satisfies Record<string, CatalogEntry>;

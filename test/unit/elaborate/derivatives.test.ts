@@ -104,3 +104,30 @@ describe('gradients that are zero everywhere', () => {
     expect(update('sum(stop(x))').hint).toContain('stop');
   });
 });
+
+describe('matrices of derivatives', () => {
+  const cells = 'var a: f32[2] = [0.3, -1.2]\nvar b: f32 = 0.7\n';
+  test('jacobian in both modes, over flat order', () => {
+    // e = (a0 b, a1 b, a0 a1), by (a, b)
+    const wide = 'let J = jacobian(concat(a * b, (a[0] * a[1])[new]), (a, b))';
+    const rows = [
+      [0.7, 0, 0.3],
+      [0, 0.7, -1.2],
+      [-1.2, 0.3, 0],
+    ];
+    rows.forEach((row, i) =>
+      row.forEach((v, j) => expect(value(`J[${i}, ${j}]`, `${cells}${wide}`)).toBeCloseTo(v, 12)),
+    );
+    const reverse = `${cells}let J = jacobian(sum(sin(a)) * b, (a, b))`;
+    const wanted = [Math.cos(0.3) * 0.7, Math.cos(-1.2) * 0.7, Math.sin(0.3) + Math.sin(-1.2)];
+    wanted.forEach((v, j) => expect(value(`J[0, ${j}]`, reverse)).toBeCloseTo(v, 12));
+  });
+  test('hessian is symmetric and agrees with hvp', () => {
+    const f = `${cells}fn f = sin(a[0] * a[1]) + a[0]^3 * b + b^4
+let H = hessian(f, (a, b))
+let (u, v) = hvp(f, (a, b), ([1.0, 2.0], 3.0))`;
+    expect(value('max(abs(H - transpose(H)))', f)).toBeCloseTo(0, 12);
+    expect(value('max(abs(H @ [1.0, 2.0, 3.0][:, new] - concat(u, v[new])[:, new]))', f)).toBeCloseTo(0, 12);
+    expect(value('H[2, 2]', f)).toBeCloseTo(12 * 0.49, 12);
+  });
+});

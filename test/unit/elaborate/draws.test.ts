@@ -195,3 +195,54 @@ describe('frozen', () => {
     expect(errorsOf(text)[0].code).toBe('OPT416');
   });
 });
+
+describe('categorical', () => {
+  test('frequencies follow weights and logits, by row; rows of a batch of weights', () => {
+    const shares = (text: string, preamble = '') => {
+      const drawn = runSpec(`${preamble}sample z ~ ${text}\nvar keep = z`).values('keep');
+      return [0, 1, 2].map((c) => drawn.filter((x) => x === c).length / drawn.length);
+    };
+    const wanted = [0.2, 0.5, 0.3];
+    for (const [i, share] of shares('categorical([2.0, 5.0, 3.0]) i32[8000]').entries())
+      expect(share).toBeCloseTo(wanted[i], 1);
+    for (const [i, share] of shares('categorical(logits: log(w)) i32[8000]', 'var w = [2.0, 5.0, 3.0]\n').entries())
+      expect(share).toBeCloseTo(wanted[i], 1);
+    expect(shares('categorical([0.0, 1.0, 0.0]) i32[500]')).toEqual([0, 1, 0]);
+    const rows = runSpec('sample z ~ categorical([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])\nvar keep = z').values('keep');
+    expect(rows).toEqual([2, 0]);
+    const wrong = runSpec('sample z ~ categorical([[0.0, 0.0], [-1.0, 2.0]])\nvar keep = z').values('keep');
+    expect(wrong).toEqual([-1, -1]);
+    expect(errorsOf('sample z ~ categorical([1.0, 1.0]) f32[3]\nmetric m = sum(z)')[0].code).toBe('OPT321');
+  });
+});
+
+describe('fresh', () => {
+  const noisy = 'fn noisy { sample z ~ normal f32[3]\n sum(z) }\n';
+  test('draws anew, at every step, and the same for the same place', () => {
+    const m = runSpec(`${noisy}train 3 { let a = noisy; let b = fresh noisy; let c = fresh a
+report same = noisy - a, other = b - a, third = c - b, b }`);
+    expect(m.all('same')).toEqual([0, 0, 0]);
+    for (const name of ['other', 'third']) for (const x of m.all(name)) expect(Math.abs(x)).toBeGreaterThan(1e-6);
+    expect(new Set(m.all('b')).size).toBe(3);
+  });
+  test('a batch under it is other rows and moves no cursor', () => {
+    const text = (inside: string) => `data D = { x: f32(0..40) }\ntrain 5 { batch b = D[8]
+${inside}
+report rows = sum(b.x) }`;
+    const m = runSpec(text('let other = fresh sum(b.x)\nreport other'));
+    expect(m.all('rows')).toEqual(runSpec(text('')).all('rows'));
+    expect(m.all('other')).not.toEqual(m.all('rows'));
+    expect(m.all('rows').reduce((a, b) => a + b)).toBe(780);
+  });
+  test('derivatives and structures pass through', () => {
+    const m = runSpec(`var s: f32 = 2
+fn draw { sample z ~ normal f32\n { a: s * z, n: 3 } }
+let d = fresh draw
+metric gap = grad(d.a, s) * s - d.a
+metric apart = d.a - draw.a
+metric n = d.n`);
+    expect(m.last('gap')).toBeCloseTo(0, 12);
+    expect(Math.abs(m.last('apart'))).toBeGreaterThan(1e-6);
+    expect(m.last('n')).toBe(3);
+  });
+});

@@ -1,0 +1,45 @@
+/**
+ * `fresh e`: e with draws of its own. Every key in e's graph is replaced by one that also names this place and the loops around it; so are the rows of
+ * batches, which are then a keyed draw that moves no cursor. What earlier steps or entries drew stays as it is.
+ */
+import type * as ast from '../ast/nodes.ts';
+import { fail } from '../diagnostics/diagnostic.ts';
+import { substitute } from '../ir/tensor/rewrite.ts';
+import type { Node } from '../ops/types.ts';
+import type { Elaboration } from './context.ts';
+import { leaves, plain, rebuild, toNode } from './convert.ts';
+import { siteWords } from './random.ts';
+import type { Frame } from './scope.ts';
+import { siteName } from './sites.ts';
+import { visibleNodes } from './targets.ts';
+import { tensor, type Value } from './values.ts';
+
+export function fresh(e: Elaboration, expr: ast.FreshExpr, frame: Frame): Value {
+  const value = plain(e, e.do.expression(e, expr.expr, frame), expr.expr.span);
+  const parts = leaves(e, value, expr.expr.span);
+  const nodes = parts.flatMap((l) => (l.value.kind === 'tensor' ? [l.value.node] : []));
+  const path = [...frame.path, siteName(expr)].join('/');
+  const map = new Map<Node, Node>();
+  const visible = visibleNodes(nodes);
+  for (const node of visible) {
+    // What a cell was written from belongs to the statement that wrote it.
+    if (node.op === 'version') map.set(node, node);
+    if (node.op !== 'random_key') continue;
+    const site = siteWords(`${(node.attrs.site as readonly number[]).join('.')}/${path}`);
+    map.set(node, e.make('random_key', [...node.inputs, ...frame.indices], { site }));
+  }
+  if (![...visible].some((n) => n.op === 'random_key'))
+    fail('OPT414', expr.span, 'nothing in this expression is drawn, so there is nothing to draw anew', {
+      labels: [{ span: expr.expr.span, text: 'this expression' }],
+      hint: 'leave fresh off; draws of earlier phases are values and stay as they are',
+    });
+  const drawn = substitute(e.graph, nodes, map);
+  if (parts.length === 1 && parts[0].path === '') return tensor(drawn[0]);
+  let next = 0;
+  return rebuild(
+    e,
+    value,
+    parts.map((l) => (l.value.kind === 'tensor' ? drawn[next++] : toNode(e, l.value, expr.span))),
+    expr.span,
+  );
+}

@@ -238,7 +238,8 @@ export class Session {
 
   /** Ends the run of a job over a value that is not finite; the error is for runs that may not fail. */
   private failRun(job: Job, bad: NonFinite, step: number): SaddleError | undefined {
-    const found = this.entries.get(job.entry ?? '')?.outputs.find((o) => o.name === bad.name);
+    const entry = this.entries.get(job.entry ?? '');
+    const found = [...(entry?.outputs ?? []), ...(entry?.hostOutputs ?? [])].find((o) => o.name === bad.name);
     // Objectives have names of the compiler's making; the place shows which one it is.
     const named = found?.kind === 'objective' ? 'the objective' : `'${bad.name}'`;
     const what = job.entry === undefined ? `cell '${bad.name}'` : named;

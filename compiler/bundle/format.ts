@@ -144,6 +144,7 @@ export interface BundleEntry {
     readonly kind: 'report' | 'metric' | 'objective';
     readonly value: number;
     readonly dtype: DType;
+    readonly place?: Place;
   }[];
   readonly inputs: readonly {
     readonly name: string;

@@ -115,7 +115,7 @@ function bundleEntry(
     hostOutputs: entry.outputs.flatMap((o, k) => {
       const value = lowered.hostOutputs.get(k);
       if (value === undefined || o.kind === 'result') return [];
-      return [{ name: o.name, kind: o.kind, value, dtype: o.value.type.dtype }];
+      return [{ name: o.name, kind: o.kind, value, dtype: o.value.type.dtype, place: o.span && locate(o.span) }];
     }),
     inputs: entry.inputs.map((i) => placed(`input:${i.name}`, i.name, i.type)),
     results: entry.outputs.flatMap((o) =>

@@ -69,6 +69,10 @@ export class Puller implements ElementWriter {
     switch (def.lower.family) {
       case 'elementwise': {
         const args = node.inputs.map((input) => this.pull(input, index));
+        if (node.op === 'mul' && node.type.dtype === 'f32') {
+          const at = args.findIndex((arg) => b.constantOf(arg) === 0);
+          if (at >= 0) return this.timesZero(args[1 - at]);
+        }
         return b.op(node.op, args, node.type.dtype, node.attrs);
       }
       case 'indexed':
@@ -99,6 +103,15 @@ export class Puller implements ElementWriter {
       case 'host':
         throw new NotFusable(node.op);
     }
+  }
+
+  /** 0 · x, which is NaN where x is not finite: drivers make every product with a literal 0 a 0. */
+  private timesZero(x: Value): Value {
+    const { b } = this;
+    const known = b.constantOf(x);
+    if (known !== undefined) return b.constant(0 * known, 'f32');
+    const finite = b.op('is_finite', [x], 'bool');
+    return b.op('select', [finite, b.constant(0, 'f32'), b.constant(NaN, 'f32')], 'f32');
   }
 
   // ---------------------------------------------------------------- index operations

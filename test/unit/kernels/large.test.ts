@@ -49,6 +49,22 @@ describe('large forms', () => {
     check({ x: f32(2, 4096) }, (b, [x]) => ({ s: b.sum(b.op('mul', x, x), 1) }));
   });
 
+  it('makes 0 times what is not finite NaN: drivers take a product with a literal 0 for 0', () => {
+    const zeroTimes = (b: Build, x: Node) => {
+      const pole = b.op('div', b.g.constant(1, x.type), b.op('sub', x, x));
+      const is = b.g.make('is_nan', [b.op('mul', b.g.constant(0, x.type), pole)]);
+      return b.g.make('cast', [is], { dtype: 'f32' });
+    };
+    check({ x: f32(8, 4) }, (b, [x]) => ({
+      n: b.sum(zeroTimes(b, x), 0, 1),
+      z: b.op('mul', b.g.constant(0, x.type), x),
+    }));
+    const b = new Build();
+    const x = b.input('x', f32(8, 4));
+    const { kernels } = compileProgram(resultsProgram(b.g, { x: x.type }, { n: zeroTimes(b, x) }));
+    expect(kernels[0].wgsl).toContain('sd_is_finite(');
+  });
+
   it('scatter-adds as products', () => {
     check({ i: i32(6, 5), u: f32(6, 5, 8) }, (b, [i, u]) => ({
       s: b.g.make('scatter_add', [i, u], { axis: 0, size: 8 }),

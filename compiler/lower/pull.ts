@@ -109,7 +109,7 @@ export class Puller implements ElementWriter {
   private timesZero(x: Value): Value {
     const { b } = this;
     const known = b.constantOf(x);
-    if (known !== undefined) return b.constant(0 * known, 'f32');
+    if (known !== undefined) return b.constant(Number.isFinite(known) ? 0 : NaN, 'f32');
     const finite = b.op('is_finite', [x], 'bool');
     return b.op('select', [finite, b.constant(0, 'f32'), b.constant(NaN, 'f32')], 'f32');
   }

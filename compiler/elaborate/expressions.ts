@@ -14,7 +14,6 @@ import { fresh } from './fresh.ts';
 import { index, rangeValue } from './indexing.ts';
 import { alternativesOf } from './pipelines.ts';
 import type { Frame } from './scope.ts';
-import { isBackprop } from './update.ts';
 import { exact, kindText, type RunValue, tensor, truth, type Tree, type Value } from './values.ts';
 
 export function expression(e: Elaboration, expr: ast.Expr, frame: Frame): Value {
@@ -59,7 +58,6 @@ function evaluate(e: Elaboration, expr: ast.Expr, frame: Frame): Value {
     case 'ifExpr':
       return ifExpression(e, expr, frame);
     case 'with':
-      if (isBackprop(expr.pipeline)) return e.do.expression(e, expr.expr, frame);
       return e.notYet(expr.expr.kind === 'call' ? "'with' of an estimator" : "'with' of a data set", expr.span);
     case 'map':
       return e.notYet("'map'", expr.span, 'write the computation on whole arrays, where it allows it');

@@ -26,7 +26,7 @@ interface Objective {
 }
 
 export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void {
-  if (stmt.with && !isBackprop(stmt.with))
+  if (stmt.with)
     e.notYet(
       "'with' (estimators and aggregators)",
       stmt.with.span,
@@ -105,17 +105,6 @@ export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void
     with: '',
     alternating,
   });
-}
-
-/** `with backprop()` says what is the default anyway. */
-export function isBackprop(pipeline: ast.Pipeline): boolean {
-  const [stage] = pipeline.stages;
-  return (
-    pipeline.stages.length === 1 &&
-    stage.kind === 'call' &&
-    stage.callee.kind === 'name' &&
-    stage.callee.name === 'backprop'
-  );
 }
 
 /** The cell of a target's leaf, if it may be moved here. */

@@ -71,9 +71,7 @@ describe('fuzz', () => {
   test.each(Array.from({ length: 10 }, (_, block) => block))('seeds of block %i', (block) => {
     for (let seed = block * 30; seed < block * 30 + 30; seed++) {
       const source = new Source('fuzz.opt', mutant(seed));
-      const start = performance.now();
       const result = parse(source);
-      expect(performance.now() - start, `seed ${seed} is quick`).toBeLessThan(2000);
       if (result.ok) {
         const text = format(result.value, source);
         const again = parse(new Source('fuzz.opt', text));

@@ -2,7 +2,7 @@
 import type * as ast from '../ast/nodes.ts';
 import { error } from '../diagnostics/diagnostic.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
-import { didYouMean } from '../diagnostics/suggest.ts';
+import { didYouMean, nearest } from '../diagnostics/suggest.ts';
 import type { Span } from '../source/source.ts';
 import type { Builtin } from './builtins.ts';
 
@@ -69,6 +69,9 @@ export function checkArguments(
           hint: didYouMean(name, names) ?? hint,
         }),
       );
+      // A slip of the pen is one mistake: the parameter that was meant is not missing as well.
+      const meant = nearest(name, names);
+      if (meant !== undefined && !given.has(meant)) given.set(meant, arg.name.span);
     }
   }
   if (complete) {

@@ -67,6 +67,7 @@ describe('refused', () => {
       'trial t(a, b) { metric m = a + b }\ntrial u = t(b: 1)\nrun r = u(a: 1, b: 2)',
       'OPT208',
     ],
+    ['one slip in an argument', 'trial t(strength) { metric m = strength }\nrun a = t(strenght: 0)', 'OPT208'],
     ['a required named argument', 'let a = unflat([1, 2])', 'OPT211'],
     ['dims bound nowhere', 'fn f(x: f32[n], y: f32[n + q]) = x', 'OPT201'],
     ['emit in a map', 'let a = map 0..3 as i { emit i }', 'OPT220'],

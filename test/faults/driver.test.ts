@@ -59,8 +59,12 @@ onLinux('with SwiftShader among the packages', { timeout: 40000 }, () => {
     writeFileSync(file, '');
     const found = await search('auto', { VK_DRIVER_FILES: '/nonexistent/icd.json', SADDLE_CACHE: join(file, 'x') });
     expect(found.code).toBe('OPT701');
-    expect(found.message).toContain("VK_DRIVER_FILES is set to '/nonexistent/icd.json'");
-    expect(found.hint).toContain('unset VK_DRIVER_FILES');
+    // Only a loader reads that variable: a machine without one is told of the loader first.
+    if (/no Vulkan loader is installed/.test(found.message ?? '')) expect(found.hint).toContain('vulkan');
+    else {
+      expect(found.message).toContain("VK_DRIVER_FILES is set to '/nonexistent/icd.json'");
+      expect(found.hint).toContain('unset VK_DRIVER_FILES');
+    }
     expect(found.notes?.join()).toContain('SADDLE_CACHE');
   });
 });

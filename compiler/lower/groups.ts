@@ -10,7 +10,7 @@ import { accesses, measure, type Kernel } from '../ir/kernel/kernel.ts';
 import { isTiled, lowerContraction } from './contraction.ts';
 import { size } from './fuse.ts';
 import { lowerNest, type Root } from './nest.ts';
-import { lowerScan } from './scan.ts';
+import { lowerCumulative } from './cumulative.ts';
 import { lowerSort } from './sort.ts';
 import type { DeviceProfile } from './profile.ts';
 import { NotFusable, type Storage } from './storage.ts';
@@ -96,7 +96,7 @@ export class Grouping {
         return lowerNest({ rows: group.rows, roots: kept.length > 0 ? kept : roots }, storage, this.profile);
       }
       case 'scan':
-        return lowerScan(roots[0], storage, this.profile);
+        return lowerCumulative(roots[0], storage, this.profile);
       case 'sort':
         return lowerSort(roots[0], storage, this.profile);
     }

@@ -8,7 +8,7 @@ import { launchShape, type DeviceProfile } from './profile.ts';
 import { Puller } from './pull.ts';
 import { type Storage } from './storage.ts';
 
-export function lowerScan(root: Root, storage: Storage, profile: DeviceProfile): Kernel {
+export function lowerCumulative(root: Root, storage: Storage, profile: DeviceProfile): Kernel {
   const { node } = root;
   const [x] = node.inputs;
   const axis = node.attrs.axis as number;

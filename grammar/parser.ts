@@ -4,6 +4,7 @@
  * several mistakes.
  */
 import { DeclarationRules } from './declarations.ts';
+import { LazyLookahead } from './lookahead.ts';
 import type { Rule } from './recovery.ts';
 import * as t from './tokens.ts';
 import { keyword as k } from './tokens.ts';
@@ -15,10 +16,11 @@ export class SaddleParser extends DeclarationRules {
       recoveryEnabled: true,
       nodeLocationTracking: 'onlyOffset',
       maxLookahead: 1,
+      lookaheadStrategy: new LazyLookahead({ maxLookahead: 1 }),
       skipValidations: true,
       ...config,
     });
-    this.performSelfAnalysis();
+    this.analyse();
   }
 
   file: Rule = this.RULE('file', () => {

@@ -23,11 +23,20 @@ export class RecoveringParser extends CstParser {
 
   /** Index of the token consumed last; kept by Chevrotain. */
   declare protected readonly currIdx: number;
+  declare protected recoveryEnabled: boolean;
 
   constructor(config: IParserConfig) {
     super(t.vocabulary, config);
     // Chevrotain installs its repetition recovery as a property of the instance.
     Object.assign(this, { attemptInRepetitionRecovery: () => undefined });
+  }
+
+  /** Chevrotain's analysis without the sets of tokens that may follow each rule: only its own recovery reads them, and that is replaced below. */
+  protected analyse(): void {
+    const recovering = this.recoveryEnabled;
+    this.recoveryEnabled = false;
+    this.performSelfAnalysis();
+    this.recoveryEnabled = recovering;
   }
 
   override reset(): void {

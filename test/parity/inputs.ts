@@ -17,7 +17,7 @@ interface Tensor {
   readonly shape: readonly number[];
 }
 
-/** Writes digits.npz, dann.npz and rules.npz with their init-*.npz into `folder`. */
+/** Writes digits.npz, dann.npz, rules.npz and optax.npz with their init-*.npz into `folder`. */
 export async function writeInputs(folder: string): Promise<void> {
   const rows = 2560;
   const { x, y } = await digits(rows);
@@ -40,14 +40,18 @@ export async function writeInputs(folder: string): Promise<void> {
 
   // A small regression-like task for the rules: 64 rows of 16 features, 4 classes, all rows at every step.
   const features = Float32Array.from({ length: 64 * 16 }, () => 2 * next() - 1);
-  write('rules', {
+  const task = {
     x: { values: features, shape: [64, 16] },
     y: {
       values: Int32Array.from({ length: 64 }, (_, i) => classOf(features.subarray(16 * i, 16 * i + 16))),
       shape: [64],
     },
-  });
-  write('init-rules', layers(next, [16, 12, 4], ''));
+  };
+  const start = layers(next, [16, 12, 4], '');
+  for (const name of ['rules', 'optax']) {
+    write(name, task);
+    write(`init-${name}`, start);
+  }
 
   function write(name: string, arrays: Record<string, Tensor>): void {
     writeFileSync(path.join(folder, `${name}.npz`), writeNpz(arrays));

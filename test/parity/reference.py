@@ -2,9 +2,10 @@
 
     python reference.py FOLDER
 
-Reads FOLDER/{digits,dann,rules}.npz and FOLDER/init-*.npz; writes FOLDER/{digits,dann,rules}.expected.npz with one array a report, `RUN/report/NAME`
+Reads FOLDER/{digits,dann,rules,optax}.npz and FOLDER/init-*.npz; writes FOLDER/{digits,dann,rules,optax}.expected.npz with one array a report, `RUN/report/NAME`
 of the values by step, and one a parameter, `RUN/cell/NAME`, after the last step (RUN is empty for files of one run).
-Gradients are JAX's; the update rules are written out from their papers, in numpy's words, not taken from a library.
+Gradients are JAX's; the update rules of `rules` are written out from their papers, in numpy's words; those of `optax` are Optax's own, but for diffGrad, SAM
+and gradient centralization, which it does not have (or not in this form), and which are written out here.
 """
 import os
 import sys
@@ -15,6 +16,8 @@ import jax
 jax.config.update("jax_enable_x64", True)
 import jax.numpy as jnp
 import numpy as np
+import optax
+import optax.contrib
 
 STEPS = 20
 
@@ -118,10 +121,10 @@ RULES = {
 }
 
 
-def train(p, rule, direction, steps=STEPS):
+def train(p, rule, direction, steps=STEPS, extra=None):
     """`direction(p, step)` gives (reports, gradient). Returns the reports by name and the last parameters."""
     zero = {n: jnp.zeros_like(v) for n, v in p.items()}
-    state = {"m": zero, "v": zero}
+    state = {"m": zero, "v": zero, **(extra or {})}
     reports = {}
     direction, rule = jax.jit(direction), jax.jit(rule)
     for step in range(steps):
@@ -181,8 +184,97 @@ def rules(folder):
     return {name: train(parameters(folder, "rules"), rule, direction) for name, rule in RULES.items()}
 
 
+def apply(tx, p, g, state):
+    updates, state = tx.update(g, state, p)
+    return optax.apply_updates(p, updates), state
+
+
+def on_matrices(tx):
+    return optax.masked(tx, {"W1": True, "b1": False, "W2": True, "b2": False})
+
+
+OPTAX = {
+    "amsgrad_default": optax.amsgrad(1e-2),
+    "adadelta_default": optax.adadelta(1.0),
+    "lion_decayed": optax.lion(1e-3, weight_decay=0.1),
+    "lamb_decayed": optax.lamb(1e-2, weight_decay=0.01),
+    # Optax's muon serves vectors by a Nesterov Adam; here they get plain Adam.
+    "muon_matrices": optax.multi_transform(
+        {"matrix": optax.contrib.muon(0.02, weight_decay=0.01), "vector": optax.adam(1e-2)},
+        {"W1": "matrix", "b1": "vector", "W2": "matrix", "b2": "vector"},
+    ),
+    "ema_sgd": optax.chain(optax.ema(0.9, debias=True), optax.sgd(0.5)),
+    "ema_biased": optax.chain(optax.ema(0.9, debias=False), optax.sgd(0.5)),
+    "agc_sgd": optax.chain(on_matrices(optax.adaptive_grad_clip(0.01)), optax.sgd(0.5)),
+}
+
+
+def clip_leaves(c):
+    return lambda p, g: {n: v * jnp.minimum(1.0, c / jnp.linalg.norm(v)) for n, v in g.items()}
+
+
+def diffgrad(lr, b1=0.9, b2=0.999, eps=1e-8):
+    plain = adam(lr, b1, b2, eps)
+
+    def rule(p, g, s, k):
+        q, moved = plain(p, g, s, k)
+        friction = {n: 1 / (1 + jnp.exp(-jnp.abs(s["before"][n] - g[n]))) for n in p}
+        return {n: p[n] + friction[n] * (q[n] - p[n]) for n in p}, {**moved, "before": g}
+
+    return rule
+
+
+def optax_rules(folder):
+    data = load(folder, "optax")
+    x, y = jnp.asarray(data["x"]), jnp.asarray(data["y"])
+    loss = lambda q: cross_entropy(mlp(q, x, "", 2, jnp.tanh, False), y)
+
+    def direction(p, step):
+        value, g = jax.value_and_grad(loss)(p)
+        return {"loss": value}, g
+
+    def sharp(p, step):
+        value, g = jax.value_and_grad(loss)(p)
+        norm = jnp.sqrt(sum(jnp.sum(v**2) for v in g.values()))
+        return {"loss": value}, jax.grad(loss)({n: p[n] + 0.05 * g[n] / norm for n in p})
+
+    def library(tx):
+        p = parameters(folder, "optax")
+        state, losses = tx.init(p), []
+        for step in range(STEPS):
+            values, g = direction(p, step)
+            losses.append(float(values["loss"]))
+            p, state = apply(tx, p, g, state)
+        return {"loss": losses}, p
+
+    def looking_ahead():
+        tx = optax.lookahead(optax.sgd(0.1, momentum=0.9), sync_period=5, slow_step_size=0.5)
+        p = optax.LookaheadParams.init_synced(parameters(folder, "optax"))
+        state, losses = tx.init(p), []
+        for step in range(STEPS):
+            values, g = direction(p.fast, step)
+            losses.append(float(values["loss"]))
+            p, state = apply(tx, p, g, state)
+        return {"loss": losses}, p.fast
+
+    start = lambda: parameters(folder, "optax")
+    centred = lambda p, g: {n: v - jnp.mean(v, axis=0) if v.ndim == 2 else v for n, v in g.items()}
+    before = {n: jnp.zeros_like(v) for n, v in start().items()}
+    return {
+        **{name: library(tx) for name, tx in OPTAX.items()},
+        "lookahead_sgd": looking_ahead(),
+        "diffgrad_default": train(start(), diffgrad(1e-2), direction, extra={"before": before}),
+        "sam_sgd": train(start(), sgd(0.5), sharp),
+        "centralized": train(start(), after(centred, sgd(0.5)), direction),
+        "clipped_leaves": train(start(), after(clip_leaves(0.05), sgd(0.5)), direction),
+    }
+
+
+optax_rules.__name__ = "optax"
+
+
 def main(folder):
-    for case in (digits, dann, rules):
+    for case in (digits, dann, rules, optax_rules):
         arrays = {}
         for run, (reports, cells) in case(folder).items():
             arrays.update({f"{run}/report/{name}": np.array(values) for name, values in reports.items()})

@@ -31,6 +31,7 @@ const cases = new Map([
   ['digits', 'train'],
   ['dann', 'pair'],
   ['rules', 'train'],
+  ['optax', 'train'],
 ]);
 const devices: readonly Device[] = [
   { name: 'reference', reports: 1e-9, cells: 1e-9 },
@@ -108,6 +109,7 @@ async function runSaddle(
 function compare(expected: Values, got: Values, device: Device): { readonly ok: boolean; readonly text: string } {
   const worst = { report: 0, cell: 0 };
   const missing: string[] = [];
+  const beyond = new Set<string>();
   for (const [key, want] of expected) {
     const kind = key.includes('/report/') ? 'report' : 'cell';
     const have = got.get(key);
@@ -119,6 +121,7 @@ function compare(expected: Values, got: Values, device: Device): { readonly ok: 
       kind === 'report'
         ? Math.max(...want.map((w, i) => Math.abs(have[i] - w) / Math.abs(w)))
         : norm(want.map((w, i) => have[i] - w)) / norm(want);
+    if (!(error <= (kind === 'report' ? device.reports : device.cells))) beyond.add(key);
     worst[kind] = error > worst[kind] || Number.isNaN(error) ? error : worst[kind];
   }
   if (missing.length > 0 || expected.size === 0) return { ok: false, text: `missing: ${missing.join(', ')}` };
@@ -126,7 +129,7 @@ function compare(expected: Values, got: Values, device: Device): { readonly ok: 
   const figure = (error: number, limit: number) => `${error.toExponential(1)} (limit ${limit.toExponential(0)})`;
   return {
     ok,
-    text: `reports ${figure(worst.report, device.reports)}, parameters ${figure(worst.cell, device.cells)}; ${expected.size} series and tensors`,
+    text: `reports ${figure(worst.report, device.reports)}, parameters ${figure(worst.cell, device.cells)}; ${expected.size} series and tensors${ok ? '' : `; beyond: ${[...beyond].join(', ')}`}`,
   };
 }
 

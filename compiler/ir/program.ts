@@ -51,6 +51,8 @@ export interface Entry {
     readonly name: string;
     readonly kind: OutputKind;
     readonly value: Node;
+    /** bool scalar, of a 'report' under a condition: false where the execution records nothing. Absent where it always does. */
+    readonly when?: Node;
     readonly span?: Span;
   }[];
   /** `parameter` nodes with source 'input', for exports. */

@@ -1,23 +1,29 @@
 /** The passes on a whole program, entry by entry: the roots are an entry's outputs and writes. */
 import { Graph } from '../ir/tensor/graph.ts';
-import type { Program } from '../ir/program.ts';
+import type { Entry, Program } from '../ir/program.ts';
+import type { Node } from '../ops/types.ts';
 import { runPasses, tensorPasses } from './index.ts';
 
 /** Runs the passes entry by entry: roots are its outputs and writes. New nodes are numbered after all old ones, so that ids stay topological. */
 export function optimizeProgram(program: Program): Program {
-  const roots = program.entries.flatMap((entry) => [...entry.outputs, ...entry.writes]);
-  const graph = new Graph(1 + Math.max(0, ...roots.map((r) => r.value.id)));
+  const last = Math.max(0, ...program.entries.flatMap(rootsOf).map((root) => root.id));
+  const graph = new Graph(1 + last);
   const entries = program.entries.map((entry) => {
-    const roots = runPasses(
-      graph,
-      [...entry.outputs.map((o) => o.value), ...entry.writes.map((w) => w.value)],
-      tensorPasses,
-    );
+    const next = runPasses(graph, rootsOf(entry), tensorPasses).values();
+    const take = (): Node => next.next().value as Node;
     return {
       ...entry,
-      outputs: entry.outputs.map((o, i) => ({ ...o, value: roots[i] })),
-      writes: entry.writes.map((w, i) => ({ ...w, value: roots[entry.outputs.length + i] })),
+      outputs: entry.outputs.map((o) => ({ ...o, value: take(), ...(o.when && { when: take() }) })),
+      writes: entry.writes.map((w) => ({ ...w, value: take() })),
     };
   });
   return { ...program, entries };
+}
+
+/** Outputs, each with its condition, then writes. */
+function rootsOf(entry: Entry): Node[] {
+  return [
+    ...entry.outputs.flatMap((o) => (o.when ? [o.value, o.when] : [o.value])),
+    ...entry.writes.map((w) => w.value),
+  ];
 }

@@ -83,11 +83,11 @@ class ReferenceBackend implements Backend {
       const entry = this.entry(id);
       this.stats.submits++;
       return steps.map((scalars) => {
-        const { outputs } = this.execute(entry, scalars, {});
+        const { outputs, taken } = this.execute(entry, scalars, {});
         const values = new Map<string, number>();
         const objectives = new Map<string, number>();
         entry.outputs.forEach((o, i) => {
-          if (o.kind === 'result') return;
+          if (o.kind === 'result' || !taken[i]) return;
           (o.kind === 'objective' ? objectives : values).set(o.name, outputs[i].data[0]);
         });
         return { values, objectives };
@@ -109,14 +109,16 @@ class ReferenceBackend implements Backend {
     });
   }
 
-  /** All reads before all writes. */
+  /** All reads before all writes. `taken` says which outputs are recorded. */
   private execute(
     entry: Entry,
     scalars: Scalars,
     inputs: Readonly<Record<string, NumberArray>>,
-  ): { readonly outputs: readonly NdArray[] } {
+  ): { readonly outputs: readonly NdArray[]; readonly taken: readonly boolean[] } {
     this.stats.executions++;
-    const roots = [...entry.outputs.map((o) => o.value), ...entry.writes.map((w) => w.value)];
+    const always: NdArray = { type: { dtype: 'bool', shape: [] }, data: Float64Array.of(1) };
+    const conditions = entry.outputs.flatMap((o) => o.when ?? []);
+    const roots = [...entry.outputs.map((o) => o.value), ...entry.writes.map((w) => w.value), ...conditions];
     let values: NdArray[];
     try {
       values = evaluate(roots, (parameter) => this.leaf(parameter, scalars, inputs));
@@ -126,7 +128,9 @@ class ReferenceBackend implements Backend {
     }
     const outputs = values.slice(0, entry.outputs.length);
     entry.writes.forEach((w, i) => this.cells.set(w.cell, values[entry.outputs.length + i]));
-    return { outputs };
+    const held = values.slice(entry.outputs.length + entry.writes.length).values();
+    const taken = entry.outputs.map((o) => (o.when ? (held.next().value as NdArray) : always).data[0] !== 0);
+    return { outputs, taken };
   }
 
   private leaf(parameter: Node, scalars: Scalars, inputs: Readonly<Record<string, NumberArray>>): NdArray {

@@ -110,10 +110,13 @@ export class Machine {
     inputs: Record<string, number[]> = {},
   ): Map<string, NdArray> {
     const entry = this.program.entries.find((e) => e.id === id) as Entry;
-    const roots = [...entry.outputs.map((o) => o.value), ...entry.writes.map((w) => w.value)];
+    const conditions = entry.outputs.flatMap((o) => o.when ?? []);
+    const roots = [...entry.outputs.map((o) => o.value), ...entry.writes.map((w) => w.value), ...conditions];
     const values = evaluate(roots, (node) => this.leaf(node, step, steps, inputs));
+    const held = values.slice(entry.outputs.length + entry.writes.length);
     entry.outputs.forEach((o, i) => {
-      if (o.kind === 'result') return;
+      const taken = !o.when || held.shift()?.data[0] !== 0;
+      if (o.kind === 'result' || !taken) return;
       const name = run ? `${run}/${o.name}` : o.name;
       this.series.set(name, [...(this.series.get(name) ?? []), values[i].data[0]]);
     });

@@ -156,5 +156,5 @@ if (process.argv[1] !== undefined && /(^|[\\/])(main\.ts|main\.mjs|cli\.js|saddl
     process.exitCode = exitCodes.bug;
     void import('./crash.ts').then(({ reportCrash }) => process.exit(reportCrash(cause, args)));
   });
-  process.exit(await main(args));
+  void main(args).then((code) => process.exit(code));
 }

@@ -186,6 +186,22 @@ export function importReader(spec: Spec, opened: Opened): (module: string, from:
   };
 }
 
+/**
+ * The tree of a library module, from beside its text in the built command (see scripts/build.mjs). It holds the text that it was made from, and counts only
+ * for just that.
+ */
+export function readTree(source: Source): Module | undefined {
+  const name = /^stdlib\/(\w+)\.opt$/.exec(source.name);
+  const file = name && path.join(stdlibFolder(), `${name[1]}.tree.json`);
+  if (!file || !existsSync(file)) return undefined;
+  try {
+    const { text, tree } = JSON.parse(readFileSync(file, 'utf8')) as { text: string; tree: Module };
+    return text === source.text ? tree : undefined;
+  } catch {
+    return undefined; // Half written or not readable: the text itself is there.
+  }
+}
+
 /** The nearest `stdlib/` above this module: beside the built command, or at the root of the tree. */
 function stdlibFolder(): string {
   for (let folder = path.dirname(fileURLToPath(import.meta.url)); ; folder = path.dirname(folder)) {

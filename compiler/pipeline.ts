@@ -22,6 +22,8 @@ import { type Source, type Sources, type Span } from './source/source.ts';
 export interface CompileOptions {
   /** Source of a `use`: a library module by name, or a file by its path relative to `from`. */
   readImport(module: string, from: string): Source | undefined;
+  /** Trees of library modules that were parsed beforehand; undefined where there is none. */
+  readTree?(source: Source): Module | undefined;
   /** What a data source holds; undefined where it is not there, which `check` allows. */
   dataInfo(source: string): DataInfo | undefined;
   /** Values of `dim` and `hyper` declarations. */
@@ -59,7 +61,10 @@ export function compile(source: Source, options: CompileOptions): Result<Compile
     diagnostics.push(...parsed.diagnostics);
     if (!parsed.ok) return failed();
     const module = parsed.value;
-    const modules = new Modules(module, source, (name, from) => options.readImport(name, from));
+    const modules = new Modules(module, source, {
+      source: (name, from) => options.readImport(name, from),
+      tree: (file) => options.readTree?.(file),
+    });
     const { sources } = modules;
 
     // Names before elaboration: elaboration visits only what is used, the names pass reads all of the text.

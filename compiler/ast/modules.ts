@@ -7,7 +7,12 @@ import type { Source } from '../source/source.ts';
 import type { Module } from './nodes.ts';
 import { parse } from './parse.ts';
 
-export type ReadImport = (module: string, from: string) => Source | undefined;
+/** How imported files are got. */
+export interface Imports {
+  source(module: string, from: string): Source | undefined;
+  /** The tree of a text where it was made beforehand: what `parse` would give, or undefined. */
+  tree(source: Source): Module | undefined;
+}
 
 export class Modules {
   readonly sources: Map<string, Source>;
@@ -15,28 +20,32 @@ export class Modules {
   readonly own: Set<Module>;
   /** Syntax errors of imported files. */
   readonly diagnostics: Diagnostic[] = [];
-  private readonly read: ReadImport;
+  private readonly imports: Imports;
   private readonly parsed = new Map<string, Module | 'unknown'>();
 
-  constructor(main: Module, source: Source, read: ReadImport) {
+  constructor(main: Module, source: Source, imports: Imports) {
     this.sources = new Map([[source.name, source]]);
     this.own = new Set([main]);
-    this.read = read;
+    this.imports = imports;
   }
 
   /** The tree of a module; 'unknown' where its text does not parse, which has messages of its own; undefined where there is none. */
   find(name: string, from: string): Module | 'unknown' | undefined {
-    const source = this.read(name, from);
+    const source = this.imports.source(name, from);
     if (!source) return undefined;
     const known = this.parsed.get(source.name);
     if (known) return known;
     this.sources.set(source.name, source);
-    const tree = parse(source);
-    this.diagnostics.push(...tree.diagnostics);
-    const module = tree.ok ? tree.value : 'unknown';
+    const module = this.imports.tree(source) ?? this.parse(source);
     this.parsed.set(source.name, module);
     // Modules of the library have plain names, files of the user are paths.
     if (module !== 'unknown' && !/^\w+$/.test(name)) this.own.add(module);
     return module;
+  }
+
+  private parse(source: Source): Module | 'unknown' {
+    const tree = parse(source);
+    this.diagnostics.push(...tree.diagnostics);
+    return tree.ok ? tree.value : 'unknown';
   }
 }

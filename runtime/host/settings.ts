@@ -4,14 +4,13 @@
  * | variable       | meaning                                                                                             |
  * |----------------|-----------------------------------------------------------------------------------------------------|
  * | SADDLE_DEVICE  | auto (default), gpu, hardware, lavapipe, swiftshader or reference; `--device` takes precedence       |
- * | SADDLE_CACHE   | folder for generated data sets and unpacked drivers (default: the user's cache folder)               |
+ * | SADDLE_CACHE   | folder for generated data sets, unpacked drivers and compiled code (default: the user's cache folder)|
  * | SADDLE_DEBUG   | 0 (default) to 4: 1 shows stack traces and the driver's own messages, higher numbers show more        |
  * | SADDLE_NO_APT  | 1 keeps `scripts/setup.mjs` from installing a driver with apt (read there)                           |
  */
-import { homedir, tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fail } from '../../compiler/diagnostics/diagnostic.ts';
 import { didYouMean } from '../../compiler/diagnostics/suggest.ts';
+import { cacheFolder } from './cache-folder.ts';
 
 export const deviceChoices = ['auto', 'gpu', 'hardware', 'lavapipe', 'swiftshader', 'reference'] as const;
 /** `auto` and `gpu`: any adapter, hardware first; `reference`: the float64 interpreter, no device at all. */
@@ -37,15 +36,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   const debug = Number(env.SADDLE_DEBUG ?? 0);
   return {
     device: deviceChoice(env.SADDLE_DEVICE || 'auto'),
-    cache: env.SADDLE_CACHE || defaultCache(env),
+    cache: cacheFolder(env),
     debug: Number.isFinite(debug) ? debug : 1,
   };
-}
-
-function defaultCache(env: NodeJS.ProcessEnv): string {
-  if (env.XDG_CACHE_HOME) return join(env.XDG_CACHE_HOME, 'saddle');
-  if (process.platform === 'win32' && env.LOCALAPPDATA) return join(env.LOCALAPPDATA, 'saddle', 'cache');
-  if (process.platform === 'darwin') return join(homedir(), 'Library', 'Caches', 'saddle');
-  const home = homedir();
-  return home ? join(home, '.cache', 'saddle') : join(tmpdir(), 'saddle-cache');
 }

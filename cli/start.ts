@@ -1,0 +1,57 @@
+/**
+ * The built command, `dist/cli.js`: runs `cli-main.cjs`, one script that holds the whole command line, with V8's compiled code of an earlier call. Compiling
+ * costs more than checking a spec does, and a check is a new process each time. Only the build uses this file; `cli/main.ts` runs as it is under tsx.
+ *
+ * The code lies in the user's cache folder, under a name made of the script's content and of everything that V8 wants unchanged, so that it is never stale;
+ * V8 refuses what does not fit all the same. A cache that cannot be read or written changes nothing but the time taken.
+ */
+import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { Script } from 'node:vm';
+import { cacheFolder } from '../runtime/host/cache-folder.ts';
+
+/** SHA-256 of the script, put in by the build. */
+declare const SCRIPT_HASH: string;
+
+const script = join(dirname(fileURLToPath(import.meta.url)), 'cli-main.cjs');
+const folder = join(cacheFolder(), 'code');
+const file = join(folder, `${SCRIPT_HASH.slice(0, 24)}-${process.version}-${process.platform}-${process.arch}.bin`);
+/** Commands after which the code is worth keeping: they use all of the front end. */
+const COMPLETE = new Set(['check', 'run', 'test']);
+const OLD_MS = 30 * 24 * 3600 * 1000;
+
+const attempt = <T>(act: () => T): T | undefined => {
+  try {
+    return act();
+  } catch {
+    return undefined;
+  }
+};
+
+const cachedData = attempt(() => readFileSync(file));
+// The bundler writes ASCII, for which this is the fast reading.
+const compiled = new Script(readFileSync(script, 'latin1'), {
+  filename: script,
+  cachedData,
+});
+if ((cachedData === undefined || compiled.cachedDataRejected) && COMPLETE.has(process.argv[2]))
+  process.once('exit', (code) => {
+    if (code === 0) attempt(keep);
+  });
+type Import = (specifier: string) => Promise<unknown>;
+const run = compiled.runInThisContext() as (require: NodeJS.Require, url: string, load: Import) => void;
+run(createRequire(script), pathToFileURL(script).href, (specifier) => import(specifier));
+
+/** Written beside and renamed: another call reads all of it or nothing. Code of builds that nobody has used for a month goes. */
+function keep(): void {
+  mkdirSync(folder, { recursive: true });
+  const fresh = `${file}.${process.pid}`;
+  writeFileSync(fresh, compiled.createCachedData(), { mode: 0o600 });
+  renameSync(fresh, file);
+  for (const name of readdirSync(folder)) {
+    const other = join(folder, name);
+    if (other !== file && Date.now() - statSync(other).atimeMs > OLD_MS) rmSync(other, { force: true });
+  }
+}

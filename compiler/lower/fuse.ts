@@ -51,7 +51,12 @@ export const size = (node: Node): number => sizeOf(node.type.shape);
 export function isAnchor(node: Node): boolean {
   const { family } = opOf(node.op).lower;
   return (
-    family === 'contraction' || family === 'reduce' || family === 'scatter' || family === 'scan' || family === 'sort'
+    family === 'contraction' ||
+    family === 'reduce' ||
+    family === 'scatter' ||
+    family === 'overlap' ||
+    family === 'scan' ||
+    family === 'sort'
   );
 }
 
@@ -233,7 +238,7 @@ function passOn(
     demand(node.inputs[1], `n${node.id}b`, c.batch * c.n * c.k * reuse(c.m, 16));
     return;
   }
-  if (family === 'reduce' || family === 'scan' || family === 'sort') {
+  if (family === 'reduce' || family === 'overlap' || family === 'scan' || family === 'sort') {
     for (const input of node.inputs) demand(input, `n${node.id}`, size(input) * (family === 'sort' ? 16 : 1));
     return;
   }

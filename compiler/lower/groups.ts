@@ -280,5 +280,5 @@ const extentOf = (node: Node): number => Math.max(size(node), ...(isReduction(no
 
 function isReduction(node: Node): boolean {
   const { family } = opOf(node.op).lower;
-  return family === 'reduce' || family === 'scatter' || family === 'contraction';
+  return family === 'reduce' || family === 'scatter' || family === 'overlap' || family === 'contraction';
 }

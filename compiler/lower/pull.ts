@@ -23,6 +23,7 @@ import {
 } from '../ir/kernel/index-expr.ts';
 import { fits } from '../ir/tensor/ranges.ts';
 import { NotFusable, type ElementWriter, type Storage } from './storage.ts';
+import { overlapAddAt, windowsAt } from './windows.ts';
 import { contractionAt, extremeAt, reduceAt, scatterAddAt } from './reduce.ts';
 
 export class Puller implements ElementWriter {
@@ -91,6 +92,8 @@ export class Puller implements ElementWriter {
         return node.op === 'dynamic_slice' ? this.dynamicSlice(node, index) : this.gather(node, index);
       case 'scatter':
         return scatterAddAt(this, node, index);
+      case 'overlap':
+        return overlapAddAt(this, node, index);
       case 'update':
         return this.dynamicUpdate(node, index);
       case 'source':
@@ -156,6 +159,8 @@ export class Puller implements ElementWriter {
         return this.pad(node, index);
       case 'concat':
         return this.concat(node, index);
+      case 'windows':
+        return windowsAt(this, node, index);
       default:
         throw new InternalError(`lowering: no index map for ${node.op}`);
     }

@@ -16,6 +16,7 @@ import { shapeOps } from './shape.ts';
 import { sortOps } from './sort.ts';
 import { sourceOps } from './source.ts';
 import type { OpDef } from './types.ts';
+import { windowOps } from './windows.ts';
 
 const table = {
   ...sourceOps,
@@ -25,6 +26,7 @@ const table = {
   ...cumulativeOps,
   ...shapeOps,
   ...contractionOps,
+  ...windowOps,
   ...indexOps,
   ...dynamicSliceOps,
   ...sortOps,

@@ -35,6 +35,7 @@ const families = [
   'contraction',
   'gather',
   'scatter',
+  'overlap',
   'update',
   'scan',
   'sort',

@@ -110,8 +110,9 @@ function argument(e: Elaboration, t: Template, param: ast.Param, expr: ast.Expr,
       if (value.kind === 'model') return modelTree(e, value.instance, expr.span);
       // An untyped parameter is f32: whole numbers given to it are no longer integers where nothing else decides.
       return value.kind === 'exact' && !param.type ? exact(value.value, false) : value;
-    case 'axis':
     case 'set':
+      return value.kind === 'template' && value.decl.kind === 'set' ? value : wrong(value, 'a set');
+    case 'axis':
     case 'problem':
     case 'cells':
       return e.notYet(`a parameter of kind ${param.paramKind}`, param.span);

@@ -13,6 +13,7 @@ import { hessian, jacobian } from './jacobian.ts';
 import { callLayer, callModel } from './models.ts';
 import { ruleStep } from './rule-step.ts';
 import type { Frame } from './scope.ts';
+import { callSet, isSet } from './sets.ts';
 import { siteName } from './sites.ts';
 import { callFn, type CallSite } from './templates.ts';
 import { kindText, type Template, type Value } from './values.ts';
@@ -31,6 +32,10 @@ export function call(e: Elaboration, expr: ast.Call, frame: Frame): Value {
   if (callee.kind === 'member' && callee.name.text === 'step') {
     const rule = e.do.expression(e, callee.object, frame);
     if (rule.kind === 'template' && rule.decl.kind === 'rule') return ruleStep(e, rule, expr, frame);
+  }
+  if (callee.kind === 'member' && namesSet(e, callee.object, frame)) {
+    const set = e.do.expression(e, callee.object, frame);
+    if (isSet(set)) return callSet(e, set, callee.name, expr, frame);
   }
   const value = e.do.expression(e, callee, frame);
   const site = { name: siteName(expr), span: expr.span };
@@ -64,6 +69,14 @@ export function call(e: Elaboration, expr: ast.Call, frame: Frame): Value {
         hint: 'only functions, layers, models and rules take arguments',
       });
   }
+}
+
+/** Is `S` or `box(0, 1)` before a point a set? */
+function namesSet(e: Elaboration, object: ast.Expr, frame: Frame): boolean {
+  const root = object.kind === 'call' ? object.callee : object;
+  return (
+    root.kind === 'name' && frame.scope.find(root.name) !== undefined && isSet(e.do.expression(e, root, frame))
+  );
 }
 
 /** A call that leaves parameters open is a function of them; one without any argument is a call that forgot them. */

@@ -16,16 +16,20 @@ const sections: Readonly<Record<Lowering['family'], string>> = {
   contraction: 'Contraction',
   index: 'Index arithmetic: no kernel of their own, other kernels read through them',
   gather: 'Reads at run-time indices; out of range is a run-time error',
+  overlap: 'Sums of overlapping windows',
   scatter: 'Sums at run-time indices, in a fixed order',
   update: 'Writes at run-time indices',
   sort: 'Sorting',
   indexed: 'Random numbers',
   host: 'Evaluated on the host, once per step',
+  region: 'Loops and branches: regions of code inside of a node',
+  part: 'Results of loops and branches',
   alias: 'Marks: the value is that of the first input; they matter to derivatives and messages',
   source: 'Sources: values that are given',
 };
 
 const derivative = (op: OpDef): string => {
+  if (op.several || op.lower.family === 'part') return 'both';
   if (op.vjp === 'none' && op.jvp === 'none') return 'none';
   return op.vjp === 'none' ? 'forward' : op.jvp === 'none' ? 'reverse' : 'both';
 };
@@ -40,7 +44,7 @@ const error = (op: OpDef): string => {
 function row(op: OpDef): string {
   const about = op.about.replaceAll('|', '\\|');
   const inputs = op.arity === 'variadic' ? 'any' : String(op.arity);
-  return `| \`${op.name}\` | ${inputs} | ${about} | ${derivative(op)} | ${op.batch === 'refused' ? 'no' : 'yes'} | ${error(op)} |`;
+  return `| \`${op.name}\` | ${inputs} | ${about} | ${derivative(op)} | ${op.batch === 'refused' && !op.several && op.lower.family !== 'part' ? 'no' : 'yes'} | ${error(op)} |`;
 }
 
 /** The whole page. */

@@ -18,9 +18,15 @@ export function activeNodes(
   }
   const active = new Set<Node>();
   for (const node of [...seen].sort((a, b) => a.id - b.id)) {
-    if (node.type.dtype !== 'f32') continue;
-    const passes = op(node.op)[mode] !== 'none' && node.inputs.some((input) => active.has(input));
-    if (leaves.has(node) || passes) active.add(node);
+    if (leaves.has(node) || passes(node, active, mode)) active.add(node);
   }
   return active;
+}
+
+/** Do derivatives pass from an active input to the node? A node of several results passes on what flows to any of them. */
+function passes(node: Node, active: ReadonlySet<Node>, mode: 'vjp' | 'jvp'): boolean {
+  const { several, lower, [mode]: rule } = op(node.op);
+  if (!several && node.type.dtype !== 'f32') return false;
+  const differentiates = several !== undefined || lower.family === 'part' || rule !== 'none';
+  return differentiates && node.inputs.some((input) => active.has(input));
 }

@@ -3,7 +3,7 @@ import type { Graph } from '../ir/tensor/graph.ts';
 import { op } from '../ops/table.ts';
 import type { Node } from '../ops/types.ts';
 import { activeNodes } from './active.ts';
-import { pullWith } from './reverse.ts';
+import type { Contexts } from './reverse.ts';
 
 export interface Tangents {
   /** One per output, of its type; zeros where no derivative flows. */
@@ -11,20 +11,35 @@ export interface Tangents {
   readonly reached: readonly boolean[];
 }
 
-/**
- * Derivatives of the outputs along `tangents` (each of the type of its `wrt` node). `wrt` nodes are leaves: their tangents are the
- * given ones, whatever they were computed from. Throws OPT401 where a derivative would have to pass a write.
- */
-export function jvp(graph: Graph, outputs: readonly Node[], wrt: readonly Node[], tangents: readonly Node[]): Tangents {
+/** See `jvp` of `transforms.ts`; `contextOf` gives the rules what they need. */
+export function pushForward(
+  graph: Graph,
+  contextOf: Contexts,
+  outputs: readonly Node[],
+  wrt: readonly Node[],
+  tangents: readonly Node[],
+): Tangents {
   const leaves = new Set(wrt);
   const known = new Map<Node, Node>(wrt.map((node, i) => [node, tangents[i]]));
+  /** Tangents of the results of nodes that have several. */
+  const parts = new Map<Node, readonly (Node | undefined)[]>();
   for (const node of activeNodes(outputs, leaves, 'jvp')) {
-    const rule = op(node.op).jvp;
-    if (leaves.has(node) || rule === 'none') continue;
-    const context = { b: graph, node, inputs: node.inputs, pull: pullWith(graph) };
-    const parts = node.inputs.map((input) => (input.type.dtype === 'f32' ? known.get(input) : undefined));
-    const tangent = graph.at(node.span, () => rule(context, parts), node.path);
-    if (tangent) known.set(node, tangent);
+    if (leaves.has(node)) continue;
+    const { jvp: rule, several, lower } = op(node.op);
+    const given = node.inputs.map((input) => (input.type.dtype === 'f32' ? known.get(input) : undefined));
+    graph.at(
+      node.span,
+      () => {
+        if (several) {
+          if (given.some((t) => t !== undefined)) parts.set(node, several.jvp(contextOf(node), given));
+          return;
+        }
+        const ofPart = lower.family === 'part' ? parts.get(node.inputs[0])?.[node.attrs.index as number] : undefined;
+        const tangent = rule === 'none' ? ofPart : rule(contextOf(node), given);
+        if (tangent) known.set(node, tangent);
+      },
+      node.path,
+    );
   }
   return {
     values: outputs.map((node) => known.get(node) ?? graph.constant(0, node.type)),

@@ -2,10 +2,9 @@
  * Reverse mode: graph → graph, by the records' `vjp` alone. Every result is an ordinary graph, so derivatives nest to any order.
  * Iterative and linear in the number of nodes. Derivative nodes carry the span and path of the node they come from.
  */
-import { InternalError } from '../diagnostics/diagnostic.ts';
-import { type Graph, typeText } from '../ir/tensor/graph.ts';
+import type { Graph } from '../ir/tensor/graph.ts';
 import { op } from '../ops/table.ts';
-import type { Node } from '../ops/types.ts';
+import type { DerivativeContext, Node } from '../ops/types.ts';
 import { activeNodes } from './active.ts';
 
 export interface Gradients {
@@ -15,57 +14,75 @@ export interface Gradients {
   readonly reached: readonly boolean[];
 }
 
-/**
- * Derivatives of an f32 scalar. `wrt` nodes are leaves: what flows into one is collected there and goes no further, so a node and
- * one that it was computed from may both be named. Throws OPT401 where a derivative would have to pass a write.
- */
-export function grad(graph: Graph, output: Node, wrt: readonly Node[]): Gradients {
-  if (output.type.dtype !== 'f32' || output.type.shape.length > 0) {
-    throw new InternalError(`the gradient of ${typeText(output.type)} was asked; it must be an f32 scalar`);
+/** What the rules of a node get. */
+export type Contexts = (node: Node) => DerivativeContext;
+
+/** Cotangents that have arrived at nodes and, of those with several results, at their parts. */
+class Flow {
+  private readonly graph: Graph;
+  private readonly whole = new Map<Node, Node>();
+  private readonly parts = new Map<Node, (Node | undefined)[]>();
+
+  constructor(graph: Graph) {
+    this.graph = graph;
   }
-  return vjp(graph, [output], [graph.constant(1, output.type)], wrt);
+  get(node: Node): Node | undefined {
+    return this.whole.get(node);
+  }
+  ofParts(node: Node): readonly (Node | undefined)[] | undefined {
+    return this.parts.get(node);
+  }
+  add(to: Node, g: Node): void {
+    this.whole.set(to, this.sum(this.whole.get(to), g));
+  }
+  addPart(to: Node, index: number, g: Node): void {
+    const list = this.parts.get(to) ?? (to.type.parts ?? []).map(() => undefined);
+    list[index] = this.sum(list[index], g);
+    this.parts.set(to, list);
+  }
+  private sum(before: Node | undefined, g: Node): Node {
+    return before ? this.graph.make('add', [before, g]) : g;
+  }
 }
 
-/** Sum over the outputs of the transposed derivative applied to their cotangents (each of the type of its output). */
-export function vjp(
+/** See `vjp` of `transforms.ts`; `contextOf` gives the rules what they need. */
+export function pullBack(
   graph: Graph,
+  contextOf: Contexts,
   outputs: readonly Node[],
   cotangents: readonly Node[],
   wrt: readonly Node[],
 ): Gradients {
   const leaves = new Set(wrt);
   const active = activeNodes(outputs, leaves, 'vjp');
-  const flowing = new Map<Node, Node>();
-  const flow = (to: Node, g: Node) => {
-    const before = flowing.get(to);
-    flowing.set(to, before ? graph.make('add', [before, g]) : g);
-  };
+  const flow = new Flow(graph);
   outputs.forEach((output, i) => {
-    if (active.has(output)) flow(output, cotangents[i]);
+    if (active.has(output)) flow.add(output, cotangents[i]);
   });
   // users before inputs: all of a node's cotangent has arrived when it is visited
   for (const node of [...active].sort((a, b) => b.id - a.id)) {
-    const g = flowing.get(node);
-    const rule = op(node.op).vjp;
-    if (!g || leaves.has(node) || rule === 'none') continue;
-    graph.at(
-      node.span,
-      () => {
-        const context = { b: graph, node, inputs: node.inputs, pull: pullWith(graph) };
-        rule(context, g).forEach((part, i) => {
-          if (part && active.has(node.inputs[i])) flow(node.inputs[i], part);
-        });
-      },
-      node.path,
-    );
+    if (leaves.has(node)) continue;
+    graph.at(node.span, () => pullNode(node, active, flow, contextOf), node.path);
   }
   return {
-    values: wrt.map((node) => flowing.get(node) ?? graph.constant(0, node.type)),
-    reached: wrt.map((node) => flowing.has(node)),
+    values: wrt.map((node) => flow.get(node) ?? graph.constant(0, node.type)),
+    reached: wrt.map((node) => flow.get(node) !== undefined),
   };
 }
 
-/** The `pull` of a DerivativeContext. */
-export function pullWith(graph: Graph): (output: Node, wrt: readonly Node[]) => Node[] {
-  return (output, wrt) => [...grad(graph, output, wrt).values];
+/** Passes what has arrived at a node on to its inputs. */
+function pullNode(node: Node, active: ReadonlySet<Node>, flow: Flow, contextOf: Contexts): void {
+  const { vjp: rule, several, lower } = op(node.op);
+  const g = flow.get(node);
+  const gs = flow.ofParts(node);
+  const flags = node.inputs.map((input) => active.has(input));
+  let parts: readonly (Node | undefined)[] = [];
+  if (several) {
+    if (gs) parts = several.vjp(contextOf(node), gs, flags);
+  } else if (g && lower.family === 'part') {
+    flow.addPart(node.inputs[0], node.attrs.index as number, g);
+  } else if (g && rule !== 'none') parts = rule(contextOf(node), g);
+  parts.forEach((part, i) => {
+    if (part && flags[i]) flow.add(node.inputs[i], part);
+  });
 }

@@ -104,6 +104,8 @@ export class Puller implements ElementWriter {
       case 'scan':
       case 'sort':
       case 'host':
+      case 'region':
+      case 'part':
         throw new NotFusable(node.op);
     }
   }

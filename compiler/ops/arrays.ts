@@ -9,8 +9,9 @@ export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((a, b) => a * b, 1);
 }
 
-/** `f32[64, 10]`, `i32` */
+/** `f32[64, 10]`, `i32`, `(i32, f32[3])` of several results */
 export function typeText(type: TensorType): string {
+  if (type.parts) return `(${type.parts.map(typeText).join(', ')})`;
   return type.shape.length === 0 ? type.dtype : `${type.dtype}[${type.shape.join(', ')}]`;
 }
 
@@ -24,7 +25,12 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
 }
 
 export function sameType(a: TensorType, b: TensorType): boolean {
-  return a.dtype === b.dtype && sameShape(a.shape, b.shape);
+  return a.dtype === b.dtype && sameShape(a.shape, b.shape) && sameParts(a.parts, b.parts);
+}
+
+function sameParts(a: TensorType['parts'], b: TensorType['parts']): boolean {
+  if (!a || !b) return a === b;
+  return a.length === b.length && a.every((part, i) => sameType(part, b[i]));
 }
 
 /** Row-major strides in elements. */

@@ -3,7 +3,8 @@
  * `autodiff/` knows them: their records say it all.
  */
 import { fail } from '../diagnostics/diagnostic.ts';
-import { drawArray, drawShape, need, sameType, typeText } from './arrays.ts';
+import { drawArray, drawShape, need, range, sameShape, sameType, shapeText, typeText } from './arrays.ts';
+import { regionParameter } from './closed.ts';
 import { equatable, named } from './elementwise.ts';
 import { applyRegion, isRegion } from './region.ts';
 import { addDefined, Terms } from './terms.ts';
@@ -52,9 +53,17 @@ const sampleParameter = (id: number, type: TensorType): Node => ({
   id,
   op: 'parameter',
   inputs: [],
-  attrs: { source: 'region', name: `g${id}`, ...type },
+  attrs: { source: 'region', name: `g${id}`, dtype: type.dtype, shape: type.shape },
   type,
 });
+
+/** t where the mask of a guard holds, else 0. */
+function where({ b, inputs: [x, p] }: DerivativeContext, t: Node): Node {
+  const terms = new Terms(b);
+  const { shape } = x.type;
+  const mask = terms.broadcast(p, shape, range(p.type.shape.length));
+  return terms.select(p.type.shape.length === shape.length ? p : mask, t, terms.zeros(x.type));
+}
 
 export const barrierOps = named({
   stop: {
@@ -78,6 +87,36 @@ export const barrierOps = named({
     jvp: (ctx, [t]) => (t ? refuseVersion(ctx) : undefined),
     sample: sampleOne(() => ({ cell: 'w', version: 1 })),
   },
+  guard: {
+    about:
+      'x, whose derivative is 0 where the mask is false: what a branch not taken makes of NaN ends here. Inputs: x, bool mask of a leading part of its shape.',
+    ...alias,
+    arity: 2,
+    infer: ([x, p]) => {
+      need(p.dtype === 'bool', () => `a mask is bool, not ${p.dtype}`);
+      need(
+        sameShape(p.shape, x.shape.slice(0, p.shape.length)),
+        () => `a mask of ${shapeText(p.shape)} is no leading part of ${shapeText(x.shape)}`,
+      );
+      return x;
+    },
+    vjp: (ctx, g) => [where(ctx, g), undefined],
+    jvp: (ctx, [t]) => t && where(ctx, t),
+    // An x that all elements share gets a copy for each, so that what flows back is masked before it is summed.
+    batch: ({ b, node, n }, [x, p], [xMapped, pMapped]) => {
+      const t = new Terms(b);
+      const scalar = node.inputs[1].type.shape.length === 0;
+      return b.make('guard', [xMapped ? x : t.lead(x, n), pMapped || scalar ? p : t.lead(p, n)]);
+    },
+    sample: (rng) => {
+      const shape = drawShape(rng, 0, 3);
+      const mask = shape.slice(0, rng.integer(0, shape.length + 1));
+      return {
+        inputs: [drawArray(rng, { dtype: 'f32', shape }), drawArray(rng, { dtype: 'bool', shape: mask })],
+        attrs: {},
+      };
+    },
+  },
   gradient_reversal: {
     about:
       'x, whose derivative is -factor in both modes (Ganin and Lempitsky, 2015). Inputs: x, factor (f32 scalar); none flows to the factor.',
@@ -98,7 +137,7 @@ export const barrierOps = named({
       const t = new Terms(b);
       const all = xMapped ? x : t.lead(x, n);
       if (!factorMapped) return b.make(node.op, [all, factor]);
-      const g = b.make('parameter', [], { source: 'region', name: 'g', ...all.type });
+      const g = regionParameter(b, 'g', all.type);
       const factors = t.broadcast(factor, all.type.shape, [0]);
       const rule: Region = { params: [g], results: [t.neg(t.mul(factors, g))] };
       return b.make('custom_gradient', [all, all], { rule });

@@ -96,6 +96,7 @@ const dynamicSlice: Omit<OpDef, 'name'> = {
     return t.takeFlat(x, t.select(fits, flat, t.number(-1, flat)));
   },
   lower: { family: 'gather' },
+  checked: 1,
   sample: (rng) => {
     const shape = drawShape(rng, 0, 3, false);
     const { sizes, starts } = drawWindow(rng, shape);
@@ -158,6 +159,7 @@ const dynamicUpdateSlice: Omit<OpDef, 'name'> = {
     return t.select(inside, t.takeFlat(update, index), all);
   },
   lower: { family: 'update' },
+  checked: 2,
   sample: (rng) => {
     const shape = drawShape(rng, 0, 3, false);
     const { sizes, starts } = drawWindow(rng, shape);

@@ -96,6 +96,7 @@ const gather: Omit<OpDef, 'name'> = {
     return t.permute(result, [axis, ...range(result.type.shape.length).filter((a) => a !== axis)]);
   },
   lower: { family: 'gather' },
+  checked: 1,
   sample: (rng) => {
     const shape = drawShape(rng, 1, 3, false);
     const axis = rng.integer(0, shape.length);
@@ -174,6 +175,7 @@ const scatterAdd: Omit<OpDef, 'name'> = {
     return t.permute(split, [axis, ...range(shape.length + 1).filter((a) => a !== axis)]);
   },
   lower: { family: 'scatter' },
+  checked: 0,
   sample: (rng) => {
     const shape = drawShape(rng, 1, 3, false);
     const axis = rng.integer(0, shape.length);

@@ -19,6 +19,11 @@ export function dependencies(node: Node): readonly Node[] {
   return regions.length === 0 ? node.inputs : [...node.inputs, ...regions.flatMap((r) => r.results)];
 }
 
+/** What a node reads where it stands: its inputs, and what an open region reads. Closed regions are functions of their params. */
+export function ownDependencies(node: Node): readonly Node[] {
+  return node.type.parts ? node.inputs : dependencies(node);
+}
+
 /**
  * The roots with every node of `map` replaced, inside regions too. `make` builds the copy of a node whose dependencies changed.
  * A replacement stands as it is: it is not searched for further replacements.
@@ -66,5 +71,7 @@ function copy(
 /** A region's results with `args` in place of its parameters. */
 export function applyRegion(b: Builder, region: Region, args: readonly Node[]): Node[] {
   const map = new Map(region.params.map((param, i) => [param, args[i]]));
-  return rebuild(region.results, map, (node, inputs, attrs) => b.make(node.op, inputs, attrs));
+  return rebuild(region.results, map, (node, inputs, attrs) =>
+    b.at(node.span, () => b.make(node.op, inputs, attrs), node.path),
+  );
 }

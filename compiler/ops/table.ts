@@ -10,6 +10,7 @@ import { dynamicSliceOps } from './dynamic-slice.ts';
 import { binaryOps } from './elementwise-binary.ts';
 import { unaryOps } from './elementwise-unary.ts';
 import { indexOps } from './index.ts';
+import { loopOps } from './loop.ts';
 import { randomOps } from './random.ts';
 import { reduceOps } from './reduce.ts';
 import { shapeOps } from './shape.ts';
@@ -32,6 +33,7 @@ const table = {
   ...sortOps,
   ...randomOps,
   ...barrierOps,
+  ...loopOps,
 };
 
 export type OpName = keyof typeof table;

@@ -14,12 +14,17 @@ export type DType = 'f32' | 'i32' | 'u32' | 'bool';
 export interface TensorType {
   readonly dtype: DType;
   readonly shape: readonly number[];
+  /** Types of the results of a primitive that has several (`loop`, `cond`); only `part` reads such a value. Its dtype is then i32, its shape []. */
+  readonly parts?: readonly TensorType[];
 }
 
 export type AttrValue = number | string | boolean | readonly number[] | readonly string[] | Region | undefined;
 export type Attrs = Readonly<Record<string, AttrValue>>;
 
-/** A function body inside a node: `params` are `parameter` nodes with source 'region'; `results` may also read outer nodes. */
+/**
+ * A function body inside a node: `params` are `parameter` nodes with source 'region'. Regions that are evaluated (of `loop` and `cond`) are closed: their
+ * results read only the params and constants. The rule of a `custom_gradient`, which differentiation applies in place, may also read outer nodes.
+ */
 export interface Region {
   readonly params: readonly Node[];
   readonly results: readonly Node[];
@@ -43,6 +48,8 @@ export interface Builder {
   make(op: string, inputs: readonly Node[], attrs?: Attrs): Node;
   /** Splat constant. */
   constant(value: number, type: TensorType): Node;
+  /** Runs `body` with nodes attributed to `span` (and `path` where given). */
+  at<T>(span: Span | undefined, body: () => T, path?: string): T;
 }
 
 /** Inputs of a primitive do not fit; the caller, who knows the spans, turns it into a located diagnostic. */
@@ -57,7 +64,12 @@ export class ShapeError extends Error {
 export interface NdArray {
   readonly type: TensorType;
   readonly data: Float64Array;
+  /** Results of a primitive that has several. */
+  readonly parts?: readonly NdArray[];
 }
+
+/** Evaluates the results of a closed region for values of its params. */
+export type RegionEvaluator = (region: Region, args: readonly NdArray[]) => NdArray[];
 
 /** How a primitive becomes kernel code; the lowering of each family lives in `compiler/lower/`. */
 export type Lowering =
@@ -73,6 +85,10 @@ export type Lowering =
   | { readonly family: 'host' }
   /** No code of its own: the value is its first input (stop, reversal, names, versions). */
   | { readonly family: 'alias' }
+  /** A node with closed regions and several results (loop, cond). */
+  | { readonly family: 'region' }
+  /** One of the results of a region node. */
+  | { readonly family: 'part' }
   /** Constants, cells, data, inputs. */
   | { readonly family: 'source' };
 
@@ -95,6 +111,53 @@ export interface DerivativeContext {
   readonly inputs: readonly Node[];
   /** Reverse-mode derivatives of an f32 scalar by nodes it reads (zeros where none flows); for the few rules that transpose another. */
   pull(output: Node, wrt: readonly Node[]): Node[];
+  readonly transform: Transforms;
+}
+
+/** Transformations of whole graphs, as the rules of primitives with regions need them; `autodiff/` provides them. */
+export interface Transforms {
+  /** Do derivatives flow from any of the leaves to each output? */
+  active(outputs: readonly Node[], leaves: readonly Node[]): readonly boolean[];
+  /** Cotangents of the `wrt` nodes for cotangents of the outputs; zeros where none flows. */
+  vjp(outputs: readonly Node[], cotangents: readonly Node[], wrt: readonly Node[]): readonly Node[];
+  /** Tangents of the outputs for tangents of the `wrt` nodes; zeros where none flows. */
+  jvp(outputs: readonly Node[], wrt: readonly Node[], tangents: readonly Node[]): readonly Node[];
+  /** The outputs with the given nodes replaced by their images, for n elements; shared where an output depends on no mapped image. */
+  vectorize(outputs: readonly Node[], images: ReadonlyMap<Node, Image>, n: number): readonly Image[];
+  /**
+   * Results of a closed region for elements that may not count: where p (bool scalar) is false they are arbitrary, but no run-time check fails and
+   * nothing flows back into the arguments.
+   */
+  masked(region: Region, args: readonly Node[], p: Node): readonly Node[];
+}
+
+/** What a node becomes under batching: with a leading axis of length n, or shared by all elements. */
+export interface Image {
+  readonly node: Node;
+  readonly mapped: boolean;
+}
+
+/** Derivatives and batching of a primitive with several results; index 0 … of `parts` each. */
+export interface SeveralRules {
+  /** Cotangents of the inputs for those of the parts (undefined is zero); `needed` says of which inputs they are asked. */
+  vjp(
+    ctx: DerivativeContext,
+    cotangents: readonly (Node | undefined)[],
+    needed: readonly boolean[],
+  ): readonly (Node | undefined)[];
+  /** Tangents of the parts for those of the inputs (undefined is zero). */
+  jvp(ctx: DerivativeContext, tangents: readonly (Node | undefined)[]): readonly (Node | undefined)[];
+  /** Images of the parts, where at least one input is mapped. */
+  batch(ctx: BatchContext, inputs: readonly Node[], mapped: readonly boolean[]): readonly Image[];
+}
+
+export interface BatchContext {
+  readonly b: Builder;
+  readonly node: Node;
+  readonly n: number;
+  readonly transform: Pick<Transforms, 'vectorize' | 'masked'>;
+  /** Images of everything outside of the node, for primitives whose region reads outer nodes. */
+  readonly outside: ReadonlyMap<Node, Image>;
 }
 
 /** A drawn test case: input types with values, and attributes. */
@@ -119,8 +182,8 @@ export interface OpDef {
   readonly arity: number | 'variadic';
   /** Result type; throws ShapeError with a message in terms of shapes and dtypes. */
   infer(inputs: readonly TensorType[], attrs: Attrs): TensorType;
-  /** Float64 meaning. */
-  reference(inputs: readonly NdArray[], attrs: Attrs, type: TensorType): NdArray;
+  /** Float64 meaning. `evaluate` is there for primitives with regions. */
+  reference(inputs: readonly NdArray[], attrs: Attrs, type: TensorType, evaluate?: RegionEvaluator): NdArray;
   /**
    * Scalar float64 meaning for elementwise ops, also used for host scalars. Arguments and result are numbers (bool 0/1; i32, u32 wrapped).
    */
@@ -137,13 +200,14 @@ export interface OpDef {
    * Batching: inputs flagged `mapped` have an extra leading axis of length n; the result must have it too.
    * 'refused' for ops that `map` cannot batch (with the reason in `about`).
    */
-  readonly batch:
-    | ((
-        ctx: { readonly b: Builder; readonly node: Node; readonly n: number },
-        inputs: readonly Node[],
-        mapped: readonly boolean[],
-      ) => Node)
-    | 'refused';
+  readonly batch: ((ctx: BatchContext, inputs: readonly Node[], mapped: readonly boolean[]) => Node) | 'refused';
+  /** Rules of a primitive with several results, in place of `vjp`, `jvp` and `batch` above. */
+  readonly several?: SeveralRules;
+  /**
+   * The first input that is an index checked while running: out of range is a fault. Where the arity is fixed it is the only one, else all
+   * inputs from it on are (see `checkedInputs`). Code that may run for elements that do not count gives 0 instead.
+   */
+  readonly checked?: number;
   readonly lower: Lowering;
   /** A random valid case within the op's domain, at small odd shapes (including sizes 0 and 1). */
   sample(rng: Rng): OpSample;

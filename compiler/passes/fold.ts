@@ -28,7 +28,14 @@ export const fold = definePass({
 
 function folded(graph: Graph, node: Node): Node | undefined {
   const { family } = op(node.op).lower;
-  if (node.inputs.length === 0 || family === 'alias' || node.inputs.some((i) => i.op !== 'constant')) return undefined;
+  if (
+    node.inputs.length === 0 ||
+    family === 'alias' ||
+    family === 'region' ||
+    family === 'part' ||
+    node.inputs.some((i) => i.op !== 'constant')
+  )
+    return undefined;
   const size = sizeOf(node.type.shape);
   if (isUniform(node) && size > 0 && node.inputs.every((i) => i.attrs.value !== undefined)) {
     const value = uniformValue(node);

@@ -2,9 +2,10 @@
  * Evaluates tensor graphs in float64, straight from the op table: slow, obvious, and the oracle of every device test.
  * Iterative; every node is evaluated once, and its value is dropped after its last use.
  */
+import { InternalError } from '../../compiler/diagnostics/diagnostic.ts';
 import { IndexFault } from '../../compiler/ops/index.ts';
 import { op } from '../../compiler/ops/table.ts';
-import type { NdArray, Node } from '../../compiler/ops/types.ts';
+import type { NdArray, Node, Region } from '../../compiler/ops/types.ts';
 import type { Span } from '../../compiler/source/source.ts';
 
 /** A run-time check failed while a node was evaluated: an index out of range. */
@@ -20,7 +21,7 @@ export class FaultError extends Error {
   }
 }
 
-/** Nodes that evaluating the roots needs (regions are not evaluated), inputs before users. */
+/** Nodes that evaluating the roots needs where they stand (their regions are evaluated by their primitives), inputs before users. */
 function needed(roots: readonly Node[]): Node[] {
   const seen = new Set<Node>();
   const stack = [...roots];
@@ -38,12 +39,42 @@ function needed(roots: readonly Node[]): Node[] {
  * shared with the caller. Throws FaultError, with the span of the node, for an index out of range.
  */
 export function evaluate(roots: readonly Node[], leaf: (parameter: Node) => NdArray): NdArray[] {
+  return evaluateIn(planOf(roots), leaf);
+}
+
+/** What evaluating some roots takes; made once for a region, however many turns it has. */
+interface Plan {
+  readonly roots: readonly Node[];
+  readonly order: readonly Node[];
+  readonly uses: ReadonlyMap<Node, number>;
+}
+
+function planOf(roots: readonly Node[]): Plan {
   const order = needed(roots);
   const uses = new Map<Node, number>();
   const use = (node: Node) => uses.set(node, (uses.get(node) ?? 0) + 1);
   for (const node of order) node.inputs.forEach(use);
   roots.forEach(use);
+  return { roots, order, uses };
+}
 
+const regionPlans = new WeakMap<Region, Plan>();
+
+/** Values of a closed region's results for values of its params. */
+export function evaluateRegion(region: Region, args: readonly NdArray[]): NdArray[] {
+  const plan = regionPlans.get(region) ?? planOf(region.results);
+  regionPlans.set(region, plan);
+  const values = new Map(region.params.map((param, k) => [param, args[k]]));
+  return evaluateIn(plan, (param) => {
+    const value = values.get(param);
+    if (!value) throw new InternalError(`a region reads '${String(param.attrs.name)}', which is none of its params`);
+    return value;
+  });
+}
+
+function evaluateIn(plan: Plan, leaf: (parameter: Node) => NdArray): NdArray[] {
+  const { order, roots } = plan;
+  const uses = new Map(plan.uses);
   const values = new Map<Node, NdArray>();
   for (const node of order) {
     const inputs = node.inputs.map((input) => values.get(input) as NdArray);
@@ -59,7 +90,7 @@ export function evaluate(roots: readonly Node[], leaf: (parameter: Node) => NdAr
 
 function evaluateNode(node: Node, inputs: readonly NdArray[]): NdArray {
   try {
-    return op(node.op).reference(inputs, node.attrs, node.type);
+    return op(node.op).reference(inputs, node.attrs, node.type, evaluateRegion);
   } catch (cause) {
     if (cause instanceof IndexFault) throw new FaultError(cause.message, node);
     throw cause;

@@ -1,9 +1,11 @@
 /** Every record of the op table against itself: types, values, scalars, batching. */
 import { describe, expect, it } from 'vitest';
+import { vectorize } from '../../compiler/autodiff/index.ts';
 import { sizeOf, wrap } from '../../compiler/ops/arrays.ts';
 import { op, ops } from '../../compiler/ops/table.ts';
 import { type NdArray, type OpDef, type OpSample, type Rng, ShapeError } from '../../compiler/ops/types.ts';
 import { InternalError } from '../../compiler/diagnostics/diagnostic.ts';
+import { evaluateRegion } from '../../runtime/reference/interpreter.ts';
 import { seededRng, seedOf } from '../fuzz/rng.ts';
 import { caseOf, run } from './cases.ts';
 
@@ -21,7 +23,7 @@ describe('every record', () => {
           sample.attrs,
         );
         const before = sample.inputs.map((x) => Float64Array.from(x.data));
-        const result = def.reference(sample.inputs, sample.attrs, type);
+        const result = def.reference(sample.inputs, sample.attrs, type, evaluateRegion);
         expect(result.type).toEqual(type);
         expect(result.data).toHaveLength(sizeOf(type.shape));
         if (type.dtype !== 'f32') expect([...result.data]).toEqual([...result.data].map((v) => wrap(type.dtype, v)));
@@ -100,7 +102,7 @@ export function checkBatch(
   const batched = params.map((p, i) =>
     mapped[i] ? graph.parameter('input', `b${i}`, { dtype: p.type.dtype, shape: [n, ...p.type.shape] }) : p,
   );
-  const result = def.batch({ b: graph, node, n }, batched, mapped);
+  const [result] = vectorize(graph, [node], new Map(params.flatMap((p, i) => (mapped[i] ? [[p, batched[i]]] : []))), n);
   expect(result.type).toEqual({ dtype: node.type.dtype, shape: [n, ...node.type.shape] });
   const values = elements.map((e) => (Array.isArray(e) ? stacked(e as NdArray[]) : (e as NdArray)));
   const [actual] = run([result], batched, values);

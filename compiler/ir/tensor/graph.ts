@@ -19,6 +19,11 @@ export class Graph implements Builder {
     this.next = first;
   }
 
+  /** Id of the next node made: what has a smaller id is older. */
+  get nextId(): number {
+    return this.next;
+  }
+
   /** Makes a node; throws ShapeError where the inputs do not fit the op. */
   make(op: string, inputs: readonly Node[], attrs: Attrs = {}): Node {
     const type = opOf(op).infer(

@@ -1,0 +1,192 @@
+/**
+ * Derivatives of `loop`. Reverse mode runs the loop once more with the carries before each turn as further rows (a pass merges it with the loop itself),
+ * then a loop in the other direction, which computes each turn again from its carries and pulls back: cotangents of the carries are its carries, those of
+ * the sequences its rows, those of the constants add up in carries. Forward mode is one loop with the tangents as further carries. Both are ordinary
+ * graphs, so they nest to any order.
+ */
+import {
+  bodyParams,
+  INDEX,
+  type LoopAttrs,
+  loopAttrs,
+  loopLayout,
+  type LoopParts,
+  type LoopSpec,
+  loopSpec,
+  makeLoop,
+  regionParameter,
+  rowType,
+} from './closed.ts';
+import { batchLoop } from './loop-batch.ts';
+import { applyRegion } from './region.ts';
+import { Terms } from './terms.ts';
+import type { Builder, DerivativeContext, Node, SeveralRules, Transforms } from './types.ts';
+
+/** Which carries and results of the body carry derivatives, given which inputs do: the least fixed point over turns. */
+interface Activity {
+  readonly carries: readonly boolean[];
+  readonly xs: readonly boolean[];
+  readonly consts: readonly boolean[];
+  /** Of every result of the body. */
+  readonly results: readonly boolean[];
+}
+
+function activity(spec: LoopSpec, flags: readonly boolean[], attrs: LoopAttrs, transform: Transforms): Activity {
+  const at = loopLayout(flags, attrs);
+  const params = bodyParams(spec);
+  let carries = at.carries;
+  for (;;) {
+    const leaves = [
+      ...chosen(params.carries, carries),
+      ...chosen(params.rows, at.xs),
+      ...chosen(params.consts, at.consts),
+    ];
+    const results = transform.active(spec.body.results, leaves);
+    const next = carries.map((flag, k) => flag || results[k]);
+    if (next.every((flag, k) => flag === carries[k])) return { carries, xs: at.xs, consts: at.consts, results };
+    carries = next;
+  }
+}
+
+/** Elements whose flag is set. */
+const chosen = <T>(list: readonly T[], flags: readonly boolean[]): T[] => list.filter((_, k) => flags[k]);
+const parameters = (b: Builder, name: string, like: readonly Node[]): Node[] =>
+  like.map(({ type }) => regionParameter(b, name, type));
+const rowParameters = (b: Builder, name: string, like: readonly Node[]): Node[] =>
+  like.map(({ type }) => regionParameter(b, name, rowType(type)));
+
+/** Gives each flagged place the next of the values. */
+function placed(flags: readonly boolean[], values: (k: number) => Node | undefined): (Node | undefined)[] {
+  let next = 0;
+  return flags.map((flag) => (flag ? values(next++) : undefined));
+}
+
+/** The loop with the carries before each turn as last rows; `saved(k)` are those of carry k. */
+function savingLoop(b: Builder, spec: LoopSpec): LoopParts & { saved(k: number): Node } {
+  const { body } = spec;
+  const results = [...body.results, ...bodyParams(spec).carries];
+  const loop = makeLoop(b, { ...spec, body: { params: body.params, results } });
+  const ys = body.results.length - spec.carries.length;
+  return { ...loop, saved: (k) => loop.ys(ys + k) };
+}
+
+function loopVjp(
+  { b, node, transform }: DerivativeContext,
+  cotangents: readonly (Node | undefined)[],
+  needed: readonly boolean[],
+): readonly (Node | undefined)[] {
+  const t = new Terms(b);
+  const spec = loopSpec(node);
+  const { carries, xs, consts, body } = spec;
+  const active = activity(spec, needed, loopAttrs(node.attrs), transform);
+  const ofCarries = cotangents.slice(1, 1 + carries.length);
+  const ofYs = cotangents.slice(1 + carries.length);
+  const yResults = body.results.slice(carries.length);
+  const flowing = yResults.map((_, k) => active.results[carries.length + k] && ofYs[k] !== undefined);
+  const forward = savingLoop(b, spec);
+
+  const i = regionParameter(b, 'i', INDEX);
+  const dCarries = parameters(b, 'd', chosen(carries, active.carries));
+  const sums = parameters(b, 'd', chosen(consts, active.consts));
+  const saved = parameters(b, 'h', carries);
+  const rows = rowParameters(b, 'x', xs);
+  const gs = parameters(b, 'g', chosen(yResults, flowing));
+  const shared = parameters(b, 'k', consts);
+  const results = applyRegion(b, body, [i, ...saved, ...rows, ...shared]);
+  const pulled = transform.vjp(
+    [...chosen(results.slice(0, carries.length), active.carries), ...chosen(results.slice(carries.length), flowing)],
+    [...dCarries, ...gs],
+    [...chosen(saved, active.carries), ...chosen(rows, active.xs), ...chosen(shared, active.consts)],
+  );
+  const [rowsAt, constsAt] = [dCarries.length, dCarries.length + chosen(rows, active.xs).length];
+  const backward = makeLoop(b, {
+    count: spec.cond ? forward.turns() : spec.count,
+    carries: [
+      ...chosen(
+        carries.map((c, k) => ofCarries[k] ?? t.zeros(c.type)),
+        active.carries,
+      ),
+      ...chosen(consts, active.consts).map(({ type }) => t.zeros(type)),
+    ],
+    xs: [...carries.map((_, k) => forward.saved(k)), ...xs, ...(chosen(ofYs, flowing) as Node[])],
+    consts,
+    max: spec.max,
+    reversed: spec.reversed !== true,
+    body: {
+      params: [i, ...dCarries, ...sums, ...saved, ...rows, ...gs, ...shared],
+      results: [
+        ...pulled.slice(0, rowsAt),
+        ...pulled.slice(constsAt).map((d, k) => t.add(sums[k], d)),
+        ...pulled.slice(rowsAt, constsAt),
+      ],
+    },
+  });
+  return [
+    ...(spec.count ? [undefined] : []),
+    ...placed(active.carries, (k) => backward.carry(k)),
+    ...placed(active.xs, (k) => backward.ys(k)),
+    ...placed(active.consts, (k) => backward.carry(dCarries.length + k)),
+  ];
+}
+
+function loopJvp(
+  { b, node, transform }: DerivativeContext,
+  tangents: readonly (Node | undefined)[],
+): readonly (Node | undefined)[] {
+  const t = new Terms(b);
+  const spec = loopSpec(node);
+  const { carries, xs, consts, body, cond } = spec;
+  const attrs = loopAttrs(node.attrs);
+  const active = activity(
+    spec,
+    tangents.map((d) => d !== undefined),
+    attrs,
+    transform,
+  );
+  const of = loopLayout(tangents, attrs);
+  const defined = (list: readonly (Node | undefined)[], flags: readonly boolean[], like: readonly Node[]) =>
+    chosen(
+      list.map((d, k) => d ?? t.zeros(like[k].type)),
+      flags,
+    );
+
+  const i = regionParameter(b, 'i', INDEX);
+  const [c, dc] = [parameters(b, 'h', carries), parameters(b, 'd', chosen(carries, active.carries))];
+  const [x, dx] = [rowParameters(b, 'x', xs), rowParameters(b, 'd', chosen(xs, active.xs))];
+  const [k, dk] = [parameters(b, 'k', consts), parameters(b, 'd', chosen(consts, active.consts))];
+  const results = applyRegion(b, body, [i, ...c, ...x, ...k]);
+  // a carry that is active only by its tangent before the first turn keeps its place in the list
+  const outputs = active.results.map((flag, r) => flag || (r < carries.length && active.carries[r]));
+  const moved = transform.jvp(
+    chosen(results, outputs),
+    [...chosen(c, active.carries), ...chosen(x, active.xs), ...chosen(k, active.consts)],
+    [...dc, ...dx, ...dk],
+  );
+  const loop = makeLoop(b, {
+    ...spec,
+    carries: [...carries, ...defined(of.carries, active.carries, carries)],
+    xs: [...xs, ...defined(of.xs, active.xs, xs)],
+    consts: [...consts, ...defined(of.consts, active.consts, consts)],
+    body: {
+      params: [i, ...c, ...dc, ...x, ...dx, ...k, ...dk],
+      results: [
+        ...results.slice(0, carries.length),
+        ...moved.slice(0, dc.length),
+        ...results.slice(carries.length),
+        ...moved.slice(dc.length),
+      ],
+    },
+    cond: cond && {
+      params: [i, ...c, ...dc, ...k, ...dk],
+      results: applyRegion(b, cond, [i, ...c, ...k]),
+    },
+  });
+  const ys = outputs.slice(carries.length);
+  return [
+    undefined,
+    ...placed(active.carries, (at) => loop.carry(carries.length + at)),
+    ...placed(ys, (at) => loop.ys(ys.length + at)),
+  ];
+}
+
+export const loopRules: SeveralRules = { vjp: loopVjp, jvp: loopJvp, batch: batchLoop };

@@ -61,15 +61,18 @@ const functions = [
   // elementwise, beside those of the op table
   'clamp(x, lo, hi)', 'where(c, a, b)', 'f32(x)', 'f16(x)', 'i32(x)', 'u32(x)', 'bool(x)',
   // reductions, of everything or along an axis; max and min also of several values
-  'sum(x, axis: optional)', 'mean(x, axis: optional, last: optional)', 'max(x, …, axis: optional, last: optional)', 'min(x, …, axis: optional, last: optional)',
-  'prod(x, axis: optional)', 'all(x, axis: optional)', 'any(x, axis: optional)', 'variance(x, axis: optional)', 'std(x, axis: optional)', 'norm(x, axis: optional)', 'dot(a, b)',
+  'sum(x, axis: optional, keep: optional)', 'mean(x, axis: optional, last: optional, keep: optional)', 'max(x, …, axis: optional, last: optional, keep: optional)', 'min(x, …, axis: optional, last: optional, keep: optional)',
+  'prod(x, axis: optional, keep: optional)', 'all(x, axis: optional, keep: optional)', 'any(x, axis: optional, keep: optional)', 'variance(x, axis: optional, keep: optional)', 'std(x, axis: optional, keep: optional)', 'norm(x, axis: optional, keep: optional)', 'dot(a, b)',
   // along the last axis
   'argmax(x, axis: optional)', 'argmin(x, axis: optional)', 'sort(x, axis: optional, descending: optional)', 'argsort(x, axis: optional, descending: optional)',
-  'softmax(x, axis: optional)', 'log_softmax(x, axis: optional)', 'logsumexp(x, axis: optional)', 'cumsum(x, axis: optional)', 'cumprod(x, axis: optional)',
+  'softmax(x, axis: optional)', 'log_softmax(x, axis: optional)', 'logsumexp(x, axis: optional, keep: optional)', 'cumsum(x, axis: optional)', 'cumprod(x, axis: optional)',
   // arrays
   'zeros(n, …)', 'ones(n, …)', 'zeros_like(x)', 'ones_like(x)', 'onehot(i, n)', 'one_hot(i, n)', 'concat(a, …, axis: optional)', 'stack(a, …, axis: optional)',
   'reshape(x, shape, …)', 'transpose(x)', 'flip(x, axis: optional)', 'pairs(x)', 'logspace(a, b, n)', 'linspace(a, b, n)', 'segment_sum(v, by:, into:)',
-  'len(x)', 'size(x)', 'count(batch)', 'cholesky(A)', 'triangular_solve(A, b, lower: optional, transpose: optional)',
+  'len(x, axis: optional)', 'permute(x, axes)', 'einsum(spec, a, …)', 'top_k(x, k, axis: optional)', 'quantile(x, q, axis: optional)', 'size(x)', 'count(batch)', 'cholesky(A)', 'triangular_solve(A, b, lower: optional, transpose: optional)',
+  // windows over the axes between examples and features
+  'conv(x, w, stride: optional, padding: optional, dilation: optional, groups: optional)',
+  'max_pool(x, size, stride: optional, padding: optional)', 'avg_pool(x, size, stride: optional, padding: optional)',
   // trees
   'flat(P)', 'unflat(v, like:)',
   // derivatives and paths of gradients
@@ -78,7 +81,7 @@ const functions = [
   // axes
   'cut(x, A, dim)', 'join(x, A, dim)',
   // claims
-  'median(x)', 'nondecreasing(m)', 'highest(s)', 'lowest(s)', 'best(s)', 'peak_bytes(phase)', 'bytes(state)', 'calls(phase, f)',
+  'median(x, axis: optional)', 'nondecreasing(m)', 'highest(s)', 'lowest(s)', 'best(s)', 'peak_bytes(phase)', 'bytes(state)', 'calls(phase, f)',
 ]; // prettier-ignore
 
 const distributions = [

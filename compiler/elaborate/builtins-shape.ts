@@ -297,10 +297,14 @@ const size: BuiltinFn = (c) => {
   return exact(totalSize(c.e, c.value(0), c.at(0)), true);
 };
 
-/** Rows of an array, batch or data set; parts of a tuple; elements of a range. */
+/** Rows of an array, batch or data set; parts of a tuple; elements of a range; elements of an array along `axis`. */
 const len: BuiltinFn = (c) => {
-  c.expect(1, 1);
+  c.expect(1, 1, ['axis']);
   const v = plain(c.e, c.value(0), c.at(0));
+  if (c.named.has('axis')) {
+    const shape = shapeOf(c.e, v, c.at(0));
+    return exact(shape[c.axis(shape.length) as number], true);
+  }
   switch (v.kind) {
     case 'dataset':
       return exact(v.rows, true);

@@ -3,8 +3,9 @@ import type * as ast from '../ast/nodes.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { giveArguments, openParameters } from './arguments.ts';
 import { elementwiseBuiltins } from './builtins-elementwise.ts';
-import { reduceBuiltins } from './builtins-reduce.ts';
+import { orderBuiltins, reductions } from './builtins-order.ts';
 import { shapeBuiltins } from './builtins-shape.ts';
+import { windowBuiltins } from './builtins-windows.ts';
 import { type BuiltinFn, evaluateArguments } from './builtins.ts';
 import { unknownName } from './bindings.ts';
 import type { Elaboration } from './context.ts';
@@ -18,7 +19,13 @@ import { siteName } from './sites.ts';
 import { callFn, type CallSite } from './templates.ts';
 import { kindText, type Template, type Value } from './values.ts';
 
-const builtins: Readonly<Record<string, BuiltinFn>> = { ...elementwiseBuiltins, ...reduceBuiltins, ...shapeBuiltins };
+const builtins: Readonly<Record<string, BuiltinFn>> = {
+  ...elementwiseBuiltins,
+  ...reductions,
+  ...shapeBuiltins,
+  ...windowBuiltins,
+  ...orderBuiltins,
+};
 
 const specialForms: Readonly<Record<string, SpecialForm>> = { ...derivativeForms, jacobian, hessian };
 

@@ -1,5 +1,5 @@
 /** The outcome of one spec, as the JSON document of the command line's contract and as text. */
-import type { Bundle } from '../compiler/bundle/format.ts';
+import { CLAIM_PART, type Bundle } from '../compiler/bundle/format.ts';
 import type { Diagnostic } from '../compiler/diagnostics/diagnostic.ts';
 import { renderJson } from '../compiler/diagnostics/render.ts';
 import type { Sources } from '../compiler/source/source.ts';
@@ -59,7 +59,7 @@ export function lastValues(results: Results): Record<string, number> {
   const values: [string, number][] = [];
   for (const [run, result] of results.runs)
     for (const [name, series] of result.series)
-      if (series.values.length > 0)
+      if (series.values.length > 0 && !name.startsWith(CLAIM_PART))
         values.push([run === '' ? name : `${run}.${name}`, series.values[series.values.length - 1]]);
   return Object.fromEntries(values);
 }
@@ -86,7 +86,8 @@ export function resultLines(executed: Executed, seed: number, c: Colours): strin
     `${c.bold(`${executed.steps} steps`)} in ${executed.seconds < 10 ? `${executed.seconds.toFixed(1)} s` : duration(executed.seconds)}${rate}`,
   ];
   for (const [name, run] of results?.runs ?? []) {
-    const values = [...run.series].map(([n, series]) => `${n} ${show(series.values[series.values.length - 1])}`);
+    const shown = [...run.series].filter(([n]) => !n.startsWith(CLAIM_PART));
+    const values = shown.map(([n, series]) => `${n} ${show(series.values[series.values.length - 1])}`);
     const state = run.status.state === 'failed' ? c.red(` failed: ${run.status.reason}`) : '';
     if (values.length > 0 || state !== '')
       lines.push(`  ${name === '' ? '' : `${c.bold(name)}  `}${values.join('  ')}${state}`);

@@ -1,5 +1,5 @@
 /** Finds values that are not finite: in the outputs of a step, and in the cells of a run. */
-import type { Bundle } from '../compiler/bundle/format.ts';
+import { CLAIM_PART, type Bundle } from '../compiler/bundle/format.ts';
 import type { Backend, NumberArray, StepOutputs } from './backend.ts';
 
 export interface NonFinite {
@@ -12,10 +12,11 @@ export function nonFiniteText(value: number): string {
   return `not finite (${Number.isNaN(value) ? 'not a number' : value > 0 ? 'infinity' : 'minus infinity'})`;
 }
 
-/** The first output that is not finite; objectives first, since they are the cause of what follows. */
+/** The first output that is not finite; objectives first, since they are the cause of what follows. Parts of claims end no run. */
 export function firstNonFinite(outputs: StepOutputs): NonFinite | undefined {
   for (const map of [outputs.objectives, outputs.values])
-    for (const [name, value] of map) if (!Number.isFinite(value)) return { name, value };
+    for (const [name, value] of map)
+      if (!Number.isFinite(value) && !name.startsWith(CLAIM_PART)) return { name, value };
   return undefined;
 }
 

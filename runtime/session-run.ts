@@ -2,7 +2,7 @@
  * A session under way: it walks the schedule, keeps the results, ends runs whose values are not finite, and gives access to cells and exports.
  * `session.ts` starts one.
  */
-import type { Bundle, BundleEntry, TensorType } from '../compiler/bundle/format.ts';
+import { CLAIM_PART, type Bundle, type BundleEntry, type TensorType } from '../compiler/bundle/format.ts';
 import type { Scalars } from '../compiler/bundle/host-program.ts';
 import { type Diagnostic, InternalError, SaddleError, error, fail } from '../compiler/diagnostics/diagnostic.ts';
 import type { Backend, NumberArray, StepOutputs } from './backend.ts';
@@ -55,6 +55,8 @@ export interface SessionState {
   readonly steps: number | undefined;
   /** The session made the backend and disposes of it. */
   readonly owned: boolean;
+  /** Data as loaded, by `set.field`, where the program has parts that the host computes. */
+  readonly data: ReadonlyMap<string, NumberArray>;
 }
 
 /** Throws SaddleError OPT852 for what is no seed. */
@@ -122,7 +124,7 @@ export class Session {
     const flying: { readonly job: Job; readonly outputs: Promise<StepOutputs[]> }[] = [];
     let planned = this.at;
     let budget = options.steps ?? Infinity;
-    /** A loop condition decides what comes next, so nothing is planned past it. */
+    /** A loop condition decides what comes next, and what the host computes is there only when it has, so nothing is sent past them. */
     let barrier = false;
     const land = async (): Promise<Committed> => {
       const { job, outputs } = flying[0];
@@ -135,10 +137,8 @@ export class Session {
         throw reason;
       } finally {
         flying.shift();
-        if (job.kind === 'until') {
-          barrier = false;
-          planned = this.at;
-        }
+        if (job.kind === 'until' || this.isExact(job)) barrier = false;
+        if (job.kind === 'until') planned = this.at;
       }
     };
     try {
@@ -147,7 +147,7 @@ export class Session {
           const job = nextJob(walk, planned, budget);
           if (!job) break;
           if (job.kind === 'step') budget -= job.count;
-          barrier = job.kind === 'until';
+          barrier = job.kind === 'until' || this.isExact(job);
           planned = job.after;
           const outputs = this.execute(job);
           outputs.catch(() => {}); // reported where it is awaited
@@ -191,12 +191,23 @@ export class Session {
     };
   }
 
+  private isExact(job: Job): boolean {
+    return this.entries.get(job.entry ?? '')?.exact !== undefined;
+  }
+
   private async execute(job: Job): Promise<StepOutputs[]> {
     if (job.entry === undefined) {
       const bad = await checkCells(this.bundle, this.backend, job.run);
       return bad ? [{ values: new Map([[bad.name, bad.value]]), objectives: new Map() }] : [];
     }
     const scalars = Array.from({ length: job.count }, (_, k) => this.scalars(job.run, job.first + k, job.steps));
+    const exact = this.entries.get(job.entry)?.exact;
+    if (exact && this.backend.info.class !== 'reference') {
+      // Loaded where it is needed: a page whose programs have no `exact` does without the interpreter.
+      const { runExact } = await import('./reference/exact.ts');
+      await runExact(exact, this.backend, { sets: this.bundle.data, fields: this.state.data }, scalars[0]);
+      return [];
+    }
     return this.backend.submit(job.entry, scalars);
   }
 
@@ -221,16 +232,18 @@ export class Session {
       const step = job.kind === 'once' ? run.steps : job.first + k;
       const bad = firstNonFinite(output);
       if (bad) return { reports, failure: this.failRun(job, bad, step) };
-      for (const [name, value] of output.values) this.store.record(job.run, name, step, value);
+      const shown = new Map([...output.values].filter(([name]) => !name.startsWith(CLAIM_PART)));
+      for (const [name, value] of output.values)
+        if (Number.isFinite(value)) this.store.record(job.run, name, step, value);
       if (job.kind === 'step') run.steps++;
-      if (job.kind === 'step' || output.values.size > 0)
+      if (job.kind === 'step' || shown.size > 0)
         reports.push({
           kind: job.kind === 'step' ? 'step' : 'eval',
           run: job.run,
           phase: job.phase,
           step,
           steps: job.steps,
-          values: Object.fromEntries(output.values),
+          values: Object.fromEntries(shown),
         });
     }
     return { reports };
@@ -282,7 +295,7 @@ export class Session {
         const [output] = await this.backend.submit(id, [this.scalars(phase.run, step, steps)]);
         const values = found.get(phase.run) ?? new Map<string, number>();
         found.set(phase.run, values);
-        for (const [name, value] of output.values) values.set(name, value);
+        for (const [name, value] of output.values) if (!name.startsWith(CLAIM_PART)) values.set(name, value);
       }
     }
     return found;

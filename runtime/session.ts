@@ -74,15 +74,18 @@ async function start(bundle: Bundle, options: StartOptions): Promise<Session> {
   const loading = Promise.all(bundle.data.map(async (d) => ({ d, fields: await options.data?.(d) })));
   loading.catch(() => {}); // reported where it is awaited
   const backend = options.backend ?? (await createExecutor(bundle, options.device as OpenDevice));
+  const keep = bundle.entries.some((e) => e.exact);
+  const kept = new Map<string, NumberArray>();
   try {
     for (const { d, fields } of await loading) {
       for (const field of d.fields) {
         const values = fields && Object.hasOwn(fields, field.name) ? fields[field.name] : undefined;
         if (!values) fail('OPT711', undefined, `data '${d.name}' lacks the field '${field.name}'`, { place: d.place });
         await backend.loadData(d.name, field.name, values);
+        if (keep) kept.set(`${d.name}.${field.name}`, values);
       }
     }
-    const session = new Session(bundle, backend, { seed, overrides, steps, owned: !options.backend });
+    const session = new Session(bundle, backend, { seed, overrides, steps, owned: !options.backend, data: kept });
     await session.restart({ seed });
     if (options.resume) await session.restore(options.resume, options);
     return session;

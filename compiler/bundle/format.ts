@@ -160,8 +160,16 @@ export interface BundleEntry {
   }[];
   /** Run-time checks: fault n (1-based word value in the faults buffer) means this. */
   readonly faults: readonly { readonly message: string; readonly place?: Place }[];
+  /** Present where the entry is evaluated in float64 by the reference interpreter, whatever the device (`exact { … }`); it then has no commands. */
+  readonly exact?: ExactEntry;
   /** Estimates for scheduling and `explain --stage cost`. */
   readonly cost: { readonly flops: number; readonly bytes: number };
+}
+
+/** A tensor graph as text (ir/tensor/print.ts), whose roots are the values of these cells. */
+export interface ExactEntry {
+  readonly graph: string;
+  readonly writes: readonly string[];
 }
 
 // ---------------------------------------------------------------- schedule
@@ -193,17 +201,35 @@ export type BundlePhase =
 /** A scalar expression over the results of runs. A series is a report or metric of one run ('' is the single run of a file without trials). */
 export type ClaimExpr =
   | { readonly kind: 'number'; readonly value: number }
-  | { readonly kind: 'series'; readonly run: string; readonly name: string; readonly read: SeriesRead }
+  | {
+      readonly kind: 'series';
+      readonly run: string;
+      readonly name: string;
+      readonly read: SeriesRead;
+      /** Further runs that the value reads, none of which may have failed. */
+      readonly reads?: readonly string[];
+    }
   | { readonly kind: 'steps'; readonly run: string }
   | { readonly kind: 'op'; readonly op: string; readonly args: readonly ClaimExpr[] } // names of elementwise primitives: add, sub, mul, div, max, min, abs, log, …
   | { readonly kind: 'overSeeds'; readonly reduce: 'median' | 'mean'; readonly arg: ClaimExpr }
   | { readonly kind: 'members'; readonly reduce: 'highest' | 'lowest'; readonly args: readonly ClaimExpr[] } // of a sweep; failed members are skipped
-  | { readonly kind: 'fact'; readonly fact: 'peak_bytes' | 'bytes'; readonly of: string };
+  /** Bytes of these cells, and of the largest temporaries among these entries; `of` as written. */
+  | {
+      readonly kind: 'fact';
+      readonly fact: 'peak_bytes' | 'bytes';
+      readonly of: string;
+      readonly cells: readonly string[];
+      readonly entries: readonly string[];
+    };
 export type SeriesRead =
   | { readonly kind: 'last' }
   | { readonly kind: 'at'; readonly step: number }
-  | { readonly kind: 'max' | 'min' | 'nondecreasing' }
-  | { readonly kind: 'mean'; readonly last?: number };
+  | { readonly kind: 'nondecreasing' }
+  /** Of all values, or of the last few. */
+  | { readonly kind: 'max' | 'min' | 'mean'; readonly last?: number };
+
+/** Names of outputs that claims compute for themselves begin so, which no name in a file can. They are recorded only where finite. */
+export const CLAIM_PART = 'claim.';
 
 export interface Claim {
   /** As written. */
@@ -222,6 +248,8 @@ export type ClaimBody =
       readonly within?: ClaimExpr;
     }
   | { readonly kind: 'fails'; readonly run: string; readonly reason?: string }
+  /** `a.status == "ok"`, or `!=` where `equal` is false. */
+  | { readonly kind: 'status'; readonly run: string; readonly is: 'ok' | 'failed'; readonly equal: boolean }
   /** Parts joined by `or` or `and`. */
   | { readonly kind: 'any' | 'all'; readonly of: readonly ClaimBody[] };
 

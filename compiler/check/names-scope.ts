@@ -181,6 +181,13 @@ export function outlivesLoop(stmt: ast.Stmt): boolean {
   );
 }
 
+/** Whether a file has trials or runs; without, it is one run itself. */
+export function declaresRuns(statements: readonly ast.Stmt[]): boolean {
+  return statements.some(
+    (s) => s.kind === 'run' || s.kind === 'trial' || (s.kind === 'for' && declaresRuns(s.body.statements)),
+  );
+}
+
 /** Dims that a data file binds: plain names in its types that start the example axis or others. */
 function dataDims(stmt: ast.DataDecl): Entry[] {
   const dims = (stmt.fields ?? []).flatMap((field) => field.type.dims ?? []);

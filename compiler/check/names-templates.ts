@@ -1,7 +1,7 @@
 /** Calls and templates: what is called, with which arguments, and whether each place (`by`, `with`, `solve … by`, `run`) gets its kind. */
 import type * as ast from '../ast/nodes.ts';
 import type { Span } from '../source/source.ts';
-import { builtinValues } from './builtins.ts';
+import { type Builtin, builtinValues } from './builtins.ts';
 import { checkArguments, checkBuiltinArguments } from './names-calls.ts';
 import { article, NameLookup } from './names-lookup.ts';
 import type { Place } from './names-lookup.ts';
@@ -59,6 +59,9 @@ const uncallable: readonly EntryKind[] = [
   'player',
 ];
 
+/** Builtins of claims that measure the compiled program. */
+const facts: readonly string[] = ['peak_bytes', 'bytes', 'calls'];
+
 export abstract class TemplateNames extends NameLookup {
   abstract expression(expr: ast.Expr, scope: Scope, place: Place): void;
 
@@ -83,6 +86,11 @@ export abstract class TemplateNames extends NameLookup {
   /** A call; `given` where it is itself an argument or default, so that a layer or problem may be partially applied. */
   call(expr: ast.Call, scope: Scope, place: Place, given: boolean): void {
     const { callee } = expr;
+    const fact = callee.kind === 'name' && facts.includes(callee.name) ? builtinValues.get(callee.name) : undefined;
+    if (callee.kind === 'name' && fact && !scope.find(callee.name, callee.span.start).entry) {
+      this.fact(expr, fact, callee.span, scope, place);
+      return;
+    }
     this.args(expr.args, scope, place);
     if (callee.kind === 'number') {
       this.report('OPT212', callee.span, 'a number is not callable', { hint: "write '*' for a product" });
@@ -142,6 +150,13 @@ export abstract class TemplateNames extends NameLookup {
   protected given(expr: ast.Expr, scope: Scope, place: Place): void {
     if (expr.kind === 'call') this.call(expr, scope, place, true);
     else this.expression(expr, scope, place);
+  }
+
+  /** `peak_bytes(a.step)`, `calls(a.train, f)`: parts of runs and fns of trials, which the elaborator knows, are named in their own way. */
+  private fact(expr: ast.Call, fact: Builtin, span: Span, scope: Scope, place: Place): void {
+    this.diagnostics.push(...checkBuiltinArguments(expr.args, fact, span));
+    for (const { value } of expr.args)
+      if (value.kind !== 'name' || scope.find(value.name, value.span.start).entry) this.expression(value, scope, place);
   }
 
   /** A pipeline of templates; `wanted` undefined: of whatever kind its parameter takes. */

@@ -9,8 +9,9 @@ import { DeclarationNames, outside } from './names-declarations.ts';
 import { importCycles, importEntries } from './names-imports.ts';
 import type { ImportResolver } from './names-imports.ts';
 import type { Place } from './names-lookup.ts';
-import { outlivesLoop, Scope } from './names-scope.ts';
+import { declaresRuns, outlivesLoop, Scope } from './names-scope.ts';
 import { checkPlacement } from './placement.ts';
+import type { Span } from '../source/source.ts';
 
 export type { ImportResolver } from './names-imports.ts';
 
@@ -117,10 +118,7 @@ class NameChecker extends DeclarationNames {
         }
         return;
       case 'expect':
-        if (stmt.claim) this.expression(stmt.claim, scope, place);
-        if (stmt.fails) this.expression(stmt.fails.run, scope, place);
-        if (stmt.seeds) this.expression(stmt.seeds, scope, place);
-        return;
+        return this.expect(stmt, this.claimScope(scope, stmt.span), place);
       case 'mapStmt':
         return this.expression(stmt.map, scope, place);
       case 'solve':
@@ -141,6 +139,21 @@ class NameChecker extends DeclarationNames {
       default:
         return this.withBody(stmt, scope, place);
     }
+  }
+
+  private expect(stmt: ast.ExpectStmt, scope: Scope, place: Place): void {
+    if (stmt.claim) this.expression(stmt.claim, scope, place);
+    if (stmt.fails) this.expression(stmt.fails.run, scope, place);
+    if (stmt.seeds) this.expression(stmt.seeds, scope, place);
+  }
+
+  /** In claims of a file without runs, which is one run, `run` names it, and `steps` are its own. */
+  private claimScope(scope: Scope, span: Span): Scope {
+    if (declaresRuns(this.module.statements) || scope.find('run', span.start).entry) return scope;
+    const own = new Scope(scope);
+    own.declare({ name: 'run', kind: 'run', span, from: -1 });
+    if (!scope.find('steps', span.start).entry) own.declare({ name: 'steps', kind: 'metric', span, from: -1 });
+    return own;
   }
 
   private data(stmt: ast.DataDecl, scope: Scope, place: Place): void {

@@ -12,6 +12,7 @@ import type { Elaboration, RunContext } from './context.ts';
 import { mapLeaves, readCells, toNode } from './convert.ts';
 import { type EntryBuilder, reads } from './entry.ts';
 import { cast } from './arithmetic.ts';
+import { counted } from './call-counts.ts';
 import { hyper } from './hypers.ts';
 import { declaredCell } from './cells.ts';
 import { declaredModel } from './models.ts';
@@ -80,8 +81,9 @@ function namedFn(e: Elaboration, decl: ast.FnDecl, frame: Frame, span: Span): Va
   if (value === undefined)
     fail('OPT304', span, `the body of ${decl.name.text} has no value`, { hint: 'end it with an expression' });
   // Named for messages and reports; a fn that only renames a cell stays that cell.
-  if (value.kind !== 'tensor' || cellOf(e, value.node)) return value;
-  return e.graph.at(decl.span, () => named(e, decl.name.text, value, decl.span));
+  if (value.kind !== 'tensor') return counted(e, decl, value, decl.span);
+  if (cellOf(e, value.node)) return value;
+  return e.graph.at(decl.span, () => counted(e, decl, named(e, decl.name.text, value, decl.span), decl.span));
 }
 
 /** The run's instance of a declaration. File-level frozen values and hypers are shared by all runs. */
@@ -176,7 +178,8 @@ function stepOnly(name: string, span: Span, declaredAt: Span): never {
 function carryNode(e: Elaboration, node: Node, home: EntryBuilder, name: string, span: Span, declaredAt: Span): Node {
   const constant = constantCell(e, node);
   if (constant) return e.entry.read(constant);
-  if (isFree(node)) return node;
+  // What `exact` works on is what the device has computed, so nothing is computed again for it.
+  if (isFree(node) && !e.entry.exact) return node;
   if (home.kind !== 'once') stepOnly(name, span, declaredAt);
   const cell = home.keep(node, (type) =>
     e.newCell({

@@ -29,6 +29,9 @@ const builtins: Readonly<Record<string, BuiltinFn>> = {
 
 const specialForms: Readonly<Record<string, SpecialForm>> = { ...derivativeForms, jacobian, hessian };
 
+/** Functions over series, runs and the compiled program. */
+const CLAIMS_ONLY = new Set(['median', 'nondecreasing', 'highest', 'lowest', 'best', 'peak_bytes', 'bytes', 'calls']);
+
 /** Names that this version evaluates without a `use`. */
 export const builtinNames: readonly string[] = [...Object.keys(builtins), ...Object.keys(specialForms)];
 
@@ -50,6 +53,15 @@ export function call(e: Elaboration, expr: ast.Call, frame: Frame): Value {
     case 'builtin': {
       if (!Object.hasOwn(builtins, value.name)) {
         if (Object.hasOwn(specialForms, value.name)) return specialForms[value.name](e, expr, frame);
+        if (CLAIMS_ONLY.has(value.name))
+          fail(
+            'OPT424',
+            callee.span,
+            `${value.name} is known only in claims, when the program is compiled or has run`,
+            {
+              hint: `write expect ${e.options.text(expr.span)} < …`,
+            },
+          );
         unknownName(value.name, callee.span, frame);
       }
       return builtins[value.name](evaluateArguments(e, value.name, expr.args, frame, expr.span));
@@ -81,9 +93,7 @@ export function call(e: Elaboration, expr: ast.Call, frame: Frame): Value {
 /** Is `S` or `box(0, 1)` before a point a set? */
 function namesSet(e: Elaboration, object: ast.Expr, frame: Frame): boolean {
   const root = object.kind === 'call' ? object.callee : object;
-  return (
-    root.kind === 'name' && frame.scope.find(root.name) !== undefined && isSet(e.do.expression(e, root, frame))
-  );
+  return root.kind === 'name' && frame.scope.find(root.name) !== undefined && isSet(e.do.expression(e, root, frame));
 }
 
 /** A call that leaves parameters open is a function of them; one without any argument is a call that forgot them. */

@@ -3,12 +3,15 @@
  * program itself, as hidden metrics.
  */
 import type * as ast from '../ast/nodes.ts';
-import type { Claim, ClaimBody, ClaimExpr, SeriesRead } from '../bundle/format.ts';
+import { CLAIM_PART, type Claim, type ClaimBody, type ClaimExpr, type SeriesRead } from '../bundle/format.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { didYouMean } from '../diagnostics/suggest.ts';
 import type { Span } from '../source/source.ts';
+import { factOf, isFact, type RunPart } from './claim-facts.ts';
 import type { Elaboration } from './context.ts';
+import { prepareExact } from './exact.ts';
 import { plain, toDim, toNode } from './convert.ts';
+import { runsRead } from './run-reads.ts';
 import type { Frame } from './scope.ts';
 import { kindText, type RunValue } from './values.ts';
 
@@ -32,6 +35,11 @@ const FUNCTIONS: Record<string, string> = {
   ceil: 'ceil',
   round: 'round',
 };
+
+/** What may be read of every run beside its series and members. */
+const OF_EVERY_RUN = new Set(['steps', 'status']);
+const STATUS_RULE = 'the status of a run is compared with a text by == or !=';
+const STATUS_HINT = 'write expect a.status == "ok", or "failed"';
 
 /** Series of a run by the name under which an expect reads it. */
 interface Series {
@@ -59,17 +67,23 @@ export function claim(e: Elaboration, stmt: ast.ExpectStmt, frame: Frame, run: R
   }
   const expr = stmt.claim;
   if (!expr) fail('OPT332', stmt.span, 'this expect claims nothing', { hint: 'write expect accuracy > 0.9' });
-  return { ...base, body: bodyOf(reader, expr) };
+  return { ...base, body: bodyOf(e, reader, expr) };
 }
 
 /** A comparison, or several joined by `and` and `or`. */
-function bodyOf(reader: Reader, expr: ast.Expr): ClaimBody {
+function bodyOf(e: Elaboration, reader: Reader, expr: ast.Expr): ClaimBody {
   if (expr.kind === 'binary' && (expr.op === 'and' || expr.op === 'or')) {
     const kind = expr.op === 'and' ? 'all' : 'any';
-    const parts = [bodyOf(reader, expr.left), bodyOf(reader, expr.right)];
+    const parts = [bodyOf(e, reader, expr.left), bodyOf(e, reader, expr.right)];
     return { kind, of: parts.flatMap((part) => (part.kind === kind ? part.of : [part])) };
   }
   if (expr.kind === 'binary' && COMPARISONS.has(expr.op)) {
+    const status = reader.status(expr);
+    if (status) return status;
+    if (expr.op === '~=' && !expr.within)
+      fail('OPT332', expr.span, "'~=' does not say how near is near enough", {
+        hint: `write ${e.options.text(expr.span)} within 1e-4`,
+      });
     return {
       kind: 'holds',
       op: expr.op as '==',
@@ -105,6 +119,19 @@ class Reader {
     this.stmt = stmt;
   }
 
+  /** `a.status == "failed"`. */
+  status(claim: ast.Binary): ClaimBody | undefined {
+    const read = (expr: ast.Expr) =>
+      expr.kind === 'member' && expr.name.text === 'status' ? this.runOf(expr.object) : undefined;
+    const run = read(claim.left) ?? read(claim.right);
+    if (!run) return undefined;
+    const text = read(claim.left) ? claim.right : claim.left;
+    if (claim.op !== '==' && claim.op !== '!=') fail('OPT332', claim.span, STATUS_RULE, { hint: STATUS_HINT });
+    if (text.kind !== 'string' || (text.value !== 'ok' && text.value !== 'failed'))
+      fail('OPT332', text.span, STATUS_RULE, { hint: STATUS_HINT });
+    return { kind: 'status', run: run.name, is: text.value, equal: claim.op === '==' };
+  }
+
   read(expr: ast.Expr): ClaimExpr {
     const series = this.series(expr);
     if (series) return { kind: 'series', ...series, read: { kind: 'last' } };
@@ -121,6 +148,8 @@ class Reader {
           const run = this.runOf(expr.object);
           if (run) return { kind: 'steps', run: run.name };
         }
+        if (expr.name.text === 'status' && this.runOf(expr.object))
+          fail('OPT332', expr.span, STATUS_RULE, { hint: STATUS_HINT });
         break;
       case 'name':
         if (expr.name === 'steps') return { kind: 'steps', run: this.run.name };
@@ -148,13 +177,18 @@ class Reader {
     const args = expr.args.filter((a) => !a.name).map((a) => a.value);
     const last = expr.args.find((a) => a.name?.text === 'last');
     const one = args.length === 1 ? args[0] : undefined;
-    if (one && (name === 'peak_bytes' || name === 'bytes'))
-      return { kind: 'fact', fact: name, of: this.e.options.text(one.span) };
+    if (isFact(name) && !this.frame.scope.find(name)) {
+      return factOf(this.e, expr, this.frame, (part) => this.partOf(part));
+    }
     const series = one && this.series(one);
+    if (last && !series)
+      fail('OPT331', expr.span, `${name} over the last values takes one series of a run`, {
+        hint: 'name a metric or report: mean(m, last: 5)',
+      });
     switch (name) {
       case 'max':
       case 'min':
-        if (series) return { kind: 'series', ...series, read: { kind: name } };
+        if (series) return { kind: 'series', ...series, read: { kind: name, ...this.window(last) } };
         if (args.length > 1 && args.some((a) => this.readsSeries(a)))
           return args.map((a) => this.read(a)).reduce((a, b) => ({ kind: 'op', op: name, args: [a, b] }));
         return undefined;
@@ -162,15 +196,7 @@ class Reader {
         if (!one) return undefined;
         return this.seriesRead(one, { kind: 'nondecreasing' });
       case 'mean':
-        if (series && last)
-          return {
-            kind: 'series',
-            ...series,
-            read: {
-              kind: 'mean',
-              last: toDim(this.e, this.e.do.expression(this.e, last.value, this.frame), last.span, 'a window'),
-            },
-          };
+        if (series && last) return { kind: 'series', ...series, read: { kind: 'mean', ...this.window(last) } };
         if (one && this.readsSeries(one)) return this.overSeeds('mean', one, expr.span);
         return undefined;
       case 'median':
@@ -179,13 +205,27 @@ class Reader {
       case 'lowest':
       case 'best':
         return one && this.members(one, name === 'lowest' ? 'lowest' : 'highest', expr.span);
-      case 'calls':
-        return this.e.notYet('calls(…)', expr.span);
       default:
         if (Object.hasOwn(FUNCTIONS, name) && one && this.readsSeries(one))
           return { kind: 'op', op: FUNCTIONS[name], args: [this.read(one)] };
         return undefined;
     }
+  }
+
+  /** `last: 5`. */
+  private window(last: ast.Arg | undefined): { readonly last?: number } {
+    if (!last) return {};
+    const n = toDim(this.e, this.e.do.expression(this.e, last.value, this.frame), last.span, 'a window');
+    if (n < 1) fail('OPT305', last.value.span, `a window has at least one value, not ${n}`, { hint: 'write last: 5' });
+    return { last: n };
+  }
+
+  /** `a.step`, `a.predict`; `run.step` or `step` in a file without runs; `predict` of the file. */
+  private partOf(expr: ast.Expr): RunPart | undefined {
+    if (expr.kind === 'name') return { run: this.e.hasRuns ? undefined : '', part: expr.name, span: expr.span };
+    if (expr.kind !== 'member') return undefined;
+    const run = this.runOf(expr.object);
+    return run && { run: run.name, part: expr.name.text, span: expr.span };
   }
 
   private overSeeds(reduce: 'median' | 'mean', arg: ast.Expr, span: Span): ClaimExpr {
@@ -231,7 +271,7 @@ class Reader {
       const run = this.runOf(expr.object);
       if (!run) return undefined;
       if (run.series.has(expr.name.text)) return { run: run.name, name: expr.name.text };
-      if (!run.members.has(expr.name.text) && expr.name.text !== 'steps') this.unknown(expr.name, run);
+      if (!run.members.has(expr.name.text) && !OF_EVERY_RUN.has(expr.name.text)) this.unknown(expr.name, run);
       return undefined;
     }
     if (expr.kind === 'index' && expr.items.length === 1 && expr.items[0].kind === 'at') {
@@ -262,6 +302,9 @@ class Reader {
 
   private runOf(expr: ast.Expr): RunValue | undefined {
     if (expr.kind !== 'name' && expr.kind !== 'index') return undefined;
+    // A file without runs is one run, which goes by that word.
+    if (expr.kind === 'name' && expr.name === 'run' && !this.e.hasRuns && !this.frame.scope.find('run'))
+      return { kind: 'run', name: this.run.name, members: this.run.members, series: this.run.series };
     const root = expr.kind === 'name' ? expr : expr.object;
     if (root.kind !== 'name' || !this.frame.scope.find(root.name)) return undefined;
     const binding = this.e.do.expression(this.e, root, this.frame);
@@ -271,11 +314,16 @@ class Reader {
   }
 
   private unknown(name: ast.Name, run: RunValue): never {
-    fail('OPT330', name.span, `the run ${run.name} records nothing called '${name.text}'`, {
-      hint:
-        didYouMean(name.text, run.series.keys()) ??
-        (run.series.size > 0 ? `it records ${[...run.series.keys()].join(', ')}` : 'record it: metric name = …'),
-    });
+    fail(
+      'OPT330',
+      name.span,
+      `${run.name === '' ? 'this file' : `the run ${run.name}`} records nothing called '${name.text}'`,
+      {
+        hint:
+          didYouMean(name.text, run.series.keys()) ??
+          (run.series.size > 0 ? `it records ${[...run.series.keys()].join(', ')}` : 'record it: metric name = …'),
+      },
+    );
   }
 
   private readsSeries(expr: ast.Expr): boolean {
@@ -287,7 +335,7 @@ class Reader {
     if (expr.kind === 'call')
       return (
         (expr.callee.kind === 'name' &&
-          ['peak_bytes', 'bytes', 'highest', 'lowest', 'best'].includes(expr.callee.name)) ||
+          (isFact(expr.callee.name) || ['highest', 'lowest', 'best'].includes(expr.callee.name))) ||
         expr.args.some((a) => this.readsSeries(a.value))
       );
     return false;
@@ -302,6 +350,7 @@ class Reader {
       });
     }
     e.entry = e.once();
+    prepareExact(e, expr, this.frame);
     const value = plain(e, e.do.expression(e, expr, this.frame), expr.span);
     if (value.kind === 'exact') return { kind: 'number', value: value.value };
     const node = toNode(e, value, expr.span, 'f32');
@@ -309,8 +358,8 @@ class Reader {
       fail('OPT308', expr.span, `a claim compares numbers, but this has type ${e.typeText(node.type)}`, {
         hint: 'reduce it: max(abs(…))',
       });
-    const name = `claim.${e.hiddenMetrics++}`;
+    const name = `${CLAIM_PART}${e.hiddenMetrics++}`;
     e.entry.output(name, 'metric', node, expr.span);
-    return { kind: 'series', run: this.run.name, name, read: { kind: 'last' } };
+    return { kind: 'series', run: this.run.name, name, read: { kind: 'last' }, reads: runsRead(e, node) };
   }
 }

@@ -11,6 +11,7 @@ import { Graph, sizeOf } from '../ir/tensor/graph.ts';
 import { type DType, type Node, ShapeError, type TensorType } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import { EntryBuilder } from './entry.ts';
+import type { Exacted } from './exact.ts';
 import type { Binding, Frame, Scope } from './scope.ts';
 import type { CellRef, CellValue, ModelInstance, Template, Value } from './values.ts';
 import { Witnesses } from './witness.ts';
@@ -122,6 +123,11 @@ export class Elaboration {
   readonly states = new Map<string, CellValue>();
   /** Claims, read once all runs are known. */
   readonly expects: { readonly stmt: ast.ExpectStmt; readonly frame: Frame; readonly run: RunContext }[] = [];
+  /** Values of the `exact { … }` of the statement now elaborated. */
+  readonly exacts = new Map<ast.ExactExpr, Exacted>();
+  /** Fns that claims count the calls of, and where all fns of the file are declared, by name. */
+  countedNames: ReadonlySet<string> = new Set();
+  countedFns: ReadonlyMap<string, readonly string[]> = new Map();
   /** Counts the parts of claims that the program computes. */
   hiddenMetrics = 0;
   importDepth = 0;

@@ -8,6 +8,8 @@ import { didYouMean } from '../diagnostics/suggest.ts';
 import type { Program } from '../ir/program.ts';
 import { sizeOf } from '../ir/tensor/graph.ts';
 import { readBinding } from './bindings.ts';
+import { declaresRuns } from '../check/names-scope.ts';
+import { countedNames, declaredFns } from './call-counts.ts';
 import { claim } from './claims.ts';
 import { type Constructs, Elaboration, type ElaborateOptions } from './context.ts';
 import { expression } from './expressions.ts';
@@ -56,6 +58,8 @@ function elaborateModule(e: Elaboration, module: ast.Module): Program | undefine
   nameSites(module);
   e.mainFile = module.file;
   e.hasRuns = declaresRuns(module.statements);
+  e.countedNames = countedNames(module.statements);
+  e.countedFns = declaredFns(module.statements);
   checkSettings(e, module);
   const scope = new Scope();
   const frame: Frame = { scope, body: 'file', path: [], indices: [], execution: noLoop, depth: 0 };
@@ -104,12 +108,6 @@ function mayFail(e: Elaboration, body: Program['claims'][number]['body']): void 
   if (body.kind !== 'fails') return;
   const at = e.runs.findIndex((r) => r.name === body.run);
   if (at >= 0) e.runs[at] = { ...e.runs[at], mayFail: true };
-}
-
-function declaresRuns(statements: readonly ast.Stmt[]): boolean {
-  return statements.some(
-    (s) => s.kind === 'run' || s.kind === 'trial' || (s.kind === 'for' && declaresRuns(s.body.statements)),
-  );
 }
 
 /** `--set` may name dims and hypers only. */

@@ -34,6 +34,8 @@ export class EntryBuilder {
   readonly run: string;
   /** Where cells first used here get their initial values: an entry scheduled before this one (a 'once' entry: itself). */
   readonly init: EntryBuilder;
+  /** Evaluated by the reference interpreter, in float64. */
+  exact = false;
   readonly updates: UpdateRecord[] = [];
   readonly outputs: Output[] = [];
   readonly inputs: { readonly name: string; readonly type: TensorType }[] = [];
@@ -171,7 +173,9 @@ export class EntryBuilder {
   }
 
   finish(): Entry {
-    return { id: this.id, writes: this.writes(), outputs: [...this.outputs], inputs: [...this.inputs] };
+    const { id, exact } = this;
+    const more = exact ? { exact } : {};
+    return { id, writes: this.writes(), outputs: [...this.outputs], inputs: [...this.inputs], ...more };
   }
 }
 

@@ -10,6 +10,7 @@ import { ifExpression } from './choices.ts';
 import type { Elaboration } from './context.ts';
 import { modelCells, plain, toNode } from './convert.ts';
 import { at } from './derivatives.ts';
+import { exactValue } from './exact.ts';
 import { fresh } from './fresh.ts';
 import { index, rangeValue } from './indexing.ts';
 import { alternativesOf } from './pipelines.ts';
@@ -70,7 +71,7 @@ function evaluate(e: Elaboration, expr: ast.Expr, frame: Frame): Value {
     case 'checkpoint':
       return e.notYet("'checkpoint'", expr.span, 'leave it off: it changes memory only');
     case 'exact':
-      return e.notYet("'exact'", expr.span);
+      return exactValue(e, expr);
     case 'fresh':
       return fresh(e, expr, frame);
     case 'solveExpr':

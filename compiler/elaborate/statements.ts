@@ -8,6 +8,7 @@ import { checkChosen, ifStatement, together } from './choices.ts';
 import type { Elaboration } from './context.ts';
 import { plain, toDim } from './convert.ts';
 import { batch, dataset } from './data.ts';
+import { prepareExact } from './exact.ts';
 import { every, repeat, staticFor } from './loops.ts';
 import { instanceOf, layerCell } from './models.ts';
 import { evaluation, exported, metric, report, train } from './phases.ts';
@@ -62,7 +63,11 @@ export function statement(e: Elaboration, stmt: ast.Stmt, frame: Frame): void {
     e.statement = stmt.span;
   }
   try {
-    e.graph.at(stmt.span, () => evaluate(e, stmt, frame));
+    e.graph.at(stmt.span, () => {
+      if (stmt.kind === 'let' || stmt.kind === 'letMember' || stmt.kind === 'metric')
+        prepareExact(e, stmt.value, frame);
+      evaluate(e, stmt, frame);
+    });
   } catch (error) {
     e.evaluating.clear();
     if (!(error instanceof SaddleError) || !canGoOn(stmt, frame, error)) throw error;

@@ -7,6 +7,7 @@ import { fail } from '../diagnostics/diagnostic.ts';
 import type { Node, TensorType } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import { bindParameters, parametersOf } from './arguments.ts';
+import { counted } from './call-counts.ts';
 import type { Elaboration } from './context.ts';
 import { mapLeaves, toNode } from './convert.ts';
 import { seenFrom } from './blame.ts';
@@ -106,6 +107,7 @@ function callBody(
       });
     if (decl.result) value = resultType(e, value, decl, decl.result, frame, site.span);
     if (decl.kind === 'fn' && decl.gradient) value = customGradient(e, decl, t, value, frame, site.span);
+    if (decl.kind === 'fn') value = counted(e, decl, value, site.span);
     return lifted ? dropRow(e, value, decl, site.span) : value;
   };
   return e.graph.at(site.span, () => seenFrom(site.span, decl.name.text, build), frame.path.join('/'));

@@ -4,7 +4,8 @@
  */
 import type { Bundle, BundleEntry, Place as SourcePlace } from '../bundle/format.ts';
 import { BUNDLE_VERSION } from '../bundle/format.ts';
-import type { Program } from '../ir/program.ts';
+import type { Entry, Program } from '../ir/program.ts';
+import { print } from '../ir/tensor/print.ts';
 import type { TensorType } from '../ops/types.ts';
 import { defaultProfile, type DeviceProfile } from '../lower/profile.ts';
 import { extractHost } from '../passes/host.ts';
@@ -37,7 +38,8 @@ export function prepareProgram(program: Program, limits: Partial<DeviceProfile> 
   buffers.reserve('params', 'params', 'u32', 256);
   buffers.reserve('reports', 'reports', 'u32', 256);
   buffers.reserve('faults', 'faults', 'u32', 256);
-  const entries = program.entries.map((entry) => prepareEntry(entry, program.data, profile, buffers, cells));
+  const onDevice = program.entries.filter((e) => !e.exact);
+  const entries = onDevice.map((entry) => prepareEntry(entry, program.data, profile, buffers, cells));
   return { profile, buffers, cells, entries };
 }
 
@@ -46,7 +48,8 @@ export function compileProgram(program: Program, options: CompileProgramOptions 
   const locate = options.locate ?? (() => undefined);
   const prepared = prepareProgram(program, options.limits);
   const kernels = new KernelSet();
-  const entries = prepared.entries.map((e) => bundleEntry(e, prepared, kernels, locate));
+  const compiled = prepared.entries.map((e) => bundleEntry(e, prepared, kernels, locate));
+  const entries = [...compiled, ...program.entries.filter((e) => e.exact).map(exactEntry)];
   const buffers = prepared.buffers.all();
   return {
     format: 'saddle-bundle',
@@ -79,6 +82,22 @@ export function compileProgram(program: Program, options: CompileProgramOptions 
       total: buffers.reduce((sum, b) => sum + b.bytes, 0),
       temps: Object.fromEntries(prepared.entries.map((e) => [e.entry.id, e.tempBytes])),
     },
+  };
+}
+
+/** `exact { … }`: the graph itself, for the reference interpreter. */
+function exactEntry({ id, writes }: Entry): BundleEntry {
+  const none = { commands: [], params: [], outputs: [], hostOutputs: [], inputs: [], results: [], faults: [] };
+  const graph = print(
+    writes.map((w) => w.value),
+    { origins: false },
+  );
+  return {
+    ...none,
+    id,
+    host: { instructions: [] },
+    exact: { graph, writes: writes.map((w) => w.cell) },
+    cost: { flops: 0, bytes: 0 },
   };
 }
 

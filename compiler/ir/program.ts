@@ -57,6 +57,8 @@ export interface Entry {
   }[];
   /** `parameter` nodes with source 'input', for exports. */
   readonly inputs: readonly { readonly name: string; readonly type: TensorType }[];
+  /** Evaluated in float64 by the reference interpreter, on any device: `exact { … }`. It has writes only. */
+  readonly exact?: boolean;
 }
 
 /** As in the bundle, with the place of a train phase. */

@@ -195,7 +195,8 @@ function typed({ type, data }: NdArray): NumberArray {
   return type.dtype === 'i32' ? Int32Array.from(data) : Uint32Array.from(data);
 }
 
-function scalarValue(name: string, s: Scalars): number {
+/** Value of a host scalar by its name in the graph. */
+export function scalarValue(name: string, s: Scalars): number {
   if (name === 'seed') return s.seed >>> 0;
   if (name === 'step') return s.step;
   if (name === 'steps') return s.steps;

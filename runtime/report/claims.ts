@@ -2,7 +2,14 @@
  * Decides the claims (`expect`) of a program from the results of one or several seeds. A claim must hold for every seed of its range, unless `median(e)`
  * or `mean(e)` reduces over them. A claim that reads a failed run, or a series that is not there, does not hold; it is never an error.
  */
-import type { Bundle, Claim, ClaimBody, ClaimExpr, SeriesRead } from '../../compiler/bundle/format.ts';
+import {
+  CLAIM_PART,
+  type Bundle,
+  type Claim,
+  type ClaimBody,
+  type ClaimExpr,
+  type SeriesRead,
+} from '../../compiler/bundle/format.ts';
 import { evaluateHost } from '../../compiler/bundle/host-program.ts';
 import type { Results, RunResult, Series } from '../session-results.ts';
 import { factBytes } from './facts.ts';
@@ -68,6 +75,10 @@ function decideFor(reader: Reader, body: ClaimBody): { value: string; pass: bool
     if (status.state !== 'failed') return { value: `${nameOf(body.run)} did not fail`, pass: false };
     return { value: `failed: ${status.reason}`, pass: status.reason.includes(body.reason ?? '') };
   }
+  if (body.kind === 'status') {
+    const { state } = reader.run(body.run).status;
+    return { value: `${nameOf(body.run)} is ${state}`, pass: (state === body.is) === body.equal };
+  }
   const left = reader.value(body.left);
   const right = reader.value(body.right);
   const sides = `${show(left)} ${body.op} ${show(right)}`;
@@ -128,8 +139,12 @@ class Reader {
       case 'steps':
         return this.sound(e.run).steps;
       case 'series': {
+        for (const run of e.reads ?? []) this.sound(run);
         const series = this.sound(e.run).series.get(e.name);
-        if (!series || series.values.length === 0) throw new NoValue(`'${e.name}' has no values`);
+        if (!series || series.values.length === 0)
+          throw new NoValue(
+            e.name.startsWith(CLAIM_PART) ? 'a part of the claim is not finite' : `'${e.name}' has no values`,
+          );
         return read(series, e.read, e.name);
       }
       case 'op':
@@ -143,11 +158,8 @@ class Reader {
       }
       case 'members':
         return this.members(e.reduce, e.args);
-      case 'fact': {
-        const bytes = factBytes(this.bundle, e.fact, e.of);
-        if (bytes === undefined) throw new NoValue(`there is no '${e.of}' to measure`);
-        return bytes;
-      }
+      case 'fact':
+        return factBytes(this.bundle, e);
     }
   }
 
@@ -179,14 +191,19 @@ function read(series: Series, how: SeriesRead, name: string): number {
       return values[index];
     }
     case 'max':
-      return values.reduce((a, b) => Math.max(a, b));
+      return last(values, how.last).reduce((a, b) => Math.max(a, b));
     case 'min':
-      return values.reduce((a, b) => Math.min(a, b));
+      return last(values, how.last).reduce((a, b) => Math.min(a, b));
     case 'nondecreasing':
       return values.every((v, i) => i === 0 || v >= values[i - 1]) ? 1 : 0;
     case 'mean':
-      return mean(how.last === undefined ? values : values.slice(-how.last));
+      return mean(last(values, how.last));
   }
+}
+
+/** The last n values, n from 1; all where n is not given. */
+function last(values: readonly number[], n: number | undefined): readonly number[] {
+  return n === undefined ? values : values.slice(Math.max(0, values.length - n));
 }
 
 /** Applies an elementwise primitive, by the op table. */

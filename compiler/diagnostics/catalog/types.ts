@@ -130,4 +130,9 @@ export const typesCodes = {
     title: 'nothing to reduce over',
     about: "median(e) and mean(e) in a claim reduce over seeds, so the claim needs 'over seeds a..=b'.",
   },
+  OPT334: {
+    title: 'no static fact',
+    about:
+      'peak_bytes measures the step or eval of a run, or an export; bytes measures the state of a run, a model or a cell; calls counts the evaluations of a fn in a train phase of a fixed number of steps. All are known from the compiled program, before it runs.',
+  },
 } satisfies Record<string, CatalogEntry>;

@@ -20,13 +20,13 @@ export interface SpecOptions {
   readonly files?: Record<string, string>;
 }
 
-/** Compiles a text; library modules come from stdlib/, relative files from `files`. */
-export function tryCompile(text: string, options: SpecOptions = {}) {
+/** Reads modules of stdlib/, and files given by name; each once. */
+export function readLibrary(files: Record<string, string> = {}): (name: string) => Source | undefined {
   const sources = new Map<string, Source>();
-  const readImport = (name: string): Source | undefined => {
+  return (name) => {
     const known = sources.get(name);
     if (known) return known;
-    let content = options.files?.[name];
+    let content = files[name] as string | undefined;
     try {
       content ??= readFileSync(join(root, 'stdlib', `${name}.opt`), 'utf8');
     } catch {
@@ -36,8 +36,12 @@ export function tryCompile(text: string, options: SpecOptions = {}) {
     sources.set(name, source);
     return source;
   };
+}
+
+/** Compiles a text; library modules come from stdlib/, relative files from `files`. */
+export function tryCompile(text: string, options: SpecOptions = {}) {
   return compile(new Source('spec.opt', text), {
-    readImport,
+    readImport: readLibrary(options.files),
     dataInfo: (source) => options.info?.[source],
     set: new Map(Object.entries(options.set ?? {})),
     stage: 'program',

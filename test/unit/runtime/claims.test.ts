@@ -173,22 +173,51 @@ describe('a claim over seeds', () => {
 });
 
 describe('a static fact', () => {
-  it('is read from the memory plan', () => {
+  it('is read from the memory plan: cells, and the largest temporaries of its entries', () => {
     const bundle = {
       ...tinyBundle({ runs: [{ name: 'a' }] }),
       memory: { total: 1, temps: { stepa: 100, measurea: 40 } },
     };
-    const fact = (f: 'bytes' | 'peak_bytes', of: string, value: number) => {
-      const claims = [holds({ kind: 'fact', fact: f, of }, '==', n(value))];
-      return decideClaims({ ...bundle, claims }, new Map([[1, curve]]), 1)[0];
+    const ids = bundle.cells.map((c) => c.id);
+    const fact = (cells: readonly string[], entries: readonly string[], value: number) => {
+      const claim = { kind: 'fact', fact: 'peak_bytes', of: 'a.step', cells, entries } as const;
+      return decideClaims({ ...bundle, claims: [holds(claim, '==', n(value))] }, new Map([[1, curve]]), 1)[0];
     };
-    expect(fact('bytes', 'a.state', 4)).toMatchObject({ pass: true });
-    expect(fact('bytes', 'a.Line', 8)).toMatchObject({ pass: true });
-    expect(fact('peak_bytes', 'a.step', 112)).toMatchObject({ pass: true });
-    expect(fact('peak_bytes', 'a.eval', 52)).toMatchObject({ pass: true });
-    expect(fact('peak_bytes', 'a.nothing', 0)).toMatchObject({
-      pass: false,
-      value: "there is no 'a.nothing' to measure",
+    expect(fact(ids, [], 12)).toMatchObject({ pass: true });
+    expect(fact(ids.slice(0, 1), [], 8)).toMatchObject({ pass: true });
+    expect(fact(ids, ['stepa', 'measurea'], 112)).toMatchObject({ pass: true });
+    expect(fact(ids, ['measurea'], 52)).toMatchObject({ pass: true });
+  });
+});
+
+describe('the status of a run', () => {
+  const both = results(1, { a: { status: { state: 'failed', reason: 'singular' } }, b: {} });
+  const status = (run: string, is: 'ok' | 'failed', equal = true) =>
+    decide({ text: 'claim', body: { kind: 'status', run, is, equal } }, both);
+  it('is ok or failed, and may be read of a failed run', () => {
+    expect(status('a', 'failed')).toMatchObject({ pass: true, value: "run 'a' is failed" });
+    expect(status('a', 'ok').pass).toBe(false);
+    expect(status('a', 'ok', false).pass).toBe(true);
+    expect(status('b', 'ok').pass).toBe(true);
+    expect(status('b', 'ok', false).pass).toBe(false);
+  });
+});
+
+describe('a part that reads several runs', () => {
+  it('has no value where one of them failed', () => {
+    const all = results(1, {
+      '': { series: { 'claim.0': [[0, 1]] } },
+      a: { status: { state: 'failed', reason: 'x' } },
+      b: {},
     });
+    const part = (reads: string[]): ClaimExpr => ({
+      kind: 'series',
+      run: '',
+      name: 'claim.0',
+      read: { kind: 'last' },
+      reads,
+    });
+    expect(decide(holds(part(['b']), '==', n(1)), all).pass).toBe(true);
+    expect(decide(holds(part(['b', 'a']), '==', n(1)), all)).toMatchObject({ pass: false, value: "run 'a' failed: x" });
   });
 });

@@ -1,0 +1,32 @@
+/** Claims as a user sees them: a text is compiled, run by the reference interpreter for all its seeds, and its claims decided. */
+import { compile } from '../../../compiler/pipeline.ts';
+import { createReferenceBackend } from '../../../runtime/reference/backend.ts';
+import { decideClaims, seedsOf, type ClaimResult } from '../../../runtime/report/claims.ts';
+import { runSeeds } from '../../../runtime/session-seeds.ts';
+import { load } from '../../../runtime/session.ts';
+import { Source } from '../../../compiler/source/source.ts';
+import { readLibrary } from './run-spec.ts';
+
+/** Results of the claims of a text without data files, in order. */
+export async function decided(text: string, seed = 1): Promise<ClaimResult[]> {
+  const result = compile(new Source('spec.opt', text), {
+    readImport: readLibrary(),
+    dataInfo: () => undefined,
+    set: new Map(),
+  });
+  if (!result.ok) throw new Error(result.diagnostics.map((d) => `${d.code}: ${d.message}`).join('\n'));
+  const { bundle, program } = result.value;
+  if (!bundle) throw new Error('no bundle');
+  const seeds = seedsOf(bundle.claims, seed);
+  const session = await load(bundle).start({ backend: createReferenceBackend(program), seed: seeds[0] });
+  const run = runSeeds(session, seeds);
+  for (;;) {
+    const next = await run.next();
+    if (next.done) return decideClaims(bundle, next.value, seed);
+  }
+}
+
+/** Whether each claim holds. */
+export async function holds(text: string): Promise<boolean[]> {
+  return (await decided(text)).map((claim) => claim.pass);
+}

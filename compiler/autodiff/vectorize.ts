@@ -3,9 +3,9 @@
  * not depend on their number.
  */
 import type { Graph } from '../ir/tensor/graph.ts';
-import { isRegion, ownDependencies } from '../ops/region.ts';
+import { outerDependencies, rebuild } from '../ops/region.ts';
 import { op } from '../ops/table.ts';
-import type { Attrs, BatchContext, Image, Node } from '../ops/types.ts';
+import type { BatchContext, Image, Node } from '../ops/types.ts';
 
 /** The primitive refuses to be batched; the caller, who knows what was asked, says so where it stands. */
 export class BatchError extends Error {
@@ -65,36 +65,22 @@ function between(outputs: readonly Node[], given: ReadonlyMap<Node, Image>): Nod
     const node = stack.pop() as Node;
     if (seen.has(node) || given.has(node)) continue;
     seen.add(node);
-    stack.push(...ownDependencies(node));
+    stack.push(...outerDependencies(node));
   }
   return [...seen].sort((a, b) => a.id - b.id);
 }
 
 function imageOf(ctx: BatchContext, inputs: readonly Image[]): Image {
   const { b, node, outside } = ctx;
-  const reads = ownDependencies(node).map((d) => outside.get(d) as Image);
-  if (reads.some((image) => image.mapped)) {
-    const { batch } = op(node.op);
+  const { batch } = op(node.op);
+  const reads = outerDependencies(node);
+  if (reads.some((d) => outside.get(d)?.mapped)) {
     if (batch === 'refused') throw new BatchError(node);
-    const made = batch(
-      ctx,
-      inputs.map((i) => i.node),
-      inputs.map((i) => i.mapped),
-    );
-    return { node: made, mapped: true };
+    const nodes = inputs.map((i) => i.node);
+    const flags = inputs.map((i) => i.mapped);
+    return { node: batch(ctx, nodes, flags), mapped: true };
   }
-  const same = ownDependencies(node).every((d) => outside.get(d)?.node === d);
-  if (same) return { node, mapped: false };
-  const image = (d: Node) => (outside.get(d) as Image).node;
-  return { node: b.make(node.op, node.inputs.map(image), withImages(node.attrs, image)), mapped: false };
-}
-
-/** Attributes with what open regions read replaced. Closed ones read nothing that has another image. */
-function withImages(attrs: Attrs, image: (node: Node) => Node): Attrs {
-  return Object.fromEntries(
-    Object.entries(attrs).map(([name, value]) => [
-      name,
-      isRegion(value) ? { params: value.params, results: value.results.map((r) => image(r)) } : value,
-    ]),
-  );
+  const replaced = new Map(reads.map((d) => [d, (outside.get(d) as Image).node]));
+  const [made] = rebuild([node], replaced, (n, args, attrs) => b.make(n.op, args, attrs));
+  return { node: made, mapped: false };
 }

@@ -152,7 +152,7 @@ export const barrierOps = named({
   },
   custom_gradient: {
     about:
-      'y, with the derivative of the region {rule}: from the cotangent g of y to cotangents of x1 … xn. Inputs: y, x1 … xn. `map` cannot batch it before differentiation (its region would have to be batched with it).',
+      'y, with the derivative of the region {rule}: from the cotangent g of y to cotangents of x1 … xn. Inputs: y, x1 … xn.',
     ...alias,
     arity: 'variadic',
     infer: ([y, ...xs], attrs) => {
@@ -189,7 +189,17 @@ export const barrierOps = named({
       const [transposed] = pull(pairing, [params[0]]);
       return applyRegion(b, { params, results: [transposed] }, [t.zeros(inputs[0].type)])[0];
     },
-    batch: 'refused',
+    // The rule is written for one element: it is batched with what it reads, and every x gets a copy per element.
+    batch: ({ b, node, n, transform, outside }, inputs, mapped) => {
+      const t = new Terms(b);
+      const lead = (x: Node, flag: boolean) => (flag ? x : t.lead(x, n));
+      const all = inputs.map((x, i) => lead(x, mapped[i]));
+      const { params, results } = ruleOf(node.attrs);
+      const g = regionParameter(b, 'g', all[0].type);
+      const images = transform.vectorize(results, new Map([...outside, [params[0], { node: g, mapped: true }]]), n);
+      const rule: Region = { params: [g], results: images.map((image) => lead(image.node, image.mapped)) };
+      return b.make('custom_gradient', all, { rule });
+    },
     sample: (rng) => {
       const type: TensorType = { dtype: 'f32', shape: drawShape(rng, 0, 2) };
       const g = sampleParameter(0, type);

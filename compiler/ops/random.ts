@@ -7,8 +7,19 @@
  */
 import { drawArray, drawShape, int, ints, need, shapeAttr, shapeText, sizeOf } from './arrays.ts';
 import { named } from './elementwise.ts';
+import {
+  drawBits,
+  drawPermutation,
+  drawShuffle,
+  firstKey,
+  keyOfWords,
+  type KeyWords,
+  nextKey,
+  wordsOf,
+} from './random-words.ts';
+import { Terms } from './terms.ts';
 import { shuffled, shuffleSide, threefry, type Words } from './threefry.ts';
-import type { Attrs, NdArray, Rng, TensorType } from './types.ts';
+import type { Attrs, NdArray, Node, Rng, TensorType } from './types.ts';
 import * as wgsl from './wgsl-functions.ts';
 
 const EXACT = { relative: 0, absolute: 0 };
@@ -36,7 +47,7 @@ const shuffleSizes = (rows: number) => `${rows}u, ${shuffleSide(rows)}u`;
 export const randomOps = named({
   random_key: {
     about:
-      'Key (u32[2]) of a draw: {site} mixed with the seed, then with each index in turn. Made on the host, so `map` cannot batch it (a mapped draw appends the element index on the device, which needs a key per element). Inputs: seed (u32 scalar), i32 scalar indices.',
+      'Key (u32[2]) of a draw: {site} mixed with the seed, then with each index in turn. Made on the host where all of these are known there, else by `threefry`. Inputs: seed (u32 scalar), i32 scalar indices.',
     arity: 'variadic',
     infer: ([seed, ...indices], attrs) => {
       const site = ints(attrs, 'site');
@@ -56,7 +67,20 @@ export const randomOps = named({
       indices.forEach((index, position) => (key = threefry(key, [index.data[0] >>> 0, position])));
       return { type, data: Float64Array.from(key) };
     },
-    batch: 'refused',
+    // The longest beginning that all elements share is still one key.
+    batch: ({ b, node, n }, inputs, mapped) => {
+      const t = new Terms(b);
+      const first = mapped.indexOf(true);
+      const site = node.attrs.site as readonly number[];
+      const spread = (x: Node) => t.broadcast(x, [n], []);
+      const shared = () => wordsOf(b, b.make('random_key', inputs.slice(0, first), node.attrs));
+      const start = first === 0 ? firstKey(b, inputs[0], site) : shared();
+      let key: KeyWords = first === 0 ? start : [spread(start[0]), spread(start[1])];
+      inputs.slice(1).forEach((index, position) => {
+        if (position + 1 >= first) key = nextKey(b, key, mapped[position + 1] ? index : spread(index), position);
+      });
+      return keyOfWords(b, key);
+    },
     lower: { family: 'host' },
     sample: (rng) => {
       const word = () => rng.integer(0, 2 ** 32);
@@ -70,7 +94,7 @@ export const randomOps = named({
   },
   random_bits: {
     about:
-      'u32 random bits of {shape}: element i is word {word} (0 or 1) of Threefry-2x32-20 at counter (i, 0) under the key. `map` cannot batch it (see random_key). Input: key (u32[2]).',
+      'u32 random bits of {shape}: element i is word {word} (0 or 1) of Threefry-2x32-20 at counter (i, 0) under the key. Input: key (u32[2]).',
     arity: 1,
     infer: ([key], attrs) => {
       checkKey(key);
@@ -83,7 +107,7 @@ export const randomOps = named({
       const data = Float64Array.from({ length: sizeOf(type.shape) }, (_, i) => threefry(keyOf(key), [i, 0])[word]);
       return { type, data };
     },
-    batch: 'refused',
+    batch: ({ b, node: { attrs, type } }, [key]) => drawBits(b, wordsOf(b, key), type.shape, attrs.word as number),
     lower: {
       family: 'indexed',
       wgsl: {
@@ -96,7 +120,7 @@ export const randomOps = named({
   },
   shuffle_index: {
     about:
-      'Row numbers (i32[count]) of an endless reshuffled pass over {rows} rows: element i is place p = position + i of the stream, row p mod rows of pass p div rows, each pass in an order of its own that the key fixes. `map` cannot batch it (see random_key). Inputs: key (u32[2]), position (i32 scalar >= 0).',
+      'Row numbers (i32[count]) of an endless reshuffled pass over {rows} rows: element i is place p = position + i of the stream, row p mod rows of pass p div rows, each pass in an order of its own that the key fixes. Inputs: key (u32[2]), position (i32 scalar >= 0).',
     arity: 2,
     infer: ([key, position], attrs) => {
       checkKey(key);
@@ -114,7 +138,11 @@ export const randomOps = named({
       });
       return { type, data };
     },
-    batch: 'refused',
+    batch: ({ b, node: { attrs, type }, n }, inputs, mapped) => {
+      const t = new Terms(b);
+      const [key, position] = inputs.map((x, k) => (mapped[k] ? x : t.lead(x, n)));
+      return drawShuffle(b, wordsOf(b, key), position, attrs.rows as number, type.shape[0]);
+    },
     lower: {
       family: 'indexed',
       wgsl: {
@@ -133,8 +161,7 @@ export const randomOps = named({
     ...noDerivative,
   },
   permutation: {
-    about:
-      'A permutation (i32[n]) of 0 … {n} - 1 that the key fixes: pass 0 of shuffle_index. `map` cannot batch it (see random_key). Input: key (u32[2]).',
+    about: 'A permutation (i32[n]) of 0 … {n} - 1 that the key fixes: pass 0 of shuffle_index. Input: key (u32[2]).',
     arity: 1,
     infer: ([key], attrs) => {
       checkKey(key);
@@ -144,7 +171,7 @@ export const randomOps = named({
       const n = attrs.n as number;
       return { type, data: Float64Array.from({ length: n }, (_, i) => shuffled(i, keyOf(key), 0, n)) };
     },
-    batch: 'refused',
+    batch: ({ b, node }, [key]) => drawPermutation(b, wordsOf(b, key), node.attrs.n as number),
     lower: {
       family: 'indexed',
       wgsl: {

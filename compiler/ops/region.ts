@@ -25,6 +25,30 @@ export function ownDependencies(node: Node): readonly Node[] {
 }
 
 /**
+ * What a node and its open regions read that is there without the regions: of a rule, the values around it, but none that depends on its params.
+ * Closed regions read nothing of the kind.
+ */
+export function outerDependencies(node: Node): readonly Node[] {
+  const regions = node.type.parts ? [] : regionsOf(node);
+  if (regions.length === 0) return node.inputs;
+  const seen = new Set<Node>();
+  const inside = new Set<Node>();
+  const stack = regions.flatMap((region) => [...region.results]);
+  regions.forEach((region) => region.params.forEach((param) => inside.add(param)));
+  while (stack.length > 0) {
+    const next = stack.pop() as Node;
+    if (seen.has(next)) continue;
+    seen.add(next);
+    if (!next.type.parts) regionsOf(next).forEach((region) => region.params.forEach((param) => inside.add(param)));
+    stack.push(...ownDependencies(next));
+  }
+  const order = [...seen].sort((a, b) => a.id - b.id);
+  for (const next of order) if (ownDependencies(next).some((d) => inside.has(d))) inside.add(next);
+  const read = [...regions.flatMap((region) => region.results), ...[...inside].flatMap(ownDependencies)];
+  return [...new Set([...node.inputs, ...read.filter((d) => !inside.has(d))])];
+}
+
+/**
  * The roots with every node of `map` replaced, inside regions too. `make` builds the copy of a node whose dependencies changed.
  * A replacement stands as it is: it is not searched for further replacements.
  */

@@ -12,6 +12,7 @@ import { unaryOps } from './elementwise-unary.ts';
 import { indexOps } from './index.ts';
 import { loopOps } from './loop.ts';
 import { randomOps } from './random.ts';
+import { randomWordOps } from './random-words.ts';
 import { reduceOps } from './reduce.ts';
 import { shapeOps } from './shape.ts';
 import { sortOps } from './sort.ts';
@@ -32,6 +33,7 @@ const table = {
   ...dynamicSliceOps,
   ...sortOps,
   ...randomOps,
+  ...randomWordOps,
   ...barrierOps,
   ...loopOps,
 };

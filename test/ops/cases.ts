@@ -10,11 +10,20 @@ export interface Case {
   readonly node: Node;
 }
 
-/** The sampled primitive applied to parameters x0, x1, …. */
+/** The sampled primitive applied to parameters x0, x1, …. Of one with several results, all of them one after another, as f32. */
 export function caseOf(def: OpDef, sample: OpSample): Case {
   const graph = new Graph();
   const params = sample.inputs.map((input, i) => graph.parameter('input', `x${i}`, input.type));
-  return { graph, params, node: graph.make(def.name, params, sample.attrs) };
+  const node = graph.make(def.name, params, sample.attrs);
+  return { graph, params, node: def.several ? joined(graph, node) : node };
+}
+
+function joined(graph: Graph, node: Node): Node {
+  const flat = (node.type.parts ?? []).map(({ shape }, index) => {
+    const part = graph.make('cast', [graph.make('part', [node], { index })], { dtype: 'f32' });
+    return graph.make('reshape', [part], { shape: [sizeOf(shape)] });
+  });
+  return graph.make('concat', flat, { axis: 0 });
 }
 
 /** Values of the roots with the parameters at `values`. */
@@ -50,7 +59,8 @@ export function smoothSamples(def: OpDef, rng: Rng, count: number, distance: num
     );
     const floats = sample.inputs.some((i) => i.type.dtype === 'f32' && i.data.length > 0);
     const kink = def.kink?.(sample.inputs) ?? Infinity;
-    if (floats && type.dtype === 'f32' && sizeOf(type.shape) > 0 && kink > distance) samples.push(sample);
+    const differentiable = def.several !== undefined || type.dtype === 'f32';
+    if (floats && differentiable && sizeOf(type.shape) > 0 && kink > distance) samples.push(sample);
   }
   return samples;
 }

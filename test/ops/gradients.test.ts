@@ -12,7 +12,7 @@ import { caseOf, moved, normals, run, smoothSamples, weighted } from './cases.ts
 const CASES = 8;
 const STEP = 1e-5;
 
-const differentiable = ops.filter((def) => def.vjp !== 'none' && def.lower.family !== 'alias');
+const differentiable = ops.filter((def) => (def.vjp !== 'none' && def.lower.family !== 'alias') || def.several);
 
 /** Directions for the float inputs. */
 function directions(sample: OpSample, rng: Rng): (NdArray | undefined)[] {

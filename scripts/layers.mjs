@@ -27,7 +27,8 @@ const rows = {
   'compiler/lower': [...ir, 'compiler/passes'],
   'compiler/emit': [...ir, 'compiler/passes', 'compiler/lower'],
   'compiler/pipeline.ts': ['grammar', 'compiler'],
-  runtime: [...base, 'compiler/bundle'],
+  // The interpreter is loaded by a session whose bundle asks for float64 (`exact`), and by nothing else there.
+  runtime: [...base, 'compiler/bundle', 'runtime/reference/exact.ts'],
   'runtime/reference': [...ir, 'runtime'],
   cli: ['compiler', 'grammar', 'runtime', 'index.ts'],
   'index.ts': ['compiler', 'runtime'],

@@ -188,7 +188,7 @@ class Reader {
     switch (name) {
       case 'max':
       case 'min':
-        if (series) return { kind: 'series', ...series, read: { kind: name, ...this.window(last) } };
+        if (series) return { kind: 'series', ...series, read: { kind: name, ...this.lastOf(last) } };
         if (args.length > 1 && args.some((a) => this.readsSeries(a)))
           return args.map((a) => this.read(a)).reduce((a, b) => ({ kind: 'op', op: name, args: [a, b] }));
         return undefined;
@@ -196,7 +196,7 @@ class Reader {
         if (!one) return undefined;
         return this.seriesRead(one, { kind: 'nondecreasing' });
       case 'mean':
-        if (series && last) return { kind: 'series', ...series, read: { kind: 'mean', ...this.window(last) } };
+        if (series && last) return { kind: 'series', ...series, read: { kind: 'mean', ...this.lastOf(last) } };
         if (one && this.readsSeries(one)) return this.overSeeds('mean', one, expr.span);
         return undefined;
       case 'median':
@@ -213,7 +213,7 @@ class Reader {
   }
 
   /** `last: 5`. */
-  private window(last: ast.Arg | undefined): { readonly last?: number } {
+  private lastOf(last: ast.Arg | undefined): { readonly last?: number } {
     if (!last) return {};
     const n = toDim(this.e, this.e.do.expression(this.e, last.value, this.frame), last.span, 'a window');
     if (n < 1) fail('OPT305', last.value.span, `a window has at least one value, not ${n}`, { hint: 'write last: 5' });

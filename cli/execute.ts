@@ -139,7 +139,7 @@ async function begin(
 
 /** Trains to the end of the schedule or to an interrupt, saving about once a minute and at the end. */
 async function train(e: Execution, session: Session, seed: number): Promise<void> {
-  const flushing = setInterval(() => e.folder?.flush(), FLUSH_MS);
+  const flushing = setInterval(() => e.folder?.flushLater(), FLUSH_MS);
   try {
     for (let saves = 0; ; saves++) {
       const slice = new AbortController();

@@ -3,7 +3,10 @@
  * the first report of each run. Elsewhere (a file, a log of a CI job): one plain line every few seconds. The clock and the output are injected.
  */
 import type pc from 'picocolors';
+import { show } from '../runtime/report/numbers.ts';
 import type { Report } from '../runtime/session.ts';
+
+export { show };
 
 type Colours = ReturnType<typeof pc.createColors>;
 
@@ -70,13 +73,6 @@ export function sparkline(values: readonly number[]): string {
   const low = Math.min(...values);
   const high = Math.max(...values);
   return values.map((v) => LEVELS[high > low ? Math.min(7, Math.floor((8 * (v - low)) / (high - low))) : 0]).join('');
-}
-
-/** A number for people: five significant digits. */
-export function show(value: number): string {
-  if (Number.isInteger(value) && Math.abs(value) < 1e9) return String(value);
-  const size = Math.abs(value);
-  return size >= 1e-3 && size < 1e6 ? String(Number(value.toPrecision(5))) : value.toExponential(3);
 }
 
 /** Seconds for people: "8 s", "3 min 20 s", "1 h 04 min". */

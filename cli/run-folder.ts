@@ -1,6 +1,6 @@
 /**
  * The folder of a run: `log.jsonl` (one line per step or eval), `checkpoint.safetensors` (of further seeds `checkpoint-seed-N.safetensors`),
- * `summary.json`. A log may be longer than its checkpoint when a run was killed, so the length that belongs to each saved position is kept in
+ * `summary.json`, `report.html`. A log may be longer than its checkpoint when a run was killed, so the length that belongs to each saved position is kept in
  * `positions.json`, and a resumed run cuts the log back to it.
  */
 import {
@@ -17,7 +17,7 @@ import {
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
-import { fail } from '../compiler/diagnostics/diagnostic.ts';
+import { SaddleError, fail } from '../compiler/diagnostics/diagnostic.ts';
 import type { Report } from '../runtime/session.ts';
 import type { Position } from '../runtime/session-schedule.ts';
 
@@ -37,6 +37,8 @@ export class RunFolder {
   private pending: string[] = [];
   private pendingLength = 0;
   private points: SavedPoint[];
+  /** What a flush on time met; told by the next record. */
+  private failure: unknown;
 
   private constructor(folder: string, points: SavedPoint[]) {
     this.path = folder;
@@ -71,6 +73,10 @@ export class RunFolder {
     }
   }
 
+  private get logFile(): string {
+    return path.join(this.path, 'log.jsonl');
+  }
+
   checkpoint(seed: number, primary: number): string {
     return path.join(this.path, seed === primary ? 'checkpoint.safetensors' : `checkpoint-seed-${seed}.safetensors`);
   }
@@ -92,19 +98,34 @@ export class RunFolder {
       ...(several.phases && report.phase !== '' ? { phase: report.phase } : {}),
       ...report.values,
     };
+    if (this.failure !== undefined) unwritten(this.logFile, this.failure);
     const text = `${JSON.stringify(line)}\n`;
     this.pending.push(text);
     this.pendingLength += text.length;
     if (this.pendingLength > BUFFER) this.flush();
   }
 
+  /** Writes what is pending. Throws OPT653. */
   flush(): void {
     if (this.pending.length === 0) return;
     const bytes = new TextEncoder().encode(this.pending.join(''));
     this.pending = [];
     this.pendingLength = 0;
-    for (let at = 0; at < bytes.length;) at += writeSync(this.log, bytes, at);
+    try {
+      for (let at = 0; at < bytes.length;) at += writeSync(this.log, bytes, at);
+    } catch (cause) {
+      unwritten(this.logFile, cause);
+    }
     this.logBytes += bytes.length;
+  }
+
+  /** `flush` for a timer, which nobody could catch: the next record fails in its place. */
+  flushLater(): void {
+    try {
+      this.flush();
+    } catch (cause) {
+      this.failure = cause;
+    }
   }
 
   /** To be called before the checkpoint of this position is written, so that its log is complete whenever it exists. */
@@ -119,15 +140,24 @@ export class RunFolder {
     this.replace('summary.json', `${JSON.stringify(document, null, 2)}\n`);
   }
 
+  report(html: string): void {
+    this.replace('report.html', html);
+  }
+
+  /** Never throws: what could not be written was told before. */
   close(): void {
-    this.flush();
+    this.flushLater();
     closeSync(this.log);
   }
 
   private replace(name: string, text: string): void {
     const target = path.join(this.path, name);
-    writeFileSync(`${target}.tmp`, text);
-    renameSync(`${target}.tmp`, target);
+    try {
+      writeFileSync(`${target}.tmp`, text);
+      renameSync(`${target}.tmp`, target);
+    } catch (cause) {
+      unwritten(target, cause);
+    }
   }
 }
 
@@ -145,6 +175,15 @@ function unwritable(folder: string, cause: unknown): never {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown reason';
   return fail('OPT809', undefined, `the run folder '${folder}' cannot be written: ${code}`, {
     hint: 'choose another folder with --out',
+  });
+}
+
+/** A file that can no longer be written while the run goes on: the disk is full, or the folder gone. */
+function unwritten(file: string, cause: unknown): never {
+  if (cause instanceof SaddleError) throw cause;
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return fail('OPT653', undefined, `${file} could not be written: ${text}`, {
+    hint: `free some space; --resume ${path.dirname(file)} goes on from the last checkpoint, if there is one`,
   });
 }
 

@@ -9,6 +9,7 @@ import type { Backend, DeviceInfo } from '../runtime/backend.ts';
 import type { OpenDevice } from '../runtime/device/device.ts';
 import { deviceChoice, readSettings, type DeviceChoice } from '../runtime/host/settings.ts';
 import { decideClaims, seedsOf } from '../runtime/report/claims.ts';
+import type { Results } from '../runtime/session-results.ts';
 import { defaultSeed } from '../runtime/session.ts';
 import { readCall, writeCall, type Call } from './call.ts';
 import { compileSpec, type Compiled } from './compile.ts';
@@ -16,6 +17,7 @@ import { Display } from './display.ts';
 import { execute } from './execute.ts';
 import { Interrupts } from './interrupts.ts';
 import { exitCodeOf, exitCodes, type ExitCode } from './outcome.ts';
+import { writeReport } from './report.ts';
 import { folderToResume, RunFolder } from './run-folder.ts';
 import { describeData, openSpec, overridesBySource, type Opened, type Spec } from './spec.ts';
 import { describeErrors, describeExecution, type RunDocument } from './summary.ts';
@@ -39,6 +41,16 @@ export interface RunOptions {
 export interface RunOutcome {
   readonly exit: ExitCode;
   readonly document: RunDocument;
+  /** By seed; of a run that did not begin, none. */
+  readonly results: ReadonlyMap<number, Results>;
+}
+
+/** What callers of several runs give to each. */
+export interface Given {
+  /** An open device, which stays the caller's. */
+  readonly device?: OpenDevice;
+  /** Seeds to run beside those of the claims. The first is that of claims without seeds of their own. */
+  readonly seeds?: readonly number[];
 }
 
 /** The command. */
@@ -51,41 +63,63 @@ export async function runCommand(file: string, options: RunOptions): Promise<Exi
 /** What a run has got hold of so far: closed at its end, and told in its document, however it ends. */
 interface Progressing {
   document: RunDocument;
+  results: ReadonlyMap<number, Results>;
+  spec?: Spec;
   folder?: RunFolder;
   device?: OpenDevice;
   backend?: Backend;
 }
 
 /** Runs one spec. User errors are shown and end up in the outcome; bugs are thrown. A test shows nothing else and writes no run folder. */
-export async function runSpec(file: string, options: RunOptions, mode: 'run' | 'test'): Promise<RunOutcome> {
+export async function runSpec(
+  file: string,
+  options: RunOptions,
+  mode: 'run' | 'test',
+  given: Given = {},
+): Promise<RunOutcome> {
   const opened: Opened = new Map();
-  const got: Progressing = { document: { status: 'failed', file } };
+  const got: Progressing = { document: { status: 'failed', file }, results: new Map(), device: given.device };
   const interrupts = new Interrupts();
+  const name = path.basename(file).replace(/\.opt$/, '');
+  let call: Call | undefined;
   try {
-    const name = path.basename(file).replace(/\.opt$/, '');
     const resumed = resumedFolder(options, name);
-    const call = readCall(options, resumed);
+    call = readCall(options, resumed);
     const prepared = await prepare(file, options, call, opened, got);
     if (mode === 'run') {
       got.folder = resumed === undefined ? RunFolder.create(options.out, name) : RunFolder.reopen(resumed);
       if (resumed === undefined) writeCall(got.folder.path, file, call);
       got.document = { ...got.document, out: got.folder.path };
     }
-    const outcome = await perform(name, prepared, options, call, resumed !== undefined, interrupts, opened, got);
-    got.folder?.summary(outcome.document);
-    return outcome;
+    const exit = await perform(name, prepared, options, call, resumed !== undefined, interrupts, opened, got, given);
+    conclude(name, call, got);
+    return { exit, document: got.document, results: got.results };
   } catch (cause) {
     if (!(cause instanceof SaddleError)) throw cause;
     printDiagnostics(cause.diagnostics, opened, options.errorsOnly);
-    const document = { ...got.document, ...describeErrors(cause.diagnostics, opened) };
-    got.folder?.summary(document);
-    return { exit: exitCodeOf(cause.diagnostics), document };
+    got.document = { ...got.document, ...describeErrors(cause.diagnostics, opened) };
+    try {
+      conclude(name, call, got, cause);
+    } catch (second) {
+      // A folder that cannot be written is told once: it is what ended the run, or what comes after.
+      if (!(second instanceof SaddleError)) throw second;
+    }
+    return { exit: exitCodeOf(cause.diagnostics), document: got.document, results: got.results };
   } finally {
     interrupts.dispose();
     got.folder?.close();
     await got.backend?.dispose();
-    got.device?.close();
+    if (!given.device) got.device?.close();
   }
+}
+
+/** Writes `summary.json` and `report.html`, if there is a folder. */
+function conclude(title: string, call: Call | undefined, got: Progressing, failure?: SaddleError): void {
+  if (!got.folder) return;
+  got.folder.summary(got.document);
+  if (!call || !got.spec) return;
+  const { spec, document, results } = got;
+  writeReport(got.folder, { title, spec, call, document, results, failure: failure?.diagnostics[0] });
 }
 
 function resumedFolder(options: RunOptions, name: string): string | undefined {
@@ -111,11 +145,12 @@ async function prepare(
 ): Promise<Prepared> {
   const choice = options.device === undefined ? readSettings().device : deviceChoice(options.device);
   const spec = openSpec(file, opened);
+  got.spec = spec;
   const overrides = overridesBySource(spec, call.set, call.data);
   // Sources are described while the device is opened. A wrong spec is told before a missing device: without a device it is compiled just for that.
   const [described, device] = await Promise.allSettled([
     describeData(spec, overrides, true),
-    choice === 'reference' ? undefined : openDevice(choice),
+    got.device ?? (choice === 'reference' ? undefined : openDevice(choice)),
   ]);
   if (device.status === 'fulfilled') got.device = device.value;
   if (described.status === 'rejected') throw described.reason;
@@ -132,7 +167,7 @@ async function prepare(
   return { spec, overrides, bundle: compiled.bundle, device: info };
 }
 
-/** Runs all seeds and decides the claims. */
+/** Runs all seeds and decides the claims; the document is in `got`. */
 async function perform(
   name: string,
   { spec, overrides, bundle, device }: Prepared,
@@ -142,8 +177,9 @@ async function perform(
   interrupts: Interrupts,
   opened: Opened,
   got: Progressing,
-): Promise<RunOutcome> {
-  const seeds = seedsToRun(bundle.claims, call.seed);
+  given: Given,
+): Promise<ExitCode> {
+  const seeds = seedsToRun(bundle.claims, given.seeds ?? (call.seed === undefined ? [] : [call.seed]));
   const display = new Display(options, device, { name, seeds });
   const several = {
     runs: bundle.runs.some((r) => r.name !== ''),
@@ -169,6 +205,7 @@ async function perform(
     },
   });
   display.end();
+  got.results = executed.results;
   got.document = { ...got.document, ...describeExecution(bundle, executed, seeds[0]) };
   if (executed.failure) throw executed.failure;
   if (executed.interrupted) {
@@ -176,13 +213,14 @@ async function perform(
       const again = `saddle run ${quoted(got.document.file)} --resume ${quoted(got.folder.path)}`;
       note(`interrupted; the state was saved. Go on with:\n  ${again}`);
     } else note('interrupted');
-    return { exit: exitCodes.interrupted, document: { ...got.document, status: 'interrupted' } };
+    got.document = { ...got.document, status: 'interrupted' };
+    return exitCodes.interrupted;
   }
-  const expects = decideClaims(bundle, executed.results, call.seed ?? defaultSeed);
+  const expects = decideClaims(bundle, executed.results, given.seeds?.[0] ?? call.seed ?? defaultSeed);
   const pass = expects.every((claim) => claim.pass);
-  const document: RunDocument = { ...got.document, status: pass ? 'ok' : 'failed', expects };
-  if (got.folder) display.results(executed, seeds[0], document);
-  return { exit: pass ? exitCodes.ok : exitCodes.claim, document };
+  got.document = { ...got.document, status: pass ? 'ok' : 'failed', expects };
+  if (got.folder) display.results(executed, seeds[0], got.document);
+  return pass ? exitCodes.ok : exitCodes.claim;
 }
 
 /** The driver is loaded only when a program runs, so that other commands start fast. */
@@ -196,10 +234,9 @@ async function referenceBackend(compiled: Compiled): Promise<Backend> {
   return createReferenceBackend(compiled.program);
 }
 
-/** Seeds of the claims, and the one given, first. */
-function seedsToRun(claims: Parameters<typeof seedsOf>[0], given: number | undefined): number[] {
-  const seeds = seedsOf(claims, given ?? defaultSeed);
-  return given !== undefined && !seeds.includes(given) ? [given, ...seeds] : seeds;
+/** Those given, first, and those of the claims; without any, the default. */
+function seedsToRun(claims: Parameters<typeof seedsOf>[0], given: readonly number[]): number[] {
+  return [...new Set([...given, ...seedsOf(claims, given[0] ?? defaultSeed)])];
 }
 
 /** For a shell. */

@@ -118,9 +118,9 @@ export const dataCodes = {
       'The cells and phases fit, but formulas, schedules or the device differ from those that wrote the checkpoint. The run continues, though not bit for bit as it would have.',
   },
   OPT653: {
-    title: 'checkpoint not written',
+    title: 'checkpoint or log not written',
     about:
-      'The file system refused to write the checkpoint: no space, no permission, or a failing disk. The previous checkpoint, if any, is intact.',
+      'The file system refused to write the checkpoint, or the log and the summary beside it: no space, no permission, or a failing disk. The previous checkpoint, if any, is intact.',
   },
   OPT654: {
     title: 'checkpoint of another seed',

@@ -1,5 +1,5 @@
 /** `saddle run`, `test` and `check` as processes of their own, on a small regression read from a csv file. */
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { inFolder } from '../data/refused.ts';
@@ -57,8 +57,13 @@ describe('run', () => {
         'checkpoint.safetensors',
         'log.jsonl',
         'positions.json',
+        'report.html',
         'summary.json',
       ]);
+      const report = readFileSync(path.join(run, 'report.html'), 'utf8');
+      expect(report).toContain('Claims: 2 of 2 hold');
+      expect(report).toContain('update w by sgd(lr) minimizing loss');
+      expect(report.match(/<svg/g)).toHaveLength(2);
       const log = lines(path.join(run, 'log.jsonl'));
       expect(log.filter((l) => 'loss' in l).map((l) => l.step)).toEqual(Array.from({ length: 40 }, (_, i) => i));
       expect(log.filter((l) => 'error' in l).map((l) => l.step)).toEqual([0, 20, 40]);
@@ -119,6 +124,19 @@ describe('run', () => {
       expect(code).toBe(2);
       expect(stderr).toContain('--resume here');
     }));
+
+  it.runIf(existsSync('/dev/full'))('a full disk ends it with 3, what to do, and no stack', () =>
+    inProject(spec(), async (folder) => {
+      mkdirSync(path.join(folder, 'out'));
+      symlinkSync('/dev/full', path.join(folder, 'out', 'log.jsonl'));
+      const { code, stderr } = await saddle(['run', 'fit.opt', '--out', 'out', ...device], folder);
+      expect(code).toBe(3);
+      expect(stderr).toContain('error[OPT653]');
+      expect(stderr).toContain('ENOSPC');
+      expect(stderr).toContain('free some space');
+      expect(stderr.match(/error\[/g)).toHaveLength(1);
+    }),
+  );
 
   it('runs the seeds of the claims', () =>
     inProject(spec('expect median(error) < 1.2 over seeds 2..=4', 20), async (folder) => {

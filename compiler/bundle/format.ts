@@ -3,12 +3,13 @@
  * Deterministic byte for byte for the same input. It is the only thing the runtime takes from the compiler.
  */
 import type { DType, TensorType } from '../ops/types.ts';
+import type { Binding, Command } from './commands.ts';
 import type { HostProgram } from './host-program.ts';
 
 /** The bundle's element types and shapes; re-exported because the runtime takes nothing else from the compiler. */
 export type { DType, TensorType };
 
-export const BUNDLE_VERSION = 1;
+export const BUNDLE_VERSION = 2;
 
 /** Where something comes from, for messages at run time (spans are resolved: the runtime has no sources). */
 export interface Place {
@@ -93,27 +94,7 @@ export interface BundleKernel {
   readonly places: readonly Place[];
 }
 
-/** A bound range; `slot` marks ring buffers, bound at slot k for the k-th step of a submit. */
-export interface Binding {
-  readonly buffer: string;
-  readonly slot: boolean;
-}
-
-export type Command =
-  | {
-      readonly kind: 'dispatch';
-      readonly kernel: string;
-      readonly groups: readonly [number, number, number];
-      readonly bindings: readonly Binding[];
-    }
-  | {
-      readonly kind: 'copy';
-      readonly from: string;
-      readonly fromOffset: number;
-      readonly to: string;
-      readonly toOffset: number;
-      readonly bytes: number;
-    };
+export type { Binding, Command };
 
 /** One word of the step's parameter slot, written by the host. */
 export interface ParamWord {
@@ -123,6 +104,9 @@ export interface ParamWord {
   readonly value: number;
   readonly component: number;
 }
+
+/** Where it is 0 the execution records no value: a further word of the report slot, or a value of the host program. */
+export type Condition = { readonly word: number } | { readonly value: number };
 
 export interface BundleEntry {
   readonly id: string;
@@ -136,6 +120,7 @@ export interface BundleEntry {
     readonly kind: 'report' | 'metric' | 'objective';
     readonly word: number;
     readonly dtype: DType;
+    readonly when?: Condition;
     readonly place?: Place;
   }[];
   /** Outputs that are known on the host alone (schedules): value index in the host program. */
@@ -144,6 +129,7 @@ export interface BundleEntry {
     readonly kind: 'report' | 'metric' | 'objective';
     readonly value: number;
     readonly dtype: DType;
+    readonly when?: Condition;
     readonly place?: Place;
   }[];
   readonly inputs: readonly {

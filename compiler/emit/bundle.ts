@@ -2,16 +2,17 @@
  * The last stage: a program (tensor graphs with derivatives taken and passes run) to a bundle. Pure and deterministic: the same program
  * and profile give the same bytes.
  */
-import type { Bundle, BundleEntry, Place as SourcePlace } from '../bundle/format.ts';
+import type { Bundle, BundleEntry, Condition, Place as SourcePlace } from '../bundle/format.ts';
 import { BUNDLE_VERSION } from '../bundle/format.ts';
 import type { Entry, Program } from '../ir/program.ts';
 import { print } from '../ir/tensor/print.ts';
 import type { TensorType } from '../ops/types.ts';
 import { defaultProfile, type DeviceProfile } from '../lower/profile.ts';
+import { eachUnit } from '../lower/unit.ts';
 import { extractHost } from '../passes/host.ts';
 import type { Span } from '../source/source.ts';
 import { bundleCells, Buffers, dataBuffer, layoutCells, layoutData, type Place } from './layout.ts';
-import { KernelSet, planUnit } from './plan.ts';
+import { KernelSet, planSteps } from './plan.ts';
 import { prepareEntry, type PreparedEntry } from './prepare.ts';
 
 export type { DeviceProfile } from '../lower/profile.ts';
@@ -107,7 +108,7 @@ function bundleEntry(
   kernels: KernelSet,
   locate: (span: Span) => SourcePlace | undefined,
 ): BundleEntry {
-  const { entry, lowered, schedule, place } = prepared;
+  const { entry, lowered, place } = prepared;
   const context = {
     kernels,
     buffers,
@@ -120,30 +121,38 @@ function bundleEntry(
     const { buffer, offset } = place(key);
     return { name, type, buffer, offset: 4 * offset };
   };
-  const commands = schedule.units.map((unit) => planUnit(unit, context));
+  const commands = planSteps(lowered.steps, context);
+  let [flops, bytes] = [0, 0];
+  eachUnit(lowered.steps, (unit, times) => {
+    flops += times * unit.flops;
+    bytes += times * unit.bytes;
+  });
+  const condition = (k: number): { when?: Condition } => {
+    const when = lowered.conditions.get(k);
+    return when ? { when: when.kind === 'word' ? { word: when.word } : { value: when.value } } : {};
+  };
   return {
     id: entry.id,
     commands,
     host: lowered.host,
     params: lowered.params,
     outputs: entry.outputs.flatMap((o, k) => {
-      const word = lowered.reports.get(k);
-      if (word === undefined || o.kind === 'result') return [];
-      return [{ name: o.name, kind: o.kind, word, dtype: o.value.type.dtype, place: o.span && locate(o.span) }];
+      const at = lowered.outputs.get(k);
+      if (at?.kind !== 'word' || o.kind === 'result') return [];
+      const { dtype } = o.value.type;
+      return [{ name: o.name, kind: o.kind, word: at.word, dtype, ...condition(k), place: o.span && locate(o.span) }];
     }),
     hostOutputs: entry.outputs.flatMap((o, k) => {
-      const value = lowered.hostOutputs.get(k);
-      if (value === undefined || o.kind === 'result') return [];
-      return [{ name: o.name, kind: o.kind, value, dtype: o.value.type.dtype, place: o.span && locate(o.span) }];
+      const at = lowered.outputs.get(k);
+      if (at?.kind !== 'host' || o.kind === 'result') return [];
+      const { dtype } = o.value.type;
+      return [{ name: o.name, kind: o.kind, value: at.value, dtype, ...condition(k), place: o.span && locate(o.span) }];
     }),
     inputs: entry.inputs.map((i) => placed(`input:${i.name}`, i.name, i.type)),
     results: entry.outputs.flatMap((o) =>
       o.kind === 'result' ? [placed(`result:${o.name}`, o.name, o.value.type)] : [],
     ),
     faults: lowered.faults.map((f) => ({ message: f.message, place: f.span && locate(f.span) })),
-    cost: {
-      flops: schedule.units.reduce((sum, u) => sum + u.flops, 0),
-      bytes: schedule.units.reduce((sum, u) => sum + u.bytes, 0),
-    },
+    cost: { flops, bytes },
   };
 }

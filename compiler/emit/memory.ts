@@ -6,6 +6,7 @@ import { sizeOf, typeText } from '../ir/tensor/graph.ts';
 import type { Span } from '../source/source.ts';
 import type { Schedule } from '../lower/schedule.ts';
 import { padded, wordOf, type Tensors } from '../lower/tensors.ts';
+import type { Step, Unit } from '../lower/unit.ts';
 import { tooLarge, type Place } from './layout.ts';
 
 interface Piece {
@@ -74,24 +75,77 @@ function withinSegment(offset: number, size: number, segment: number): number {
 
 function collect(schedule: Schedule, tensors: Tensors): Piece[] {
   const pieces = new Map<string, Piece>();
+  const pieceOf = (tensor: string): Piece => {
+    let piece = pieces.get(tensor);
+    if (!piece) {
+      const word = wordOf(tensors.get(tensor)?.type.dtype ?? 'f32');
+      piece = { tensors: [tensor], word, size: elementsOf(tensors, tensor), first: Infinity, last: -1 };
+      pieces.set(tensor, piece);
+    }
+    return piece;
+  };
   for (const block of schedule.blocks) {
     const word = wordOf(tensors.get(block[0])?.type.dtype ?? 'f32');
     const size = block.reduce((sum, t) => sum + elementsOf(tensors, t), 0);
     const piece: Piece = { tensors: block, word, size, first: Infinity, last: -1 };
     for (const t of block) pieces.set(t, piece);
   }
-  schedule.units.forEach((unit, k) => {
-    for (const t of [...unit.writes, ...unit.reads]) {
-      if (!tensors.isTemporary(t)) continue;
-      let piece = pieces.get(t);
-      if (!piece) {
-        const word = wordOf(tensors.get(t)?.type.dtype ?? 'f32');
-        piece = { tensors: [t], word, size: elementsOf(tensors, t), first: k, last: k };
-        pieces.set(t, piece);
-      }
-      piece.first = Math.min(piece.first, k);
-      piece.last = Math.max(piece.last, k);
-    }
+  const { units, repeats } = positions(schedule.steps);
+  const accesses = new Map<Piece, Access[]>();
+  units.forEach((unit, k) => {
+    const note = (t: string, write: boolean): void => {
+      const memory = tensors.memory(t);
+      if (!tensors.isTemporary(memory)) return;
+      const piece = pieceOf(memory);
+      accesses.set(piece, [...(accesses.get(piece) ?? []), { at: k, write }]);
+    };
+    // Reads first: a kernel that does both reads what another turn has written.
+    for (const t of unit.reads) note(t, false);
+    for (const t of unit.writes) note(t, true);
   });
-  return [...new Set(pieces.values())].filter((p) => p.last >= 0);
+  for (const [piece, list] of accesses) {
+    piece.first = list[0].at;
+    piece.last = list[list.length - 1].at;
+    for (const range of repeats) span(piece, list, range);
+  }
+  return [...accesses.keys()];
+}
+
+interface Access {
+  readonly at: number;
+  readonly write: boolean;
+}
+
+/** Kernels `first` to `last` are run again and again. */
+interface Range {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Kernels by position, and what is repeated, inner loops before outer ones. */
+function positions(steps: readonly Step[]): { units: Unit[]; repeats: Range[] } {
+  const units: Unit[] = [];
+  const repeats: Range[] = [];
+  const visit = (list: readonly Step[]): void => {
+    for (const step of list) {
+      if (step.kind === 'kernel') units.push(step);
+      else if (step.kind === 'repeat') {
+        const first = units.length;
+        visit(step.steps);
+        repeats.push({ first, last: units.length - 1 });
+      } else for (const branch of [step.taken, step.otherwise]) visit(branch);
+    }
+  };
+  visit(steps);
+  return { units, repeats };
+}
+
+/** A value that a loop reads and another turn, or something outside, has written must live as long as the loop; one of a single turn need not. */
+function span(piece: Piece, accesses: readonly Access[], range: Range): void {
+  const inside = accesses.filter((a) => a.at >= range.first && a.at <= range.last);
+  if (inside.length === 0) return;
+  const isLocal = inside.length === accesses.length && inside[0].write;
+  if (isLocal) return;
+  piece.first = Math.min(piece.first, range.first);
+  piece.last = Math.max(piece.last, range.last);
 }

@@ -4,7 +4,7 @@ import { fail, InternalError } from '../diagnostics/diagnostic.ts';
 import type { View } from '../ir/kernel/kernel.ts';
 import { walk } from '../ir/kernel/kernel.ts';
 import { verifyKernel } from '../ir/kernel/verify.ts';
-import type { Unit } from '../lower/unit.ts';
+import type { Step, Unit } from '../lower/unit.ts';
 import type { Span } from '../source/source.ts';
 import type { Buffers, Place } from './layout.ts';
 import { emitWgsl, type Location } from './wgsl.ts';
@@ -41,7 +41,26 @@ export interface PlanContext {
   readonly software: boolean;
 }
 
-export function planUnit(unit: Unit, ctx: PlanContext): Command {
+/** Commands of steps, in order. */
+export function planSteps(steps: readonly Step[], ctx: PlanContext): Command[] {
+  return steps.map((step): Command => {
+    switch (step.kind) {
+      case 'kernel':
+        return planUnit(step, ctx);
+      case 'repeat':
+        return { kind: 'loop', turns: step.turns, commands: planSteps(step.steps, ctx) };
+      case 'choice':
+        return {
+          kind: 'if',
+          value: step.value,
+          commands: planSteps(step.taken, ctx),
+          otherwise: planSteps(step.otherwise, ctx),
+        };
+    }
+  });
+}
+
+function planUnit(unit: Unit, ctx: PlanContext): Command {
   const problems = verifyKernel(unit.kernel);
   if (problems.length > 0) throw new InternalError(`kernel '${unit.label}': ${problems.join('; ')}`);
   const { order, written } = boundBuffers(unit, ctx);
@@ -100,5 +119,6 @@ function boundBuffers(unit: Unit, ctx: PlanContext): { order: string[]; written:
     if (s.kind === 'store') use(ctx.place(s.view.tensor).buffer, true);
     if (s.kind === 'fault') use('faults', true);
   });
+  for (const { gate } of unit.kernel.branches) if (gate) use(ctx.place(gate.tensor).buffer, false);
   return { order, written };
 }

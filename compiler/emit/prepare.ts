@@ -4,7 +4,7 @@ import type { Data, Entry } from '../ir/program.ts';
 import { sizeOf } from '../ir/tensor/graph.ts';
 import { lowerEntry, type LoweredEntry } from '../lower/entry.ts';
 import type { DeviceProfile } from '../lower/profile.ts';
-import { scheduleEntry, type Schedule } from '../lower/schedule.ts';
+import type { StatePlace } from '../lower/schedule.ts';
 import { padded, wordOf } from '../lower/tensors.ts';
 import type { TensorType } from '../ops/types.ts';
 import type { Buffers, Place } from './layout.ts';
@@ -13,7 +13,6 @@ import { planTemporaries } from './memory.ts';
 export interface PreparedEntry {
   readonly entry: Entry;
   readonly lowered: LoweredEntry;
-  readonly schedule: Schedule;
   readonly tempBytes: number;
   /** Where a tensor of this entry lies, by key (see lower/tensors.ts). */
   readonly place: (tensor: string) => Place;
@@ -31,9 +30,10 @@ export function prepareEntry(
     if (!place) throw new InternalError(`entry ${entry.id}: there is no cell '${id}'`);
     return place;
   };
-  const lowered = lowerEntry(entry, data, profile, (cell) => cellPlace(cell).buffer);
-  const schedule = scheduleEntry(lowered, cellPlace, profile);
-  const temps = planTemporaries(schedule, lowered.tensors, profile.maxBindingBytes, lowered.spanOf);
+  const statePlace: StatePlace = (memory) =>
+    memory.startsWith('cell:') ? cellPlace(memory.slice('cell:'.length)) : undefined;
+  const lowered = lowerEntry(entry, data, profile, statePlace);
+  const temps = planTemporaries(lowered, lowered.tensors, profile.maxBindingBytes, lowered.spanOf);
   let tempBytes = 0;
   for (const [buffer, elements] of temps.sizes) {
     buffers.reserve(buffer, 'temps', buffer.includes(':words') ? 'u32' : 'f32', 4 * elements);
@@ -43,7 +43,8 @@ export function prepareEntry(
   const inputPlaces = arenas(entry.inputs, 'inputs', buffers);
   const resultPlaces = arenas(results, 'results', buffers);
   buffers.reserve('params', 'params', 'u32', 4 * Math.max(0, ...lowered.params.map((p) => p.word + 1)));
-  buffers.reserve('reports', 'reports', 'u32', 4 * lowered.reports.size);
+  buffers.reserve('reports', 'reports', 'u32', 4 * lowered.reportWords);
+  if (lowered.controlWords > 0) buffers.reserve('control', 'temps', 'u32', 4 * lowered.controlWords);
   const place = (tensor: string): Place => {
     const memory = lowered.tensors.memory(tensor);
     const colon = memory.indexOf(':');
@@ -58,6 +59,8 @@ export function prepareEntry(
         return { buffer: 'params', offset: Number(name) };
       case 'report':
         return { buffer: 'reports', offset: Number(name) };
+      case 'control':
+        return { buffer: 'control', offset: Number(name) };
       case 'input':
         found = inputPlaces.get(name);
         break;
@@ -70,7 +73,7 @@ export function prepareEntry(
     if (!found) throw new InternalError(`entry ${entry.id}: tensor ${tensor} has no place`);
     return found;
   };
-  return { entry, lowered, schedule, tempBytes, place };
+  return { entry, lowered, tempBytes, place };
 }
 
 /** Places of an export's inputs or results, side by side in a buffer per element type that all exports share. */

@@ -1,5 +1,6 @@
 /** Texts of the later stages for `explain`: programs entry by entry, kernels, plans and costs of a bundle. */
-import type { Bundle } from '../bundle/format.ts';
+import { countDispatches, eachCommand } from '../bundle/commands.ts';
+import type { Bundle, Command } from '../bundle/format.ts';
 import { print } from '../ir/tensor/print.ts';
 import type { Program } from '../ir/program.ts';
 import { typeText } from '../ir/tensor/graph.ts';
@@ -55,22 +56,38 @@ export function wgslText(bundle: Bundle): string {
 export function planText(bundle: Bundle): string {
   return bundle.entries
     .map((entry) => {
-      const commands = entry.commands.map((c) =>
-        c.kind === 'dispatch'
-          ? `  dispatch ${c.kernel} ${c.groups.join('x')} (${c.bindings.map((b) => b.buffer).join(', ')})`
-          : `  copy ${c.from}+${c.fromOffset} -> ${c.to}+${c.toOffset} ${c.bytes} bytes`,
-      );
-      return `entry ${entry.id}: ${entry.commands.filter((c) => c.kind === 'dispatch').length} dispatches\n${commands.join('\n')}\n`;
+      const lines = commandLines(entry.commands, '  ');
+      return `entry ${entry.id}: ${countDispatches(entry.commands)} dispatches\n${lines.join('\n')}\n`;
     })
     .join('\n');
+}
+
+function commandLines(commands: readonly Command[], indent: string): string[] {
+  const inner = `${indent}  `;
+  return commands.flatMap((c) => {
+    switch (c.kind) {
+      case 'dispatch':
+        return [`${indent}dispatch ${c.kernel} ${c.groups.join('x')} (${c.bindings.map((b) => b.buffer).join(', ')})`];
+      case 'copy':
+        return [`${indent}copy ${c.from}+${c.fromOffset} -> ${c.to}+${c.toOffset} ${c.bytes} bytes`];
+      case 'loop':
+        return [`${indent}loop ${c.turns} turns`, ...commandLines(c.commands, inner)];
+      case 'if': {
+        const otherwise = c.otherwise.length > 0 ? [`${indent}else`, ...commandLines(c.otherwise, inner)] : [];
+        return [`${indent}if host value ${c.value}`, ...commandLines(c.commands, inner), ...otherwise];
+      }
+    }
+  });
 }
 
 /** Estimates before anything runs: work and traffic of each entry, bytes of memory and bindings. */
 export function costText(bundle: Bundle): string {
   const lines = bundle.entries.map((entry) => {
-    const dispatches = entry.commands.filter((c) => c.kind === 'dispatch');
-    const bindings = Math.max(0, ...dispatches.map((c) => c.bindings.length));
-    return `${entry.id}: ${dispatches.length} dispatches, ${entry.cost.flops} flops, ${entry.cost.bytes} bytes moved, at most ${bindings} bindings, ${bundle.memory.temps[entry.id] ?? 0} bytes of temporaries`;
+    let bindings = 0;
+    eachCommand(entry.commands, (c) => {
+      if (c.kind === 'dispatch') bindings = Math.max(bindings, c.bindings.length);
+    });
+    return `${entry.id}: ${countDispatches(entry.commands)} dispatches, ${entry.cost.flops} flops, ${entry.cost.bytes} bytes moved, at most ${bindings} bindings, ${bundle.memory.temps[entry.id] ?? 0} bytes of temporaries`;
   });
   lines.push(
     ...bundle.buffers.map((b) => `buffer ${b.id} (${b.role}): ${b.bytes} bytes`),

@@ -80,7 +80,11 @@ class Emitter {
       this.line(1, kernel.branches.length > 1 || this.input.folded ? `if (${g} >= ${first} && ${g} < ${last}) {` : '{');
       this.line(2, `let ${names.index(branch.group.id)} = ${first ? `${g} - ${first}` : g};`);
       this.line(2, `let ${names.index(branch.local.id)} = i32(${names.local});`);
-      this.block(branch.body, 2);
+      if (branch.gate) {
+        this.line(2, `if (${this.word(this.input.locate(branch.gate), ix(0))} != 0u) {`);
+        this.block(branch.body, 3);
+        this.line(2, '}');
+      } else this.block(branch.body, 2);
       this.line(1, '}');
       first = last;
     }

@@ -5,7 +5,7 @@
 import { measure, type Kernel } from '../ir/kernel/kernel.ts';
 import type { DeviceProfile } from './profile.ts';
 import type { UnitGraph } from './schedule.ts';
-import type { Unit } from './unit.ts';
+import type { Item, Unit } from './unit.ts';
 
 const MAX_BRANCHES = 8;
 /** Kernels that are still open for others to join, at most: keeps the search linear. */
@@ -18,21 +18,25 @@ const SMALL_WORK = 400_000;
 const isLarge = (u: Unit): boolean => u.flops + u.bytes >= SMALL_WORK;
 
 export function mergeBranches(
-  units: readonly Unit[],
-  graphOf: (list: readonly Unit[]) => UnitGraph,
+  units: readonly Item[],
+  graphOf: (list: readonly Item[]) => UnitGraph,
   bufferOf: (tensor: string) => string,
   profile: DeviceProfile,
-): Unit[] {
+): Item[] {
   const buffers = (u: Unit): Set<string> => {
     const all = new Set([...u.reads, ...u.writes].map(bufferOf));
     return u.faults ? all.add('faults') : all;
   };
+  // Invocations that exchange values must all be there: gates that they pass must be in memory that nobody in the kernel writes.
+  const steers = (u: Unit): boolean => [...u.writes].some((t) => bufferOf(t) === 'control');
   const bindable = (a: Unit, b: Unit): boolean =>
-    new Set([...buffers(a), ...buffers(b)]).size <= profile.maxStorageBuffers;
-  let list = [...units];
+    new Set([...buffers(a), ...buffers(b)]).size <= profile.maxStorageBuffers &&
+    !((steers(a) && b.kernel.subgroups) || (steers(b) && a.kernel.subgroups));
+  let list: Item[] = [...units];
   let graph = graphOf(list);
   const hosts: Unit[] = [];
   for (const unit of units) {
+    if (unit.kind === 'block') continue;
     // Small hosts first: two large kernels never share a launch.
     const candidates = [...hosts].sort((a, b) => Number(isLarge(a)) - Number(isLarge(b)));
     const host = candidates.find(
@@ -70,6 +74,7 @@ function join(a: Unit, b: Unit): Unit {
     subgroups: a.kernel.subgroups || b.kernel.subgroups,
   };
   return {
+    kind: 'kernel',
     kernel,
     label: `${a.label}; ${b.label}`,
     spans: [...a.spans, ...b.spans].slice(0, 8),

@@ -1,13 +1,13 @@
 /**
  * Horizontal fusion: elementwise kernels with the same code over different tensors become one kernel over an arena, if each operand's tensors lie
- * side by side: cells of one group do, and temporaries are asked to (`blocks`). Gaps between tensors are computed too; nothing reads them.
+ * side by side: cells of one group and what one loop carries do, and temporaries are asked to (`blocks`). Gaps between tensors are computed too; nothing reads them.
  */
 import { walk, type Expression, type Kernel, type Statement, type View } from '../ir/kernel/kernel.ts';
 import { lowerFlat } from './nest.ts';
 import type { DeviceProfile } from './profile.ts';
-import type { CellPlace } from './schedule.ts';
+import type { StatePlace } from './schedule.ts';
 import { padded, type Tensors } from './tensors.ts';
-import { unitOf, type Unit } from './unit.ts';
+import { unitOf, type Item, type Unit } from './unit.ts';
 
 interface Member {
   readonly unit: Unit;
@@ -17,15 +17,15 @@ interface Member {
 }
 
 export function mergeFlat(
-  units: readonly Unit[],
+  units: readonly Item[],
   tensors: Tensors,
-  place: CellPlace,
-  hasCycle: (units: readonly Unit[]) => boolean,
+  place: StatePlace,
+  hasCycle: (units: readonly Item[]) => boolean,
   profile: DeviceProfile,
-): { units: Unit[]; blocks: string[][] } {
+): { units: Item[]; blocks: string[][] } {
   const classes = new Map<string, Member[]>();
   for (const unit of units) {
-    const found = signature(unit);
+    const found = unit.kind === 'kernel' ? signature(unit) : undefined;
     if (!found) continue;
     const list = classes.get(found.text);
     if (list) list.push(found.member);
@@ -33,19 +33,19 @@ export function mergeFlat(
   }
   const blocks: string[][] = [];
   const inBlock = new Set<string>();
-  let list = [...units];
+  let list: Item[] = [...units];
   for (const members of classes.values()) {
     for (const run of contiguousRuns(members, tensors, place, inBlock)) {
       const [first] = run;
       const total = run.reduce((sum, m) => sum + padded(m.size), 0);
       const merged = mergedUnit(run, total, profile);
-      const own = new Set(run.map((m) => m.unit));
+      const own = new Set<Item>(run.map((m) => m.unit));
       const tried = list.flatMap((u) => (u === first.unit ? [merged] : own.has(u) ? [] : [u]));
       // Kernels between them may need one member done before another.
       if (hasCycle(tried)) continue;
       list = tried;
       first.slots.forEach((slot, k) => {
-        if (!tensors.isTemporary(slot)) return;
+        if (!tensors.isFree(slot)) return;
         const block = run.map((m) => m.slots[k]);
         block.forEach((t) => inBlock.add(t));
         blocks.push(block);
@@ -82,29 +82,23 @@ function mergedUnit(run: readonly Member[], total: number, profile: DeviceProfil
   const label = `${first.unit.label} (${run.length} tensors)`;
   const spans = [...new Map(run.flatMap((m) => m.unit.spans).map((s) => [`${s.file}:${s.start}`, s])).values()];
   const flops = run.reduce((sum, m) => sum + m.unit.flops, 0);
-  const merged = unitOf(kernel, label, spans.slice(0, 8), flops);
+  const merged = unitOf(kernel, label, spans.slice(0, 8), flops, { gate: first.unit.gate });
   merged.reads = new Set(run.flatMap((m) => [...m.unit.reads]));
   merged.writes = new Set(run.flatMap((m) => [...m.unit.writes]));
   return merged;
 }
 
-/** Sorts members by where their cells lie and cuts them into runs in which every operand is contiguous. */
+/** Sorts members by where their state lies and cuts them into runs in which every operand is contiguous. */
 function contiguousRuns(
   members: readonly Member[],
   tensors: Tensors,
-  place: CellPlace,
+  place: StatePlace,
   inBlock: ReadonlySet<string>,
 ): Member[][] {
   if (members.length < 2) return [];
-  const cellOf = (t: string): string | undefined => {
-    const memory = tensors.memory(t);
-    return memory.startsWith('cell:') ? memory.slice('cell:'.length) : undefined;
-  };
+  const placeOf = (t: string): ReturnType<StatePlace> => place(tensors.memory(t));
   const ordered = members.map((m) => {
-    const cells = m.slots.map((s) => {
-      const cell = cellOf(s);
-      return cell === undefined ? undefined : place(cell);
-    });
+    const cells = m.slots.map(placeOf);
     return { m, cells, key: cells.find((c) => c !== undefined) };
   });
   ordered.sort((a, b) => {
@@ -112,7 +106,7 @@ function contiguousRuns(
     return a.key.buffer === b.key.buffer ? a.key.offset - b.key.offset : a.key.buffer < b.key.buffer ? -1 : 1;
   });
   const free = (m: Member): boolean =>
-    m.slots.every((s) => cellOf(s) !== undefined || (tensors.isTemporary(s) && !inBlock.has(s)));
+    m.slots.every((s) => placeOf(s) !== undefined || (tensors.isFree(s) && !inBlock.has(s)));
   const runs: Member[][] = [];
   let run: typeof ordered = [];
   const used = new Set<string>();
@@ -130,7 +124,7 @@ function contiguousRuns(
         return c.buffer === before.buffer && c.offset === before.offset + padded(last.m.size);
       });
     // A temporary may take part once: it can lie in one place only.
-    const fresh = item.m.slots.every((s) => cellOf(s) !== undefined || !used.has(s));
+    const fresh = item.m.slots.every((s) => placeOf(s) !== undefined || !used.has(s));
     if (!free(item.m) || !fresh) {
       close();
       continue;
@@ -190,5 +184,6 @@ function signature(unit: Unit): { text: string; member: Member } | undefined {
   }
   const { rows, roots } = nest.spec;
   if (!simple || loops !== 1 || slots.length === 0 || roots.length === 0) return undefined;
+  lines.push(`if ${unit.gate?.tensor ?? ''}`);
   return { text: lines.join('\n'), member: { unit, slots, size: rows } };
 }

@@ -79,13 +79,14 @@ export function usersOf(nodes: readonly Node[]): Map<Node, Node[]> {
 
 /**
  * The nodes to be stored (or kept within a kernel), in topological order. `nodes` are all nodes of the entry in that order; `isLeaf` says which are in
- * memory or on the host already; `results` must be stored.
+ * memory or on the host already; `results` must be stored; `resolve` gives the outer node of a region's constant.
  */
 export function chooseStored(
   nodes: readonly Node[],
   isLeaf: (n: Node) => boolean,
   results: ReadonlySet<Node>,
   maxBuffers: number,
+  resolve: (n: Node) => Node = (n) => n,
 ): Set<Node> {
   const users = usersOf(nodes);
   const stored = new Set<Node>([...results].filter((n) => !isLeaf(n)));
@@ -95,7 +96,7 @@ export function chooseStored(
     stored.add(absorbed(node, users, results));
   }
   cutLongRegions(nodes, isLeaf, stored);
-  cutWideRegions(nodes, isLeaf, stored, maxBuffers - OTHER_BUFFERS);
+  cutWideRegions(nodes, isLeaf, stored, maxBuffers - OTHER_BUFFERS, resolve);
   const cost = inlineCosts(nodes, isLeaf, stored);
   // Evaluations of each node by place: key → count. Uses at the same index of the same kernel share one evaluation.
   const demands = new Map<Node, Map<string, number>>();
@@ -160,13 +161,15 @@ function cutWideRegions(
   isLeaf: (n: Node) => boolean,
   stored: Set<Node>,
   maxFields: number,
+  resolve: (n: Node) => Node,
 ): void {
   const none: ReadonlySet<string> = new Set();
   const fields = new Map<Node, ReadonlySet<string>>();
   const of = (n: Node): ReadonlySet<string> => (stored.has(n) ? none : (fields.get(n) ?? none));
   for (const node of nodes) {
     if (isLeaf(node)) {
-      if (node.op === 'parameter' && node.attrs.source === 'data') fields.set(node, new Set([String(node.attrs.name)]));
+      const { op, attrs } = resolve(node);
+      if (op === 'parameter' && attrs.source === 'data') fields.set(node, new Set([String(attrs.name)]));
       continue;
     }
     let own = new Set(node.inputs.flatMap((n) => [...of(n)]));

@@ -30,6 +30,8 @@ export interface Group {
 export interface BufferNames {
   ofTensor(tensor: string): string;
   ofRoot(node: Node): readonly string[];
+  /** Bound by every kernel. */
+  readonly always: readonly string[];
 }
 
 const MAX_ACCESSES = 26;
@@ -262,7 +264,8 @@ export class Grouping {
     const own = new Set(merged.roots);
     const isRead = (n: Node): boolean => this.results.has(n) || (this.readers.get(n) ?? []).some((r) => !own.has(r));
     if (m.largestBody + merged.roots.filter(isRead).length > MAX_BODY_ACCESSES) return false;
-    const bound = new Set([...accesses(kernel).reads.keys()].map((t) => this.buffers.ofTensor(t)));
+    const read = [...accesses(kernel).reads.keys()].map((t) => this.buffers.ofTensor(t));
+    const bound = new Set([...this.buffers.always, ...read]);
     if (accesses(kernel).faults) bound.add('faults');
     for (const n of merged.roots.filter(isRead)) for (const b of this.buffers.ofRoot(n)) bound.add(b);
     if (bound.size > this.profile.maxStorageBuffers) return false;

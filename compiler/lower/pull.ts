@@ -44,7 +44,8 @@ export class Puller implements ElementWriter {
   }
 
   /** Value of `node` at `index` (one expression per axis); four values where the index depends on a lane. */
-  pull(node: Node, index: readonly IndexExpr[]): Value {
+  pull(asked: Node, index: readonly IndexExpr[]): Value {
+    const node = this.storage.resolve(asked);
     const key = `${node.id}@${index.map((e) => e.key).join(',')}`;
     const had = this.memo.get(key);
     if (had && this.b.visible(had)) return had;
@@ -234,8 +235,12 @@ export class Puller implements ElementWriter {
     const { b } = this;
     if (size === 0) return ix(0);
     const clamped = b.clamp(value, 0, size - 1);
-    if (!fits(from, size)) b.fault(b.op('eq', [value, clamped], 'bool'), this.storage.fault(node, what));
+    if (!this.fits(from, size)) b.fault(b.op('eq', [value, clamped], 'bool'), this.storage.fault(node, what));
     return ofAtom({ kind: 'value', value: clamped.id, lo: 0, hi: size - 1 });
+  }
+
+  private fits(from: Node, size: number): boolean {
+    return fits(this.storage.resolve(from), size, (node) => this.storage.range(node));
   }
 
   private gather(node: Node, index: readonly IndexExpr[]): Value {

@@ -1,61 +1,74 @@
 /**
  * Orders the kernels of an entry and merges them where that saves launches: the same elementwise code over several tensors that lie side by side
  * becomes one kernel over all of them (every leaf of an optimizer update), and small independent kernels share one launch.
- * Guards the meaning of cells: all reads see the value before the entry.
+ * Guards the meaning of state: all reads see the value before the entry, or before the turn of a loop.
  */
 import { InternalError } from '../diagnostics/diagnostic.ts';
 import { walk, type Statement } from '../ir/kernel/kernel.ts';
-import type { LoweredEntry } from './entry.ts';
 import { mergeFlat } from './flat.ts';
 import { mergeBranches } from './branches.ts';
 import type { DeviceProfile } from './profile.ts';
 import type { Tensors } from './tensors.ts';
-import type { Unit } from './unit.ts';
+import type { Item, Step, Unit } from './unit.ts';
 
-/** Where a cell lies: name of its buffer and offset in elements. */
-export type CellPlace = (cell: string) => { readonly buffer: string; readonly offset: number };
+/** Where state lies: name of an arena and offset in elements; undefined for state that lies alone. */
+export type StatePlace = (memory: string) => { readonly buffer: string; readonly offset: number } | undefined;
 
 export interface Schedule {
-  readonly units: readonly Unit[];
+  readonly steps: readonly Step[];
   /** Temporaries to be laid side by side, in this order. */
   readonly blocks: readonly (readonly string[])[];
 }
 
-export function scheduleEntry(lowered: LoweredEntry, place: CellPlace, profile: DeviceProfile): Schedule {
-  const { tensors } = lowered;
-  let units = [...lowered.units];
-  // A kernel that reads a cell in another way than element by element may not write it in place.
-  for (const unit of lowered.units) {
+/** What scheduling must know of the entry or body whose kernels it orders. */
+export interface ScheduleContext {
+  readonly tensors: Tensors;
+  readonly place: StatePlace;
+  readonly profile: DeviceProfile;
+  /** Makes a unit that copies a stored node's tensor into state. */
+  copyToState(tensor: string, memory: string): Unit;
+}
+
+/** Puts the kernels of an entry, or of one turn of a body, in order. */
+export function schedule(items: readonly Item[], ctx: ScheduleContext): Schedule {
+  const { tensors, place, profile } = ctx;
+  let units = [...items];
+  // A kernel that reads state in another way than element by element may not write it in place.
+  for (const unit of items) {
+    if (unit.kind !== 'kernel') continue;
     for (const written of unit.writes) {
-      const memory = tensors.memory(written);
-      if (!memory.startsWith('cell:') || !unit.reads.has(memory)) continue;
-      if (!mayOverwrite(unit, memory, written)) units.push(...redirect(lowered, written));
+      const memory = tensors.overwrites(written);
+      if (memory === undefined || !unit.reads.has(memory)) continue;
+      if (!mayOverwrite(unit, memory, written)) units.push(...redirect(ctx, written));
     }
   }
   for (;;) {
     const graph = new UnitGraph(units, tensors);
     const cycle = graph.cycle();
     if (!cycle) break;
-    units.push(...redirectOne(lowered, cycle));
+    units.push(...redirectOne(ctx, cycle));
   }
   const flat = mergeFlat(units, tensors, place, (list) => new UnitGraph(list, tensors).cycle() !== undefined, profile);
-  const bufferOf = (tensor: string): string => tensors.buffer(tensor, (cell) => place(cell).buffer);
+  const bufferOf = (tensor: string): string =>
+    tensors.buffer(tensor, (cell) => place(`cell:${cell}`)?.buffer ?? 'cells');
   units = mergeBranches(flat.units, (list) => new UnitGraph(list, tensors), bufferOf, profile);
-  return { units: new UnitGraph(units, tensors).order(), blocks: flat.blocks };
+  const steps = new UnitGraph(units, tensors).order().flatMap((item) => (item.kind === 'block' ? item.steps : [item]));
+  return { steps, blocks: flat.blocks };
 }
 
-/** Sends a stored node that was to be written into a cell directly to a temporary, and copies that at the end. */
-function redirect(lowered: LoweredEntry, tensor: string): Unit[] {
-  const memory = lowered.tensors.memory(tensor);
+/** Sends a stored node that was to be written into state directly to a temporary, and copies that at the end. */
+function redirect(ctx: ScheduleContext, tensor: string): Unit[] {
+  const memory = ctx.tensors.memory(tensor);
   if (tensor.startsWith('write:')) throw new InternalError(`kernel writes ${tensor} that it also reads elsewhere`);
-  lowered.tensors.unalias(tensor);
-  return [lowered.copyToCell(tensor, memory.slice('cell:'.length))];
+  ctx.tensors.unalias(tensor);
+  return [ctx.copyToState(tensor, memory)];
 }
 
-function redirectOne(lowered: LoweredEntry, units: readonly Unit[]): Unit[] {
-  for (const unit of units) {
-    for (const t of unit.writes) {
-      if (!t.startsWith('write:') && lowered.tensors.memory(t).startsWith('cell:')) return redirect(lowered, t);
+function redirectOne(ctx: ScheduleContext, items: readonly Item[]): Unit[] {
+  for (const item of items) {
+    if (item.kind !== 'kernel') continue;
+    for (const t of item.writes) {
+      if (!t.startsWith('write:') && ctx.tensors.overwrites(t) !== undefined) return redirect(ctx, t);
     }
   }
   throw new InternalError('kernels wait for each other and none can be made to write a temporary');
@@ -95,14 +108,14 @@ function mayOverwrite(unit: Unit, cell: string, written: string): boolean {
   );
 }
 
-/** Dependences between units: what is read comes after what writes it; what writes a cell after all that read its old value. */
+/** Dependences between items: what is read comes after what writes it; what writes state after all that read its old value. */
 export class UnitGraph {
-  readonly units: readonly Unit[];
+  readonly units: readonly Item[];
   private readonly after: Set<number>[];
   /** Position of each unit in an order that respects the dependences. */
   private place: number[] | undefined;
 
-  constructor(units: readonly Unit[], tensors: Tensors) {
+  constructor(units: readonly Item[], tensors: Tensors) {
     this.units = units;
     const writers = new Map<string, number>();
     units.forEach((u, k) => u.writes.forEach((t) => writers.set(t, k)));
@@ -115,15 +128,15 @@ export class UnitGraph {
         if (w !== undefined && w !== k) this.after[w].add(k);
       }
       for (const t of u.writes) {
-        const memory = tensors.memory(t);
-        if (memory === t) continue;
+        const memory = tensors.overwrites(t);
+        if (memory === undefined) continue;
         for (const r of readers.get(memory) ?? []) if (r !== k) this.after[r].add(k);
       }
     });
   }
 
   /** Whether b must come after a. */
-  path(a: Unit, b: Unit): boolean {
+  path(a: Item, b: Item): boolean {
     this.place ??= placesOf(this.sort().ready);
     const { place } = this;
     const target = this.units.indexOf(b);
@@ -141,14 +154,14 @@ export class UnitGraph {
   }
 
   /** Units in an order that respects all dependences; of several ready ones, the first made goes first. */
-  order(): Unit[] {
+  order(): Item[] {
     const { ready } = this.sort();
     if (ready.length !== this.units.length) throw new InternalError('kernels wait for each other');
     return ready.map((k) => this.units[k]);
   }
 
   /** Units that wait for each other, if there are any. */
-  cycle(): Unit[] | undefined {
+  cycle(): Item[] | undefined {
     const { ready } = this.sort();
     if (ready.length === this.units.length) return undefined;
     const done = new Set(ready);

@@ -3,7 +3,6 @@
  * What is left reads them as parameter words.
  */
 import type { HostInstruction, HostProgram } from '../bundle/host-program.ts';
-import { reachable } from '../ir/tensor/graph.ts';
 import { op } from '../ops/table.ts';
 import type { Node } from '../ops/types.ts';
 
@@ -27,9 +26,9 @@ function role(node: Node, isHost: (input: Node) => boolean): 'value' | 'alias' |
   return scalar !== undefined && node.inputs.every(isHost) ? 'value' : 'none';
 }
 
-/** Program and index for everything the roots reach (regions aside, which hold derivative rules only). */
+/** Program and index for everything the roots reach by inputs. (Regions are closed: what they read of the host they get as constants.) */
 export function extractHost(roots: readonly Node[]): HostPart {
-  const nodes = reachable(roots);
+  const nodes = evaluated(roots);
   /** Host nodes, each with the node that stands for its value (itself, or below aliases). */
   const host = new Map<Node, Node>();
   for (const node of nodes) {
@@ -44,13 +43,26 @@ export function extractHost(roots: readonly Node[]): HostPart {
     for (const input of node.inputs) if (host.has(input) && !isConstant(input)) border.add(input);
   }
 
-  const valueNodes = reachable(border).filter((node) => host.get(node) === node);
+  const valueNodes = evaluated([...border]).filter((node) => host.get(node) === node);
   const place = new Map(valueNodes.map((node, i) => [node, i]));
   const at = (node: Node) => place.get(host.get(node) as Node) as number;
   return {
     program: { instructions: valueNodes.map((node) => instruction(node, at)) },
     index: new Map([...border].map((node) => [node, at(node)])),
   };
+}
+
+/** What the roots reach by inputs, in topological order. */
+function evaluated(roots: readonly Node[]): Node[] {
+  const seen = new Set<Node>();
+  const stack = [...roots];
+  while (stack.length > 0) {
+    const node = stack.pop() as Node;
+    if (seen.has(node)) continue;
+    seen.add(node);
+    stack.push(...node.inputs);
+  }
+  return [...seen].sort((a, b) => a.id - b.id);
 }
 
 function instruction(node: Node, at: (input: Node) => number): HostInstruction {

@@ -2,13 +2,34 @@
  * Encodes the commands of entries. Bind groups are made once per (kernel, bindings, slot) and kept: making one costs as much as ten dispatches.
  * Consecutive dispatches share one compute pass, over steps too; WebGPU orders them. A copy ends the pass, since copies stand outside passes.
  */
-import type { Binding, BundleEntry, Command } from '../../compiler/bundle/format.ts';
+import { type SimpleCommand, eachCommand, flatCommands } from '../../compiler/bundle/commands.ts';
+import type { Binding, BundleEntry } from '../../compiler/bundle/format.ts';
 import { InternalError } from '../../compiler/diagnostics/diagnostic.ts';
 import { type Buffers, type DeviceBuffer, usage } from './buffers.ts';
 import type { Pipeline } from './pipelines.ts';
 
-type Dispatch = Extract<Command, { kind: 'dispatch' }>;
-type Copy = Extract<Command, { kind: 'copy' }>;
+type Dispatch = Extract<SimpleCommand, { kind: 'dispatch' }>;
+type Copy = Extract<SimpleCommand, { kind: 'copy' }>;
+
+/** Dispatches after which what has been encoded is sent: long loops neither fill memory nor keep the device waiting. */
+const CHUNK = 4096;
+
+/** Command buffers on their way to the queue. */
+export class Submission {
+  encoder: GPUCommandEncoder;
+  private readonly device: GPUDevice;
+
+  constructor(device: GPUDevice) {
+    this.device = device;
+    this.encoder = device.createCommandEncoder();
+  }
+
+  /** Submits what has been encoded, and begins anew. */
+  flush(): void {
+    this.device.queue.submit([this.encoder.finish()]);
+    this.encoder = this.device.createCommandEncoder();
+  }
+}
 
 export class Encoder {
   private readonly device: GPUDevice;
@@ -25,28 +46,35 @@ export class Encoder {
     this.pipelines = pipelines;
   }
 
-  /** Encodes `count` executions, execution k on slot k. Returns the number of dispatches. */
-  encode(encoder: GPUCommandEncoder, entry: BundleEntry, count: number): number {
+  /** Encodes one execution for each element of `hostValues` (values of the host program), execution k on slot k. Returns the number of dispatches. */
+  encode(submission: Submission, entry: BundleEntry, hostValues: readonly (readonly number[])[][]): number {
     let pass: GPUComputePassEncoder | undefined;
     let dispatches = 0;
-    for (let slot = 0; slot < count; slot++) {
-      for (const command of entry.commands) {
+    const end = (): void => {
+      pass?.end();
+      pass = undefined;
+    };
+    for (const [slot, values] of hostValues.entries()) {
+      for (const command of flatCommands(entry.commands, (value) => values[value][0] !== 0)) {
         if (command.kind === 'copy') {
-          pass?.end();
-          pass = undefined;
-          this.copy(encoder, command, slot);
+          end();
+          this.copy(submission.encoder, command, slot);
           continue;
         }
         // Nothing to do, and Dawn would print a remark to standard output.
         if (command.groups.some((n) => n === 0)) continue;
-        pass ??= encoder.beginComputePass();
+        pass ??= submission.encoder.beginComputePass();
         pass.setPipeline(this.pipeline(command).gpu);
         pass.setBindGroup(0, this.bindGroup(command, slot));
         pass.dispatchWorkgroups(...command.groups);
         dispatches++;
+        if (dispatches % CHUNK === 0) {
+          end();
+          submission.flush();
+        }
       }
     }
-    pass?.end();
+    end();
     return dispatches;
   }
 
@@ -109,12 +137,10 @@ function slotOffset(buffer: DeviceBuffer, slot: number): number {
 
 /** The buffer of a role that an entry uses, or undefined. */
 export function bufferOf(entry: BundleEntry, role: DeviceBuffer['role'], buffers: Buffers): DeviceBuffer | undefined {
-  for (const command of entry.commands) {
+  let found: DeviceBuffer | undefined;
+  eachCommand(entry.commands, (command) => {
     const ids = command.kind === 'dispatch' ? command.bindings.map((b) => b.buffer) : [command.from, command.to];
-    for (const id of ids) {
-      const buffer = buffers.get(id);
-      if (buffer.role === role) return buffer;
-    }
-  }
-  return undefined;
+    found ??= ids.map((id) => buffers.get(id)).find((buffer) => buffer.role === role);
+  });
+  return found;
 }

@@ -10,7 +10,7 @@ import { InternalError, fail } from '../../compiler/diagnostics/diagnostic.ts';
 import type { Backend, DeviceInfo, DeviceStats, NumberArray, StepOutputs } from '../backend.ts';
 import { Buffers, type DeviceBuffer } from './buffers.ts';
 import type { OpenDevice } from './device.ts';
-import { Encoder, bufferOf } from './encode.ts';
+import { Encoder, Submission, bufferOf } from './encode.ts';
 import { Pace } from './pace.ts';
 import { buildPipelines } from './pipelines.ts';
 import { type ReadRange, Readback } from './readback.ts';
@@ -121,7 +121,7 @@ export class Executor implements Backend {
     const hostValues = this.writeParams(p, steps);
     const sent = this.send(
       p,
-      steps.length,
+      hostValues,
       p.reports ? [{ gpu: p.reports.gpu, offset: 0, bytes: steps.length * p.reports.bytes }] : [],
     );
     this.stats.executions += steps.length;
@@ -146,13 +146,13 @@ export class Executor implements Backend {
         throw new InternalError(`input '${input.name}' of '${id}' has the wrong length`); // the session has checked it
       this.write(this.buffers.get(input.buffer).gpu, input.offset, toDevice(values, input.type.dtype));
     }
-    this.writeParams(p, [scalars]);
+    const hostValues = this.writeParams(p, [scalars]);
     const ranges = p.entry.results.map((r) => ({
       gpu: this.buffers.get(r.buffer).gpu,
       offset: r.offset,
       bytes: 4 * elements(r.type),
     }));
-    const sent = this.send(p, 1, ranges);
+    const sent = this.send(p, hostValues, ranges);
     this.stats.executions++;
     const bytes = await sent.finished();
     sent.checkFaults(bytes, [scalars]);
@@ -235,18 +235,18 @@ export class Executor implements Backend {
     return values;
   }
 
-  /** Encodes and submits `count` executions, with a read-back of the ranges and, last, of the faults. */
-  private send(p: Prepared, count: number, ranges: readonly ReadRange[]) {
+  /** Encodes and submits an execution for each of the host's values, with a read-back of the ranges and, last, of the faults. */
+  private send(p: Prepared, hostValues: number[][][], ranges: readonly ReadRange[]) {
     const { device } = this.owner;
     const scoped = !p.proven;
     p.proven = true;
     if (scoped) device.pushErrorScope('validation');
-    const encoder = device.createCommandEncoder();
-    if (p.faults) encoder.clearBuffer(p.faults.gpu);
-    this.stats.dispatches += this.encoder.encode(encoder, p.entry, count);
+    const submission = new Submission(device);
+    if (p.faults) submission.encoder.clearBuffer(p.faults.gpu);
+    this.stats.dispatches += this.encoder.encode(submission, p.entry, hostValues);
     const all = p.faults ? [...ranges, { gpu: p.faults.gpu, offset: 0, bytes: p.faults.bytes }] : ranges;
-    const pending = this.readback.encode(encoder, all);
-    device.queue.submit([encoder.finish()]);
+    const pending = this.readback.encode(submission.encoder, all);
+    device.queue.submit([submission.encoder.finish()]);
     this.stats.submits++;
     const scope = scoped ? device.popErrorScope() : undefined;
     const finished = async (): Promise<ArrayBuffer> => {

@@ -2,6 +2,7 @@
  * Checks a bundle against a device before anything runs. WebGPU answers a dispatch beyond its limits with silence and zeros, so every limit that a
  * bundle can exceed is asked here, and the error names what exceeds it.
  */
+import { eachCommand } from '../../compiler/bundle/commands.ts';
 import type { Bundle } from '../../compiler/bundle/format.ts';
 import { fail } from '../../compiler/diagnostics/diagnostic.ts';
 
@@ -37,8 +38,8 @@ export function verifyLimits(bundle: Bundle, limits: GPUSupportedLimits, feature
   const bytesOf = new Map(bundle.buffers.map((b) => [b.id, b.bytes]));
   const kernels = new Map(bundle.kernels.map((k) => [k.id, k]));
   for (const entry of bundle.entries) {
-    for (const command of entry.commands) {
-      if (command.kind !== 'dispatch') continue;
+    eachCommand(entry.commands, (command) => {
+      if (command.kind !== 'dispatch') return;
       const kernel = kernels.get(command.kernel);
       const name = `kernel '${kernel?.label || command.kernel}'`;
       for (const groups of command.groups)
@@ -52,6 +53,6 @@ export function verifyLimits(bundle: Bundle, limits: GPUSupportedLimits, feature
         const most = uniform ? limits.maxUniformBufferBindingSize : limits.maxStorageBufferBindingSize;
         if (bytes > most) refuse(`${name} binds ${bytes} bytes of '${binding.buffer}'; this device allows ${most}`);
       });
-    }
+    });
   }
 }

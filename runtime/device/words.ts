@@ -1,7 +1,7 @@
 /**
  * Between numbers and the 32-bit words of parameter slots and report slots. Scalars are computed on the host in float64 and rounded once, here.
  */
-import type { BundleEntry, DType, TensorType } from '../../compiler/bundle/format.ts';
+import type { BundleEntry, Condition, DType, TensorType } from '../../compiler/bundle/format.ts';
 import { type Scalars, evaluateHost } from '../../compiler/bundle/host-program.ts';
 import { InternalError } from '../../compiler/diagnostics/diagnostic.ts';
 
@@ -53,12 +53,21 @@ export function readOutputs(
 ): StepOutputs {
   const values = new Map<string, number>();
   const objectives = new Map<string, number>();
-  for (const output of entry.outputs) {
+  const word = (at: number, dtype: DType): number => {
     if (!view) throw new InternalError(`entry '${entry.id}' has outputs and no report buffer`);
-    const value = readWord(view, slotOffset + 4 * output.word, output.dtype);
+    return readWord(view, slotOffset + 4 * at, dtype);
+  };
+  const holds = (when: Condition | undefined): boolean => {
+    if (!when) return true;
+    return ('word' in when ? word(when.word, 'bool') : hostValues[when.value][0]) !== 0;
+  };
+  for (const output of entry.outputs) {
+    const value = word(output.word, output.dtype);
+    if (!holds(output.when)) continue;
     (output.kind === 'objective' ? objectives : values).set(output.name, value);
   }
   for (const output of entry.hostOutputs) {
+    if (!holds(output.when)) continue;
     const value = hostValues[output.value][0];
     const rounded = output.dtype === 'f32' ? Math.fround(value) : value;
     (output.kind === 'objective' ? objectives : values).set(output.name, rounded);

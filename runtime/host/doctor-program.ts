@@ -7,7 +7,7 @@ export function addition(n: number): Bundle {
   const bind = (id: string) => ({ buffer: id, slot: false });
   return {
     format: 'saddle-bundle',
-    version: 1,
+    version: 2,
     name: 'doctor',
     hypers: [],
     data: [],

@@ -1,4 +1,5 @@
 /** A minimal executor of bundles for tests: one step per submit, everything read back at once. The real one is in `runtime/device/`. */
+import { flatCommands } from '../../compiler/bundle/commands.ts';
 import type { Bundle, BundleEntry } from '../../compiler/bundle/format.ts';
 import { evaluateHost, type Scalars } from '../../compiler/bundle/host-program.ts';
 import { sizeOf } from '../../compiler/ir/tensor/graph.ts';
@@ -97,10 +98,10 @@ export class BundleRunner {
       device.queue.writeBuffer(this.buffer(i.buffer), i.offset, encode(inputs[i.name], i.type.dtype));
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
-    for (const [k, c] of entry.commands.entries()) {
+    for (const c of flatCommands(entry.commands, (value) => values[value][0] !== 0)) {
       if (c.kind !== 'dispatch') throw new Error('copy commands are not used');
       const pipeline = this.pipelines.get(c.kernel) as GPUComputePipeline;
-      const key = `${id}/${k}`;
+      const key = `${c.kernel} ${c.bindings.map((b) => b.buffer).join()}`;
       let group = this.groups.get(key);
       if (!group) {
         group = device.createBindGroup({

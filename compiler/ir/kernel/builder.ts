@@ -5,8 +5,19 @@
  */
 import type { Attrs, DType } from '../../ops/types.ts';
 import { InternalError } from '../../diagnostics/diagnostic.ts';
-import { laneOf, lanePattern, ofVariable, visitAtoms, type IndexExpr, type IndexVar } from './index-expr.ts';
-import type { Branch, Carry, Expression, Statement, ValueId, View, Width } from './kernel.ts';
+import {
+  addIndex,
+  ix,
+  laneOf,
+  lanePattern,
+  ofAtom,
+  ofVariable,
+  scaleIndex,
+  visitAtoms,
+  type IndexExpr,
+  type IndexVar,
+} from './index-expr.ts';
+import type { Branch, Carry, Expression, Row, Statement, ValueId, View, Width } from './kernel.ts';
 
 export interface Value {
   readonly id: ValueId;
@@ -112,8 +123,16 @@ export class BranchBuilder {
   }
 
   load(view: View, index: IndexExpr): Value {
-    const pattern = lanePattern(index);
-    return this.emit({ kind: 'load', view, index }, view.dtype, pattern.kind === 'same' ? 1 : 4);
+    const at = view.row ? this.inRow(view.row, index) : index;
+    const pattern = lanePattern(at);
+    return this.emit({ kind: 'load', view, index: at }, view.dtype, pattern.kind === 'same' ? 1 : 4);
+  }
+
+  /** An index in a row as one in the whole tensor. */
+  private inRow({ at, length, count }: Row, index: IndexExpr): IndexExpr {
+    const row = this.clamp(this.load(at, ix(0)), 0, count - 1);
+    const atom = { kind: 'value', value: row.id, lo: 0, hi: count - 1 } as const;
+    return addIndex(index, scaleIndex(ofAtom(atom), length));
   }
 
   component(of: Value, component: number): Value {
@@ -152,7 +171,7 @@ export class BranchBuilder {
   store(view: View, index: IndexExpr, value: Value): void {
     if (value.dtype !== view.dtype)
       throw new InternalError(`store of ${value.dtype} into ${view.dtype} ${view.tensor}`);
-    this.push({ kind: 'store', view, index, value: value.id });
+    this.push({ kind: 'store', view, index: view.row ? this.inRow(view.row, index) : index, value: value.id });
   }
 
   fault(ok: Value, number: number): void {

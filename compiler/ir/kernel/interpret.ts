@@ -24,6 +24,7 @@ export function interpretKernel(kernel: Kernel, memory: Memory): Outcome {
   let first = 0;
   for (const branch of kernel.branches) {
     for (let group = 0; group < branch.group.extent; group++) {
+      if (branch.gate && isClosed(branch.gate, memory, races, (first + group) * kernel.workgroup)) continue;
       const w = new Workgroup(kernel.workgroup, memory, faults, races, (first + group) * kernel.workgroup);
       for (let lane = 0; lane < kernel.workgroup; lane++) {
         w.variables[lane].set(branch.group.id, group);
@@ -37,6 +38,12 @@ export function interpretKernel(kernel: Kernel, memory: Memory): Outcome {
     first += branch.group.extent;
   }
   return { faults };
+}
+
+function isClosed(gate: View, memory: Memory, races: RaceCheck, invocation: number): boolean {
+  const { data, offset } = memory(gate.tensor);
+  races.access(data, offset, invocation, false, gate);
+  return data[offset] === 0;
 }
 
 /** Who wrote and read each element. */

@@ -18,6 +18,15 @@ export interface View {
   readonly storage: 'word' | 'u8';
   readonly scale: number;
   readonly size: number;
+  /** Where only one row is meant: the builder takes indices within the row, and makes them ones of the whole tensor. */
+  readonly row?: Row;
+}
+
+/** A row of `length` elements of a tensor of `count` rows: the one whose number is in memory at `at`. */
+export interface Row {
+  readonly at: View;
+  readonly length: number;
+  readonly count: number;
 }
 
 export type Expression =
@@ -91,6 +100,8 @@ export interface Branch {
   readonly group: IndexVar;
   readonly local: IndexVar;
   readonly body: readonly Statement[];
+  /** A flag in memory: where it is 0 the branch does nothing. */
+  readonly gate?: View;
 }
 
 export interface Kernel {
@@ -107,7 +118,13 @@ export function accesses(kernel: Kernel): { reads: Map<string, View>; writes: Ma
     if (s.kind === 'store') result.writes.set(s.view.tensor, s.view);
     if (s.kind === 'fault') result.faults = true;
   });
+  for (const { gate } of kernel.branches) if (gate) result.reads.set(gate.tensor, gate);
   return result;
+}
+
+/** The kernel under a gate: it does nothing where the flag is 0. */
+export function gated(kernel: Kernel, gate: View | undefined): Kernel {
+  return gate ? { ...kernel, branches: kernel.branches.map((b) => ({ ...b, gate })) } : kernel;
 }
 
 /** Visits every statement of a kernel, outer before inner. */

@@ -6,7 +6,7 @@ export function printKernel(kernel: Kernel): string {
   const lines: string[] = [];
   for (const [k, branch] of kernel.branches.entries()) {
     lines.push(
-      `branch ${k}: ${branch.group.extent} workgroups (${variable(branch.group)}) of ${kernel.workgroup} (${variable(branch.local)})`,
+      `branch ${k}: ${branch.group.extent} workgroups (${variable(branch.group)}) of ${kernel.workgroup} (${variable(branch.local)})${branch.gate ? ` if ${branch.gate.tensor}` : ''}`,
     );
     printBlock(branch.body, '  ', lines);
   }

@@ -54,7 +54,7 @@ function union(ranges: readonly (Range | undefined)[]): Range | undefined {
 }
 
 /** True where every element of `node` is an index of an axis of this size. */
-export function fits(node: Node, size: number): boolean {
-  const range = knownRange(node);
+export function fits(node: Node, size: number, leaf?: (node: Node) => Range | undefined): boolean {
+  const range = knownRange(node, leaf);
   return range !== undefined && range[0] >= 0 && range[1] < size;
 }

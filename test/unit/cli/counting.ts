@@ -34,7 +34,7 @@ export function countingBundle(steps = 10): Bundle {
   const runs = ['a', 'b'];
   return {
     format: 'saddle-bundle',
-    version: 1,
+    version: 2,
     name: 'counting',
     hypers: [],
     data: [],

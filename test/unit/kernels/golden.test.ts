@@ -3,13 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { compileProgram, prepareProgram } from '../../../compiler/emit/bundle.ts';
 import { printKernel } from '../../../compiler/ir/kernel/print.ts';
 import type { DeviceProfile } from '../../../compiler/lower/profile.ts';
+import { unitsOf } from '../../../compiler/lower/unit.ts';
 import type { Program } from '../../../compiler/ir/program.ts';
 import { Build, cell, f32, program, resultsProgram } from '../../device/programs.ts';
 
 const golden = (name: string): string => `../../golden/kernels/${name}`;
 
 async function compare(name: string, p: Program, limits: Partial<DeviceProfile>): Promise<void> {
-  const units = prepareProgram(p, limits).entries.flatMap((e) => e.schedule.units);
+  const units = prepareProgram(p, limits).entries.flatMap((e) => unitsOf(e.lowered.steps));
   await expect(units.map((u) => `// ${u.label}\n${printKernel(u.kernel)}`).join('\n')).toMatchFileSnapshot(
     golden(`${name}.kernels`),
   );

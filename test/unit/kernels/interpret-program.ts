@@ -5,6 +5,8 @@ import { interpretKernel } from '../../../compiler/ir/kernel/interpret.ts';
 import { verifyKernel } from '../../../compiler/ir/kernel/verify.ts';
 import type { Program } from '../../../compiler/ir/program.ts';
 import { sizeOf } from '../../../compiler/ir/tensor/graph.ts';
+import type { Reported } from '../../../compiler/lower/entry.ts';
+import type { Step, Unit } from '../../../compiler/lower/unit.ts';
 import type { DeviceProfile } from '../../../compiler/lower/profile.ts';
 
 export interface Interpreted {
@@ -30,7 +32,7 @@ export function interpretEntry(
   const prepared = prepareProgram(program, limits);
   const entry = prepared.entries.find((e) => e.entry.id === id);
   if (!entry) throw new Error(`no entry ${id}`);
-  const { lowered, schedule, place } = entry;
+  const { lowered, place } = entry;
   const buffers = new Map<string, Float64Array>();
   for (const b of prepared.buffers.all()) {
     const bytesEach = program.data.some((d) =>
@@ -52,7 +54,9 @@ export function interpretEntry(
   for (const p of lowered.params) write({ buffer: 'params', offset: p.word }, [host[p.value][p.component]]);
 
   const raised = new Set<number>();
-  for (const unit of schedule.units) {
+  let dispatches = 0;
+  const run = (unit: Unit): void => {
+    dispatches++;
     const problems = verifyKernel(unit.kernel);
     if (problems.length > 0) throw new Error(`${unit.label}: ${problems.join('; ')}`);
     const outcome = interpretKernel(unit.kernel, (tensor) => {
@@ -60,13 +64,24 @@ export function interpretEntry(
       return { data: buffers.get(at.buffer) as Float64Array, offset: at.offset };
     });
     outcome.faults.forEach((f) => raised.add(f));
-  }
+  };
+  const runAll = (steps: readonly Step[]): void => {
+    for (const step of steps) {
+      if (step.kind === 'kernel') run(step);
+      else if (step.kind === 'repeat') for (let turn = 0; turn < step.turns; turn++) runAll(step.steps);
+      else runAll(host[step.value][0] !== 0 ? step.taken : step.otherwise);
+    }
+  };
+  runAll(lowered.steps);
+  const reported = (r: Reported): number[] =>
+    r.kind === 'word' ? read({ buffer: 'reports', offset: r.word }, []) : host[r.value];
   const outputs: Record<string, number[]> = {};
   entry.entry.outputs.forEach((o, k) => {
     if (o.kind === 'result') outputs[o.name] = read(place(`result:${o.name}`), o.value.type.shape);
-    else if (lowered.reports.has(k))
-      outputs[o.name] = read({ buffer: 'reports', offset: lowered.reports.get(k) as number }, []);
-    else outputs[o.name] = host[lowered.hostOutputs.get(k) as number];
+    else {
+      const when = lowered.conditions.get(k);
+      if (!when || reported(when)[0] !== 0) outputs[o.name] = reported(lowered.outputs.get(k) as Reported);
+    }
   });
   return {
     outputs,
@@ -77,6 +92,6 @@ export function interpretEntry(
       ]),
     ),
     faults: [...raised].map((f) => lowered.faults[f - 1].message),
-    dispatches: schedule.units.length,
+    dispatches,
   };
 }

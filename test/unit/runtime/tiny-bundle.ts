@@ -188,7 +188,7 @@ export function tinyBundle(options: TinyOptions = {}): Bundle {
   });
   return {
     format: 'saddle-bundle',
-    version: 1,
+    version: 2,
     name: 'tiny',
     hypers: [
       {

@@ -1,0 +1,74 @@
+/** What the lowering of a block sets out from: its nodes, and the loops and choices in it with what of them is used. */
+import type { Node } from '../ops/types.ts';
+import { bodyParams, condSpec, loopSpec } from '../ops/closed.ts';
+import { regionsOf } from '../ops/region.ts';
+import { reachable } from '../ir/tensor/graph.ts';
+
+/** A loop or choice, with the numbers of its results that are read and the outer values that it needs in memory. */
+export interface RegionNode {
+  readonly node: Node;
+  readonly used: ReadonlySet<number>;
+  readonly needs: readonly Node[];
+}
+
+/** All nodes between the roots and the leaves, leaves included, in topological order, and the loops and choices on the way. */
+export function collect(
+  roots: readonly Node[],
+  isLeaf: (n: Node) => boolean,
+): { readonly nodes: Node[]; readonly regions: RegionNode[] } {
+  const seen = new Set<Node>();
+  const used = new Map<Node, Set<number>>();
+  const needs = new Map<Node, Node[]>();
+  const stack = [...roots];
+  while (stack.length > 0) {
+    const node = stack.pop() as Node;
+    if (seen.has(node)) continue;
+    seen.add(node);
+    if (node.op === 'part') {
+      const [region] = node.inputs;
+      if (!needs.has(region)) {
+        used.set(region, new Set());
+        needs.set(region, neededBy(region));
+        stack.push(...inputsInUse(region));
+      }
+      used.get(region)?.add(node.attrs.index as number);
+    } else if (!isLeaf(node)) stack.push(...node.inputs);
+  }
+  const byId = (a: Node, b: Node): number => a.id - b.id;
+  return {
+    nodes: [...seen].sort(byId),
+    regions: [...used.keys()].sort(byId).map((node) => ({
+      node,
+      used: used.get(node) as Set<number>,
+      needs: needs.get(node) as Node[],
+    })),
+  };
+}
+
+/** Inputs whose values the regions of a node read. */
+function inputsInUse(node: Node): Node[] {
+  const own = reachable(regionsOf(node).flatMap((r) => r.results));
+  const read = new Set(own);
+  if (node.op === 'cond') {
+    const { predicate, consts, branches } = condSpec(node);
+    return [predicate, ...consts.filter((_, k) => read.has(branches[0].params[k]) || read.has(branches[1].params[k]))];
+  }
+  const spec = loopSpec(node);
+  const params = bodyParams(spec);
+  const condConsts = spec.cond?.params.slice(1 + spec.carries.length) ?? [];
+  return [
+    ...(spec.count ? [spec.count] : []),
+    ...spec.carries,
+    ...spec.xs.filter((_, k) => read.has(params.rows[k])),
+    ...spec.consts.filter((_, k) => read.has(params.consts[k]) || (condConsts[k] && read.has(condConsts[k]))),
+  ];
+}
+
+/** Those of them that must be in memory: all but what a loop begins with, which is written into the loop's own. */
+function neededBy(node: Node): Node[] {
+  const inUse = inputsInUse(node);
+  if (node.op === 'cond') return inUse;
+  const { count, carries } = loopSpec(node);
+  const first = count ? 1 : 0;
+  return inUse.filter((_, k) => k < first || k >= first + carries.length);
+}

@@ -69,7 +69,7 @@ const functions = [
   // arrays
   'zeros(n, …)', 'ones(n, …)', 'zeros_like(x)', 'ones_like(x)', 'onehot(i, n)', 'one_hot(i, n)', 'concat(a, …, axis: optional)', 'stack(a, …, axis: optional)',
   'reshape(x, shape, …)', 'transpose(x)', 'flip(x, axis: optional)', 'pairs(x)', 'logspace(a, b, n)', 'linspace(a, b, n)', 'segment_sum(v, by:, into:)',
-  'len(x, axis: optional)', 'permute(x, axes)', 'einsum(spec, a, …)', 'top_k(x, k, axis: optional)', 'quantile(x, q, axis: optional)', 'size(x)', 'count(batch)', 'cholesky(A)', 'triangular_solve(A, b, lower: optional, transpose: optional)',
+  'len(x, axis: optional)', 'shape(x)', 'permute(x, axes)', 'einsum(spec, a, …)', 'top_k(x, k, axis: optional)', 'quantile(x, q, axis: optional)', 'size(x)', 'count(batch)', 'cholesky(A)', 'triangular_solve(A, b, lower: optional, transpose: optional)',
   // windows over the axes between examples and features
   'conv(x, w, stride: optional, padding: optional, dilation: optional, groups: optional)',
   'max_pool(x, size, stride: optional, padding: optional)', 'avg_pool(x, size, stride: optional, padding: optional)',

@@ -114,15 +114,20 @@ function stackNodes(c: BuiltinCall, nodes: readonly Node[], axis: number): Node 
   return wide.length === 1 ? wide[0] : c.e.make('concat', wide, { axis });
 }
 
+/** -1, which stands for the size that is left over. */
+const isRest = (v: Value): boolean => v.kind === 'exact' && v.value === -1;
+
 /** reshape(x, [a, b]) or reshape(x, a, b); one dim may be -1. */
 const reshape: BuiltinFn = (c) => {
   c.expect(2, Number.POSITIVE_INFINITY);
   const x = c.node(0);
   const dims = c.positional.slice(1).flatMap((a) => {
     if (a.value.kind === 'exactArray') return [...a.value.values];
-    if (a.value.kind === 'tuple') return a.value.items.map((item) => toSize(c.e, item, a.span, 'a size'));
-    return [toSize(c.e, a.value, a.span, 'a size')];
+    const items = a.value.kind === 'tuple' ? a.value.items : [a.value];
+    return items.map((item) => (isRest(item) ? -1 : toSize(c.e, item, a.span, 'a size')));
   });
+  if (dims.filter((d) => d === -1).length > 1)
+    fail('OPT311', c.span, 'reshape can find out one size, but -1 stands twice', { hint: 'give all sizes but one' });
   const size = sizeOf(x.type.shape);
   const rest = sizeOf(dims.filter((d) => d !== -1));
   const shape = dims.map((d) => (d === -1 && rest > 0 ? size / rest : d));
@@ -325,6 +330,13 @@ const len: BuiltinFn = (c) => {
   }
 };
 
+/** shape(x): the dims of an array, for reshape and zeros. */
+const shape: BuiltinFn = (c) => {
+  c.expect(1, 1);
+  const values = shapeOf(c.e, plain(c.e, c.value(0), c.at(0)), c.at(0));
+  return { kind: 'exactArray', values, shape: [values.length], integral: true };
+};
+
 // ---------------------------------------------------------------- derivatives as primitives
 
 const stop: BuiltinFn = (c) => {
@@ -387,6 +399,7 @@ export const shapeBuiltins: Record<string, BuiltinFn> = {
   unflat,
   dot,
   size,
+  shape,
   len,
   stop,
   reverse,

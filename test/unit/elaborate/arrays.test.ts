@@ -63,6 +63,12 @@ test('quantiles, the median and the largest', () => {
   );
 });
 
+test('reshape finds out one size', () => {
+  expect(
+    evaluateAll(['f32(len(reshape(zeros(6, 4), -1, 8)))', 'f32(shape(reshape(zeros(6, 4), [2, -1]))[1])']),
+  ).toEqual([3, 12]);
+});
+
 test('keep: leaves the reduced axis', () => {
   const a = wave(3, 4);
   const [centred, spread, length] = evaluateAll([
@@ -89,6 +95,7 @@ describe('what does not fit is refused where it stands', () => {
     ['top_k(zeros(3), 4)[0]', 'OPT302', /the 4 largest of 3/],
     ['quantile(zeros(3), 1.5)', 'OPT311', /lies in 0..1/],
     ['permute(zeros(3, 2), [0, 0])', 'OPT306', /each of 2 axes once/],
+    ['reshape(zeros(3, 2), -1, -1)', 'OPT311', /-1 stands twice/],
     ['sum(zeros(3, 2), keep: true)', 'OPT311', /axis: has to say which/],
   ];
   test.each(cases)('%s', (expression, code, message) => {

@@ -142,7 +142,7 @@ test('every function, layer and rule of the library is named by a test', () => {
   const library = readdirSync(join(root, 'stdlib')).map((name) => readFileSync(join(root, 'stdlib', name), 'utf8'));
   const declared = [...library.join('\n').matchAll(/^(?:fn|layer|rule) (\w+)/gm)].map((match) => match[1]);
   // Names that the library uses itself, as steps of others.
-  const inner = ['central_erfinv'];
+  const inner = ['central_erfinv', 'causal_scores', 'split_heads', 'merge_heads'];
   expect(declared.filter((name) => !new RegExp(`\\b${name}\\b`).test(said) && !inner.includes(name))).toEqual([]);
   expect(declared.length).toBeGreaterThan(30);
 });

@@ -63,6 +63,7 @@ export class BlockLowering {
   private used: ReadonlySet<string> = new Set();
   private readonly extra = new Map<Node, View[]>();
   private readonly copies: Send[] = [];
+  private stages: ReadonlyMap<Node, number> = new Map();
   private regions: ReadonlySet<Node> = new Set();
 
   constructor(ctx: EntryContext, lowerRegion: RegionLowering, frame: Frame = noFrame, parent?: BlockLowering) {
@@ -86,7 +87,8 @@ export class BlockLowering {
     const isLeaf = (n: Node): boolean => ctx.isLeaf(n);
     const values = [...writes.map((w) => this.owned(w, known)), ...sends.map((s) => s.node)];
     const roots = splitReductions(values, ctx.profile);
-    const { nodes, regions } = collect(roots, isLeaf);
+    const { nodes, regions, stages } = collect(roots, isLeaf);
+    this.stages = stages;
     const needed = regions.flatMap((r) => r.needs.filter((n) => !isLeaf(n)));
     const results = new Set([...roots, ...needed]);
     this.regions = new Set(regions.map((r) => r.node));
@@ -134,11 +136,8 @@ export class BlockLowering {
       (own) => this.storage(own),
       ctx.profile,
       results,
-      {
-        ofTensor,
-        ofRoot,
-        always,
-      },
+      { ofTensor, ofRoot, always },
+      (n) => this.stages.get(n) ?? 0,
     );
     const used = new Set<string>(needed.map((n) => this.key(n)));
     for (const g of grouping.groups) for (const n of g.reads) if (grouping.groupOf.get(n) !== g) used.add(this.key(n));

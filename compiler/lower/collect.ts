@@ -11,14 +11,18 @@ export interface RegionNode {
   readonly needs: readonly Node[];
 }
 
+export interface Collected {
+  readonly nodes: readonly Node[];
+  readonly regions: readonly RegionNode[];
+  /** Number of loops and choices, one after another, that a node waits for. */
+  readonly stages: ReadonlyMap<Node, number>;
+}
+
 /** All nodes between the roots and the leaves, leaves included, in topological order, and the loops and choices on the way. */
-export function collect(
-  roots: readonly Node[],
-  isLeaf: (n: Node) => boolean,
-): { readonly nodes: Node[]; readonly regions: RegionNode[] } {
+export function collect(roots: readonly Node[], isLeaf: (n: Node) => boolean): Collected {
   const seen = new Set<Node>();
   const used = new Map<Node, Set<number>>();
-  const needs = new Map<Node, Node[]>();
+  const inUse = new Map<Node, Node[]>();
   const stack = [...roots];
   while (stack.length > 0) {
     const node = stack.pop() as Node;
@@ -26,23 +30,39 @@ export function collect(
     seen.add(node);
     if (node.op === 'part') {
       const [region] = node.inputs;
-      if (!needs.has(region)) {
+      if (!used.has(region)) {
         used.set(region, new Set());
-        needs.set(region, neededBy(region));
-        stack.push(...inputsInUse(region));
+        inUse.set(region, inputsInUse(region));
+        stack.push(...(inUse.get(region) as Node[]));
       }
       used.get(region)?.add(node.attrs.index as number);
     } else if (!isLeaf(node)) stack.push(...node.inputs);
   }
   const byId = (a: Node, b: Node): number => a.id - b.id;
+  const nodes = [...seen].sort(byId);
   return {
-    nodes: [...seen].sort(byId),
+    nodes,
+    stages: stagesOf(nodes, isLeaf, inUse),
     regions: [...used.keys()].sort(byId).map((node) => ({
       node,
       used: used.get(node) as Set<number>,
-      needs: needs.get(node) as Node[],
+      needs: neededBy(node, inUse.get(node) as Node[]),
     })),
   };
+}
+
+function stagesOf(
+  nodes: readonly Node[],
+  isLeaf: (n: Node) => boolean,
+  inUse: ReadonlyMap<Node, readonly Node[]>,
+): Map<Node, number> {
+  const stages = new Map<Node, number>();
+  for (const node of nodes) {
+    const inputs = node.op === 'part' ? (inUse.get(node.inputs[0]) as Node[]) : isLeaf(node) ? [] : node.inputs;
+    const before = Math.max(0, ...inputs.map((n) => stages.get(n) ?? 0));
+    stages.set(node, before + (node.op === 'part' ? 1 : 0));
+  }
+  return stages;
 }
 
 /** Inputs whose values the regions of a node read. */
@@ -65,8 +85,7 @@ function inputsInUse(node: Node): Node[] {
 }
 
 /** Those of them that must be in memory: all but what a loop begins with, which is written into the loop's own. */
-function neededBy(node: Node): Node[] {
-  const inUse = inputsInUse(node);
+function neededBy(node: Node, inUse: readonly Node[]): readonly Node[] {
   if (node.op === 'cond') return inUse;
   const { count, carries } = loopSpec(node);
   const first = count ? 1 : 0;

@@ -53,6 +53,8 @@ export class Grouping {
   private readonly profile: DeviceProfile;
   private readonly results: ReadonlySet<Node>;
   private readonly buffers: BufferNames;
+  /** Number of loops and choices, one after another, before a node. */
+  private readonly stageOf: (n: Node) => number;
   /** What each stored node reads, and which stored nodes read it. */
   private readonly readsBy = new Map<Node, Set<Node>>();
   private readonly readers = new Map<Node, Node[]>();
@@ -64,7 +66,9 @@ export class Grouping {
     profile: DeviceProfile,
     results: ReadonlySet<Node>,
     buffers: BufferNames,
+    stageOf: (n: Node) => number,
   ) {
+    this.stageOf = stageOf;
     this.stored = stored;
     this.results = results;
     this.buffers = buffers;
@@ -251,6 +255,8 @@ export class Grouping {
   }
 
   private accept(merged: Group, parts: readonly Group[]): boolean {
+    // A kernel of values from before a loop and after it would have to wait for itself.
+    if (new Set(merged.roots.map((n) => this.stageOf(n))).size > 1) return false;
     let kernel: Kernel;
     try {
       kernel = this.lower(merged, () => [], true);

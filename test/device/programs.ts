@@ -16,13 +16,13 @@ export function cell(id: string, type: TensorType, group = id): Cell {
 /** A program of the given cells and entries, with the passes run over each entry. */
 export function program(graph: Graph, parts: Partial<Program> & { entries: readonly Entry[] }): Program {
   const entries = parts.entries.map((entry) => {
-    const roots = [...entry.writes.map((w) => w.value), ...entry.outputs.map((o) => o.value)];
-    const done = runPasses(graph, roots, tensorPasses);
-    return {
-      ...entry,
-      writes: entry.writes.map((w, k) => ({ ...w, value: done[k] })),
-      outputs: entry.outputs.map((o, k) => ({ ...o, value: done[entry.writes.length + k] })),
-    };
+    const conditions = entry.outputs.flatMap((o) => o.when ?? []);
+    const roots = [...entry.writes.map((w) => w.value), ...entry.outputs.map((o) => o.value), ...conditions];
+    const done = runPasses(graph, roots, tensorPasses).values();
+    const next = (): Node => done.next().value as Node;
+    const writes = entry.writes.map((w) => ({ ...w, value: next() }));
+    const outputs = entry.outputs.map((o) => ({ ...o, value: next() }));
+    return { ...entry, writes, outputs: outputs.map((o) => (o.when ? { ...o, when: next() } : o)) };
   });
   const empty: Program = {
     name: 'test',

@@ -11,6 +11,7 @@ import { unknownName } from './bindings.ts';
 import type { Elaboration } from './context.ts';
 import { type SpecialForm, specialForms as derivativeForms } from './derivatives.ts';
 import { hessian, jacobian } from './jacobian.ts';
+import { logp } from './log-density.ts';
 import { callLayer, callModel } from './models.ts';
 import { ruleStep } from './rule-step.ts';
 import type { Frame } from './scope.ts';
@@ -27,7 +28,7 @@ const builtins: Readonly<Record<string, BuiltinFn>> = {
   ...orderBuiltins,
 };
 
-const specialForms: Readonly<Record<string, SpecialForm>> = { ...derivativeForms, jacobian, hessian };
+const specialForms: Readonly<Record<string, SpecialForm>> = { ...derivativeForms, jacobian, hessian, logp };
 
 /** Functions over series, runs and the compiled program. */
 const CLAIMS_ONLY = new Set(['median', 'nondecreasing', 'highest', 'lowest', 'best', 'peak_bytes', 'bytes', 'calls']);

@@ -10,10 +10,11 @@ import type { DType, Node } from '../ops/types.ts';
 import { carry } from './bindings.ts';
 import type { Elaboration } from './context.ts';
 import { plain, toDim, toNode } from './convert.ts';
-import { below, key } from './random.ts';
+import { key } from './random.ts';
 import type { Frame } from './scope.ts';
 import { siteName } from './sites.ts';
 import { dtypeOf } from './types.ts';
+import { below } from './variates.ts';
 import { type Batch, type Dataset, exact, kindText, tensor, type Value } from './values.ts';
 
 export function dataset(e: Elaboration, decl: ast.DataDecl, frame: Frame): Dataset {

@@ -11,7 +11,8 @@ import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
 import { broadcastTo, leafNodes, leaves, plain, rebuild, toFloat, toNode, zipLeaves } from './convert.ts';
 import type { Frame } from './scope.ts';
-import { derivativeNodes, readsOf, target, visibleNodes } from './targets.ts';
+import { checkDrawRoutes } from './draw-routes.ts';
+import { derivativeNodes, heldDraw, readsOf, target, visibleNodes } from './targets.ts';
 import { kindText, tensor, type Value } from './values.ts';
 
 export type SpecialForm = (e: Elaboration, call: ast.Call, frame: Frame) => Value;
@@ -51,6 +52,7 @@ const grad: SpecialForm = (e, call, frame) => {
   const t = target(e, by, frame);
   const wrt = derivativeNodes(e, t, [output]);
   floatTarget(wrt, e, by.span);
+  checkDrawRoutes([output], wrt, call.span);
   return rebuild(e, t.value, reverseMode(e.graph, output, wrt).values, call.span);
 };
 
@@ -85,6 +87,7 @@ const jvp: SpecialForm = (e, call, frame) => {
   const t = target(e, by, frame);
   const wrt = derivativeNodes(e, t, outputs);
   floatTarget(wrt, e, by.span);
+  checkDrawRoutes(outputs, wrt, call.span);
   const v = direction(e, e.do.expression(e, along, frame), t.value, wrt, along.span);
   return rebuild(e, value, forwardMode(e.graph, outputs, wrt, v).values, call.span);
 };
@@ -96,6 +99,7 @@ const vjp: SpecialForm = (e, call, frame) => {
   const t = target(e, by, frame);
   const wrt = derivativeNodes(e, t, outputs);
   floatTarget(wrt, e, by.span);
+  checkDrawRoutes(outputs, wrt, call.span);
   const u = direction(e, e.do.expression(e, weights, frame), value, outputs, weights.span);
   return rebuild(e, t.value, pullBack(e.graph, outputs, u, wrt).values, call.span);
 };
@@ -107,6 +111,7 @@ const hvp: SpecialForm = (e, call, frame) => {
   const t = target(e, by, frame);
   const wrt = derivativeNodes(e, t, [output]);
   floatTarget(wrt, e, by.span);
+  checkDrawRoutes([output], wrt, call.span);
   const v = direction(e, e.do.expression(e, along, frame), t.value, wrt, along.span);
   const gradient = reverseMode(e.graph, output, wrt).values;
   return rebuild(e, t.value, forwardMode(e.graph, gradient, wrt, v).values, call.span);
@@ -121,7 +126,6 @@ export const specialForms: Readonly<Record<string, SpecialForm>> = {
   jvp,
   vjp,
   hvp,
-  logp: later('logp'),
   cut: later('cut'),
   join: later('join'),
   pairs: later('pairs'),
@@ -184,6 +188,11 @@ export function at(e: Elaboration, expr: ast.AtExpr, frame: Frame): Value {
       );
     }
   }
+  // A density holds its draw behind a stop; derivatives do flow into what replaces the draw.
+  for (const node of visible) {
+    const given = heldDraw(node) && heldReplacement(node, map);
+    if (given) map.set(node, given);
+  }
   const replaced = substitute(e.graph, nodes, map);
   let next = 0;
   return parts.length === 1 && parts[0].path === ''
@@ -196,4 +205,11 @@ export function at(e: Elaboration, expr: ast.AtExpr, frame: Frame): Value {
         roots.map((root, i) => (root ? replaced[next++] : toNode(e, parts[i].value, expr.span))),
         expr.span,
       );
+}
+
+/** Replacement of the draw that a node holds, under whatever names. */
+function heldReplacement(held: Node, map: ReadonlyMap<Node, Node>): Node | undefined {
+  let [at] = held.inputs;
+  while (!map.has(at) && at.op === 'name') [at] = at.inputs;
+  return map.get(at);
 }

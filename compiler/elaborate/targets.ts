@@ -99,3 +99,8 @@ export function derivativeNodes(e: Elaboration, t: Target, roots: readonly Node[
     return versions[0] ?? leaf.node;
   });
 }
+
+/** The draw that a density (`logp`) holds fixed, if the node does. */
+export function heldDraw(node: Node): Node | undefined {
+  return node.op === 'stop' && node.attrs.held === true ? node.inputs[0] : undefined;
+}

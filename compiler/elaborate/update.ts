@@ -11,6 +11,7 @@ import { choose } from './choices.ts';
 import type { Elaboration } from './context.ts';
 import { broadcastTo, leafNodes, plain } from './convert.ts';
 import { objectiveNode } from './derivatives.ts';
+import { checkDrawRoutes } from './draw-routes.ts';
 import { explainCut } from './gradient-path.ts';
 import { alternativesOf, move } from './pipelines.ts';
 import type { Moving } from './rules.ts';
@@ -176,6 +177,7 @@ function descent(
       hint: 'write minimizing e, or along d',
     });
   const total = sumOf(e, stmt, objectives);
+  checkDrawRoutes([total], wrt, objectives[0].span);
   const { values, reached } = grad(e.graph, total, wrt);
   let next = 0;
   targets.forEach((t, i) => {

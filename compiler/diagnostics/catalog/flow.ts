@@ -107,4 +107,13 @@ export const flowCodes = {
       right: 'update bias by wide() else sgd(0.1) minimizing loss',
     },
   },
+  OPT429: {
+    title: 'a draw that no derivative passes',
+    about:
+      'A class, a coin or a gamma variate is no differentiable function of its arguments. Where it enters an objective as a number, the gradient by what moves the arguments would silently lack that part: the objective needs logp of the draw (the score function), or the draw is stopped. Locations and scales (normal, uniform, the scale of gamma) are differentiable as they are.',
+    example: {
+      wrong: 'sample a ~ bernoulli(p) f32\n  update w by sgd(0.1) minimizing cost(a)',
+      right: 'sample a ~ bernoulli(p) f32\n  update w by sgd(0.1) minimizing stop(cost(a)) * logp(a)',
+    },
+  },
 } satisfies Record<string, CatalogEntry>;

@@ -1,0 +1,416 @@
+/**
+ * The distributions: what arguments each takes, what types it draws, its value for a key, and the logarithm of its density. Location and scale are
+ * differentiable pathwise; what depends on other arguments is marked (`drawn`), so that a gradient that would silently leave it out is found.
+ */
+import type * as ast from '../ast/nodes.ts';
+import { fail } from '../diagnostics/diagnostic.ts';
+import type { DType, Node, TensorType } from '../ops/types.ts';
+import { cast } from './arithmetic.ts';
+import type { Elaboration } from './context.ts';
+import { broadcastTo, toDim, toFloat, toNode } from './convert.ts';
+import type { DrawArguments } from './draw-arguments.ts';
+import { below, gumbel, lgamma, logGamma, orthonormal, standardNormal, unit } from './variates.ts';
+
+/** A value and the logarithm of its density at z (the value's type): one number per element or event, to be summed. */
+export interface Drawn {
+  readonly node: Node;
+  readonly density?: (z: Node) => Node;
+}
+
+interface Place {
+  readonly e: Elaboration;
+  readonly d: ast.Draw;
+  readonly args: DrawArguments;
+  readonly key: Node;
+}
+
+export interface Distribution {
+  readonly parameters: readonly string[];
+  /** Types of its elements, as they may be declared. */
+  readonly dtypes: readonly DType[];
+  draw(at: Place, type: TensorType): Drawn;
+  /** Type where none is given, if the arguments say it. */
+  type?(at: Place): TensorType;
+}
+
+const op = (e: Elaboration, name: string, ...inputs: Node[]) => e.make(name, inputs);
+const like = (e: Elaboration, x: Node, value: number) => e.constant(value, 'f32', x.type.shape);
+
+/** Names a draw that is no differentiable function of its arguments. */
+function drawn(e: Elaboration, name: string, node: Node): Node {
+  return e.make('name', [node], { name, draw: name });
+}
+
+/** The same for a variate whose logarithm is computed with operations that differentiate, wrongly: rejection depends on the arguments too. */
+function cut(e: Elaboration, name: string, node: Node): Node {
+  return e.make('stop', [node], { draw: name });
+}
+
+const normal: Distribution = {
+  parameters: ['mean', 'std'],
+  dtypes: ['f32'],
+  draw({ e, args, key }, { shape }) {
+    args.requireThat('std', (x) => x >= 0, 'at least 0');
+    const [mean, std] = [args.float('mean', shape), args.float('std', shape)];
+    const z = standardNormal(e, key, shape);
+    const scaled = std ? op(e, 'mul', std, z) : z;
+    return {
+      node: mean ? op(e, 'add', mean, scaled) : scaled,
+      density: (x) => {
+        const centred = mean ? op(e, 'sub', x, mean) : x;
+        const t = std ? op(e, 'div', centred, std) : centred;
+        const half = op(e, 'mul', like(e, x, -0.5), op(e, 'mul', t, t));
+        const constant = op(e, 'sub', half, like(e, x, 0.5 * Math.log(2 * Math.PI)));
+        return std ? op(e, 'sub', constant, op(e, 'log', std)) : constant;
+      },
+    };
+  },
+};
+
+const uniform: Distribution = {
+  parameters: ['lo', 'hi'],
+  dtypes: ['f32'],
+  draw({ e, args, key }, { shape }) {
+    const least = Math.max(...args.known('lo'), args.find('lo') ? Number.NEGATIVE_INFINITY : 0);
+    args.requireThat('hi', (x) => x >= least, `at least ${least}`);
+    const lo = args.float('lo', shape);
+    const hi = args.float('hi', shape) ?? e.constant(1, 'f32', shape);
+    const u = unit(e, key, shape, 0);
+    const width = lo ? op(e, 'sub', hi, lo) : hi;
+    const from = lo ?? e.constant(0, 'f32', shape);
+    return {
+      node: lo ? op(e, 'add', lo, op(e, 'mul', width, u)) : op(e, 'mul', hi, u),
+      density: (x) => {
+        const inside = op(e, 'and', op(e, 'ge', x, from), op(e, 'lt', x, hi));
+        return op(e, 'sub', indicator(e, inside), op(e, 'log', width));
+      },
+    };
+  },
+};
+
+/** 0 where the condition holds, else minus infinity. */
+function indicator(e: Elaboration, holds: Node): Node {
+  return op(e, 'log', cast(e, holds, 'f32'));
+}
+
+const bernoulli: Distribution = {
+  parameters: ['p'],
+  dtypes: ['f32', 'bool', 'i32'],
+  draw({ e, args, key }, { dtype, shape }) {
+    args.requireThat('p', (x) => x >= 0 && x <= 1, 'in 0..1');
+    const p = args.float('p', shape) ?? e.constant(0.5, 'f32', shape);
+    const up = op(e, 'lt', unit(e, key, shape, 0), p);
+    return {
+      node: drawn(e, 'bernoulli', cast(e, up, dtype)),
+      density: (z) => {
+        const one = dtype === 'bool' ? z : op(e, 'ne', z, e.constant(0, dtype, shape));
+        return op(e, 'log', op(e, 'select', one, p, op(e, 'sub', e.constant(1, 'f32', shape), p)));
+      },
+    };
+  },
+};
+
+const rademacher: Distribution = {
+  parameters: [],
+  dtypes: ['f32', 'i32'],
+  draw({ e, key }, { dtype, shape }) {
+    const up = op(e, 'lt', unit(e, key, shape, 0), e.constant(0.5, 'f32', shape));
+    const node = op(e, 'select', up, e.constant(1, dtype, shape), e.constant(-1, dtype, shape));
+    const one = e.constant(1, dtype, shape);
+    return {
+      node,
+      density: (z) =>
+        op(e, 'sub', indicator(e, op(e, 'eq', op(e, 'mul', z, z), one)), e.constant(Math.LN2, 'f32', shape)),
+    };
+  },
+};
+
+const gumbels: Distribution = {
+  parameters: [],
+  dtypes: ['f32'],
+  draw: ({ e, key }, { shape }) => ({
+    node: gumbel(e, key, shape),
+    density: (z) => op(e, 'neg', op(e, 'add', z, op(e, 'exp', op(e, 'neg', z)))),
+  }),
+};
+
+/** Whole numbers in [lo, hi): bits modulo the width (bias below width / 2^32). */
+const integers: Distribution = {
+  parameters: ['lo', 'hi'],
+  dtypes: ['i32'],
+  draw({ e, d, args, key }, { shape }) {
+    const hi = args.value('hi');
+    const lo = args.value('lo');
+    if (!lo || !hi) fail('OPT321', d.span, 'integers needs its bounds', { hint: 'write ~ integers(0, n)' });
+    const low = toNode(e, lo.value, lo.span, 'i32');
+    const high = toNode(e, hi.value, hi.span, 'i32');
+    const scalar = ({ type }: Node) => type.dtype === 'i32' && type.shape.length === 0;
+    if (!scalar(low) || !scalar(high))
+      fail('OPT321', d.span, 'the bounds of integers are i32 scalars', { hint: 'write ~ integers(0, n)' });
+    if (lo.value.kind === 'exact' && hi.value.kind === 'exact' && hi.value.value <= lo.value.value)
+      fail('OPT321', d.span, `integers(${lo.value.value}, ${hi.value.value}) is empty`, {
+        hint: 'the upper bound is left out, so it must be greater',
+      });
+    const difference = op(e, 'sub', high, low);
+    const width = e.make('bitcast', [difference], { dtype: 'u32' });
+    const from = broadcastTo(e, low, shape);
+    return {
+      node: op(e, 'add', from, below(e, key, shape, broadcastTo(e, width, shape))),
+      density: (z) => {
+        const inside = op(e, 'and', op(e, 'ge', z, from), op(e, 'lt', z, broadcastTo(e, high, shape)));
+        return op(e, 'sub', indicator(e, inside), op(e, 'log', broadcastTo(e, cast(e, difference, 'f32'), shape)));
+      },
+    };
+  },
+};
+
+/** Name, values and shape of the argument of `categorical`: weights or logits. */
+function classScores({ e, d, args }: Place): { name: 'w' | 'logits'; shape: readonly number[] } {
+  const name = args.find('logits') ? 'logits' : 'w';
+  const given = args.value(name);
+  if (!given || (args.find('w') && args.find('logits')))
+    fail('OPT321', d.span, 'categorical takes weights or logits', {
+      hint: 'write ~ categorical(w), or ~ categorical(logits: z)',
+    });
+  const { shape } = toFloat(e, given.value, given.span).type;
+  if (!shape[shape.length - 1])
+    fail('OPT321', given.span, `the classes lie along the last axis, but this has shape ${e.shapeText(shape)}`, {
+      hint: 'give one weight for each class',
+    });
+  return { name, shape };
+}
+
+/**
+ * An index along the last axis of the weights, by the largest of log w + gumbel (Gumbel, 1954). Weights that are negative, not a number or all 0 give -1,
+ * which no index takes.
+ */
+const categorical: Distribution = {
+  parameters: ['w', 'logits'],
+  dtypes: ['i32'],
+  type: (at) => ({ dtype: 'i32', shape: classScores(at).shape.slice(0, -1) }),
+  draw(at, type) {
+    const { e, args, key } = at;
+    const { name, shape: own } = classScores(at);
+    const shape = [...type.shape, own[own.length - 1]];
+    const axis = shape.length - 1;
+    const along = (reduction: string, x: Node) => e.make(reduction, [x], { axes: [axis] });
+    const values = args.needed(name, shape);
+    const scores = (z: Node) => e.make('argmax', [op(e, 'add', z, gumbel(e, key, shape))], { axis });
+    const chosen = (z: Node) => {
+      const index = e.make('broadcast', [z], { shape, axes: type.shape.map((_, a) => a) });
+      return op(e, 'eq', e.make('iota', [], { shape, axis, dtype: 'i32' }), index);
+    };
+    const none = e.constant(0, 'f32', shape);
+    const picked = (z: Node, x: Node) => along('reduce_sum', op(e, 'select', chosen(z), x, none));
+    if (name === 'logits') {
+      const top = e.make('stop', [along('reduce_max', values)]);
+      const spread = e.make('broadcast', [top], { shape, axes: type.shape.map((_, a) => a) });
+      return {
+        node: drawn(e, 'categorical', scores(values)),
+        density: (z) => {
+          const total = op(e, 'log', along('reduce_sum', op(e, 'exp', op(e, 'sub', values, spread))));
+          return op(e, 'sub', picked(z, values), op(e, 'add', total, top));
+        },
+      };
+    }
+    const zero = e.constant(0, 'f32', type.shape);
+    const allowed = op(e, 'ge', along('reduce_min', values), zero);
+    const some = op(e, 'gt', along('reduce_max', values), zero);
+    const index = scores(op(e, 'log', values));
+    return {
+      node: drawn(
+        e,
+        'categorical',
+        op(e, 'select', op(e, 'and', allowed, some), index, e.constant(-1, 'i32', type.shape)),
+      ),
+      density: (z) => op(e, 'sub', op(e, 'log', picked(z, values)), op(e, 'log', along('reduce_sum', values))),
+    };
+  },
+};
+
+const positive = (args: DrawArguments, ...names: string[]) => {
+  for (const name of names) args.requireThat(name, (x) => x > 0, 'greater than 0');
+};
+
+/** Scale is a factor, and so pathwise; what depends on the shape is cut. */
+const gamma: Distribution = {
+  parameters: ['shape', 'scale'],
+  dtypes: ['f32'],
+  draw({ e, args, key }, { shape }) {
+    positive(args, 'shape', 'scale');
+    const a = args.needed('shape', shape);
+    const scale = args.float('scale', shape);
+    const one = cut(e, 'gamma', op(e, 'exp', logGamma(e, key, a)));
+    return {
+      node: scale ? op(e, 'mul', scale, one) : one,
+      density: (z) => {
+        const t = scale ? op(e, 'div', z, scale) : z;
+        const power = op(e, 'mul', op(e, 'sub', a, like(e, z, 1)), op(e, 'log', t));
+        const whole = op(e, 'sub', op(e, 'sub', power, t), lgamma(e, a));
+        return scale ? op(e, 'sub', whole, op(e, 'log', scale)) : whole;
+      },
+    };
+  },
+};
+
+/** The first part of two gamma variates, in logarithms. */
+const beta: Distribution = {
+  parameters: ['a', 'b'],
+  dtypes: ['f32'],
+  draw({ e, args, key }, { shape }) {
+    positive(args, 'a', 'b');
+    const [a, b] = [args.needed('a', shape), args.needed('b', shape)];
+    const row = (x: Node) => e.make('reshape', [x], { shape: [1, ...shape] });
+    const logs = logGamma(e, key, e.make('concat', [row(a), row(b)], { axis: 0 }));
+    const [first, second] = [0, 1].map((i) =>
+      e.make(
+        'reshape',
+        [
+          e.make('slice', [logs], {
+            start: [i, ...shape.map(() => 0)],
+            limit: [i + 1, ...shape],
+            stride: [1, ...shape.map(() => 1)],
+          }),
+        ],
+        { shape },
+      ),
+    );
+    return {
+      node: cut(e, 'beta', op(e, 'sigmoid', op(e, 'sub', first, second))),
+      density: (z) => {
+        const one = like(e, z, 1);
+        const left = op(e, 'mul', op(e, 'sub', a, one), op(e, 'log', z));
+        const right = op(e, 'mul', op(e, 'sub', b, one), op(e, 'log1p', op(e, 'neg', z)));
+        const norm = op(e, 'sub', op(e, 'add', lgamma(e, a), lgamma(e, b)), lgamma(e, op(e, 'add', a, b)));
+        return op(e, 'sub', op(e, 'add', left, right), norm);
+      },
+    };
+  },
+};
+
+/** Parts of 1 along the last axis: gamma variates over their sum, in logarithms. */
+const dirichlet: Distribution = {
+  parameters: ['a'],
+  dtypes: ['f32'],
+  type: ({ e, d, args }) => {
+    const given = args.value('a');
+    if (!given) fail('OPT321', d.span, 'dirichlet needs its argument a', { hint: 'write ~ dirichlet(a)' });
+    return toFloat(e, given.value, given.span).type;
+  },
+  draw({ e, d, args, key }, { shape }) {
+    positive(args, 'a');
+    if (!shape[shape.length - 1])
+      fail(
+        'OPT321',
+        d.span,
+        `the parts of dirichlet lie along the last axis, but this has shape ${e.shapeText(shape)}`,
+        {
+          hint: 'write ~ dirichlet(1) f32[k]',
+        },
+      );
+    const axis = shape.length - 1;
+    const outer = shape.slice(0, -1);
+    const along = (reduction: string, x: Node) => e.make(reduction, [x], { axes: [axis] });
+    const spread = (x: Node) => e.make('broadcast', [x], { shape, axes: outer.map((_, i) => i) });
+    const a = args.needed('a', shape);
+    const logs = logGamma(e, key, a);
+    const parts = op(e, 'exp', op(e, 'sub', logs, spread(along('reduce_max', logs))));
+    return {
+      node: cut(e, 'dirichlet', op(e, 'div', parts, spread(along('reduce_sum', parts)))),
+      density: (z) => {
+        const powers = op(e, 'mul', op(e, 'sub', a, like(e, z, 1)), op(e, 'log', z));
+        const terms = along('reduce_sum', op(e, 'sub', powers, lgamma(e, a)));
+        return op(e, 'add', terms, lgamma(e, along('reduce_sum', a)));
+      },
+    };
+  },
+};
+
+/** Number of things that a permutation or subset is of. */
+function countOf({ e, args, d }: Place): number | undefined {
+  const n = args.value('n');
+  const count = n && toDim(e, n.value, n.span, `n of ${d.dist.text}`);
+  if (n && count !== undefined && count < 1)
+    fail('OPT321', n.span, `${d.dist.text} needs at least one element, not ${count}`, { hint: 'give n of 1 or more' });
+  return count;
+}
+
+/** log n! - log (n - k)!, by summing: the count of ordered choices. */
+function logChoices(n: number, k: number): number {
+  let sum = 0;
+  for (let i = 0; i < k; i++) sum += Math.log(n - i);
+  return sum;
+}
+
+/** All k of `z` differ and lie in 0 … n - 1. */
+function distinct(e: Elaboration, z: Node, n: number): Node {
+  const k = z.type.shape[0];
+  const [rows, columns] = [0, 1].map((axis) => e.make('broadcast', [z], { shape: [k, k], axes: [axis] }));
+  const at = (axis: number) => e.make('iota', [], { shape: [k, k], axis, dtype: 'i32' });
+  const differ = op(e, 'or', op(e, 'ne', rows, columns), op(e, 'eq', at(0), at(1)));
+  const inside = op(e, 'and', op(e, 'ge', z, e.constant(0, 'i32', [k])), op(e, 'lt', z, e.constant(n, 'i32', [k])));
+  const all = (x: Node, axes: number[]) => e.make('reduce_and', [x], { axes });
+  return op(e, 'and', all(differ, [0, 1]), all(inside, [0]));
+}
+
+/** k of 0 … n - 1 without replacement, in random order; a permutation is all of them. */
+const choice = (whole: boolean): Distribution => ({
+  parameters: ['n'],
+  dtypes: ['i32'],
+  type: (at) => {
+    const n = countOf(at);
+    if (n === undefined) fail('OPT321', at.d.span, 'permutation needs its length', { hint: 'write ~ permutation(n)' });
+    return { dtype: 'i32', shape: [n] };
+  },
+  draw(at, { shape }) {
+    const { e, d, key } = at;
+    const n = countOf(at) ?? (whole ? shape[0] : undefined);
+    if (n === undefined) fail('OPT321', d.span, 'subset needs n', { hint: 'write ~ subset(n) i32[k]' });
+    const [k] = shape;
+    if (shape.length !== 1 || k > n || (whole && k !== n))
+      fail(
+        'OPT321',
+        d.span,
+        whole
+          ? `a permutation of ${e.dim(n)} is i32[${e.dim(n)}], not ${e.typeText({ dtype: 'i32', shape })}`
+          : `${e.shapeText(shape)} cannot be drawn from ${e.dim(n)} without replacement`,
+        { hint: whole ? 'leave the type off' : 'write ~ subset(n) i32[k] with k of at most n' },
+      );
+    const node = whole
+      ? e.make('permutation', [key], { n })
+      : e.make('shuffle_index', [key, e.constant(0, 'i32')], { rows: n, count: k });
+    return {
+      node,
+      density: (z) => op(e, 'sub', indicator(e, distinct(e, z, n)), e.constant(logChoices(n, k))),
+    };
+  },
+});
+
+/** Orthonormal columns, or rows where they are fewer; it has no density by the lengths of its elements. */
+const orthogonal: Distribution = {
+  parameters: [],
+  dtypes: ['f32'],
+  draw({ e, d, key }, { shape }) {
+    if (shape.length !== 2 || shape.includes(0))
+      fail('OPT321', d.span, `orthogonal draws matrices, not ${e.typeText({ dtype: 'f32', shape })}`, {
+        hint: 'write ~ orthogonal f32[m, n]',
+      });
+    return { node: orthonormal(e, key, shape) };
+  },
+};
+
+export const distributions: Readonly<Record<string, Distribution>> = {
+  normal,
+  uniform,
+  integers,
+  bernoulli,
+  rademacher,
+  gumbel: gumbels,
+  categorical,
+  gamma,
+  beta,
+  dirichlet,
+  permutation: choice(true),
+  subset: choice(false),
+  orthogonal,
+};

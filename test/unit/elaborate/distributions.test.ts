@@ -1,0 +1,239 @@
+/** Distributions: moments, tails and densities against closed forms, derivatives of densities against finite differences, routes of gradients. */
+import { describe, expect, test } from 'vitest';
+import { errorsOf, evaluateAll, runSpec } from './run-spec.ts';
+
+const mean = (xs: readonly number[]) => xs.reduce((a, b) => a + b, 0) / xs.length;
+const variance = (xs: readonly number[]) => mean(xs.map((x) => (x - mean(xs)) ** 2));
+const draw = (text: string, seed = 0) => runSpec(`sample z ~ ${text}\nvar keep = z`, { seed }).values('keep');
+
+/** Largest distance of the empirical distribution function from F. */
+function kolmogorov(xs: readonly number[], F: (x: number) => number): number {
+  const sorted = Float64Array.from(xs).sort();
+  let worst = 0;
+  sorted.forEach((x, i) => {
+    const f = F(x);
+    worst = Math.max(worst, Math.abs(f - i / sorted.length), Math.abs(f - (i + 1) / sorted.length));
+  });
+  return worst;
+}
+
+/** Normal distribution function by numerical integration of the density (Simpson), not by the project's erf. */
+const phi = (() => {
+  const [lo, n] = [-9, 36_000];
+  const h = 18 / n;
+  const density = (x: number) => Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
+  const table = new Float64Array(n + 1);
+  for (let i = 1; i <= n; i++) {
+    const x = lo + (i - 1) * h;
+    table[i] = table[i - 1] + (h / 6) * (density(x) + 4 * density(x + h / 2) + density(x + h));
+  }
+  return (x: number) => {
+    const at = Math.min(Math.max((x - lo) / h, 0), n - 1);
+    const i = Math.floor(at);
+    return table[i] + (at - i) * (table[i + 1] - table[i]);
+  };
+})();
+
+describe('Kolmogorov and Smirnov', () => {
+  test('a million normal draws', () => {
+    // 1.95 / sqrt(n) is exceeded by chance once in a thousand seeds.
+    expect(kolmogorov(draw('normal f32[1000000]', 3), phi)).toBeLessThan(1.95 / 1000);
+  });
+  test('gamma of shape 1 and 2.5, beta, dirichlet', () => {
+    const n = 6000;
+    const limit = 1.95 / Math.sqrt(n);
+    expect(kolmogorov(draw(`gamma(1, 2) f32[${n}]`), (x) => 1 - Math.exp(-x / 2))).toBeLessThan(limit);
+    // shape 1/2 is half the square of a normal; shape 3 has a polynomial
+    expect(kolmogorov(draw(`gamma(0.5) f32[${n}]`), (x) => 2 * phi(Math.sqrt(2 * x)) - 1)).toBeLessThan(limit);
+    const three = (x: number) => 1 - Math.exp(-x) * (1 + x + (x * x) / 2);
+    expect(kolmogorov(draw(`gamma(3) f32[${n}]`), three)).toBeLessThan(limit);
+    const two = (x: number) => x * x * (3 - 2 * x);
+    expect(kolmogorov(draw(`beta(2, 2) f32[${n}]`), two)).toBeLessThan(limit);
+    const first = draw(`dirichlet(1) f32[${n}, 3]`).filter((_, i) => i % 3 === 0);
+    expect(kolmogorov(first, (x) => 1 - (1 - x) ** 2)).toBeLessThan(limit);
+  });
+});
+
+describe('moments', () => {
+  test('gamma, beta, dirichlet', () => {
+    const g = draw('gamma(2.5, 3) f32[8000]');
+    expect(mean(g) / 7.5).toBeCloseTo(1, 1);
+    expect(variance(g) / 22.5).toBeCloseTo(1, 1);
+    const b = draw('beta(0.5, 1.5) f32[8000]');
+    expect(mean(b)).toBeCloseTo(0.25, 2);
+    expect(variance(b)).toBeCloseTo((0.25 * 0.75) / 3, 2);
+    const d = runSpec('let a = [1.0, 2, 5]\nsample z ~ dirichlet(a) f32[6000, 3]\nvar keep = z').values('keep');
+    [0.125, 0.25, 0.625].forEach((m, k) => expect(mean(d.filter((_, i) => i % 3 === k))).toBeCloseTo(m, 2));
+    for (let i = 0; i < 100; i++) expect(d[3 * i] + d[3 * i + 1] + d[3 * i + 2]).toBeCloseTo(1, 6);
+  });
+  test('tiny shapes give numbers, wrong ones NaN', () => {
+    expect(draw('beta(0.001, 0.001) f32[500]').every((x) => x >= 0 && x <= 1)).toBe(true);
+    expect(draw('dirichlet(0.001) f32[100, 4]').every((x) => x >= 0 && x <= 1)).toBe(true);
+    const bad = runSpec('var a = [1.0, 0, -1]\nsample z ~ gamma(a) f32[3]\nvar keep = z').values('keep');
+    expect(bad.map(Number.isNaN)).toEqual([false, true, true]);
+  });
+  test('a subset is without replacement, and all subsets are alike', () => {
+    const counts = Array<number>(10).fill(0);
+    for (let seed = 0; seed < 300; seed++) {
+      const s = draw('subset(10) i32[4]', seed);
+      expect(new Set(s).size).toBe(4);
+      for (const i of s) counts[i]++;
+    }
+    for (const c of counts) expect(Math.abs(c - 120)).toBeLessThan(45);
+  });
+  test('orthonormal columns and rows', () => {
+    for (const [m, n] of [
+      [7, 3],
+      [3, 7],
+      [5, 5],
+      [1, 4],
+    ]) {
+      // prettier-ignore
+      const q = draw(`orthogonal f32[${m}, ${n}]`, m);
+      const k = Math.min(m, n);
+      for (let i = 0; i < k; i++)
+        for (let j = 0; j < k; j++) {
+          let dot = 0;
+          for (let t = 0; t < Math.max(m, n); t++)
+            dot += m >= n ? q[t * n + i] * q[t * n + j] : q[i * n + t] * q[j * n + t];
+          expect(dot).toBeCloseTo(i === j ? 1 : 0, 5);
+        }
+    }
+    // Haar: every entry of a 2 x 2 has mean 0 and variance 1/2
+    const corners = Array.from({ length: 200 }, (_, seed) => draw('orthogonal f32[2, 2]', seed)[3]);
+    expect(Math.abs(mean(corners))).toBeLessThan(0.15);
+    expect(variance(corners)).toBeCloseTo(0.5, 1);
+  });
+});
+
+describe('logp', () => {
+  // Reference values: SciPy 1.17.1, e.g. scipy.stats.gamma(2.5, scale=3).logpdf(4)
+  const cases: [string, string, string, number][] = [
+    ['normal(1, 2) f32[2]', '[0.5, 3]', 'normal', -3.7554225],
+    ['uniform(-1, 3) f32[2]', '[0, 2.5]', 'uniform', -2.7725887],
+    ['bernoulli(0.3) f32[3]', '[1, 0, 1]', 'bernoulli', -2.7646206],
+    ['rademacher f32[2]', '[1, -1]', 'rademacher', -1.3862944],
+    ['gumbel f32[2]', '[0.2, -1]', 'gumbel', -2.7370126],
+    ['integers(2, 7) i32[2]', '[2, 6]', 'integers', -3.2188758],
+    ['gamma(2.5, 3) f32', '4', 'gamma', -2.2851054],
+    ['gamma(0.3) f32', '0.01', 'gamma', 2.1178211],
+    ['gamma(20) f32', '17', 'gamma', -2.5088307],
+    ['beta(0.5, 1.5) f32', '0.4', 'beta', -0.2488502],
+    ['dirichlet([1.0, 2, 5]) f32[3]', '[0.2, 0.3, 0.5]', 'dirichlet', 1.370546],
+    ['categorical([1, 2, 5]) i32[2]', '[1, 2]', 'categorical', -1.856298],
+    ['categorical(logits: [0, 1, 2.5]) i32', '1', 'categorical', -1.7663679],
+    ['permutation(5)', '[4, 0, 1, 3, 2]', 'permutation', -4.7874917],
+    ['subset(6) i32[2]', '[5, 0]', 'subset', -3.4011974],
+  ];
+  test.each(cases)('of %s at %s', (dist, at, _, wanted) => {
+    const [value] = evaluateAll([`logp(z) at { z: ${at} }`], `sample z ~ ${dist}`);
+    expect(value).toBeCloseTo(wanted, 4);
+  });
+  test('outside of the support it is minus infinity', () => {
+    const outside = (dist: string, at: string) => evaluateAll([`logp(z) at { z: ${at} }`], `sample z ~ ${dist}`)[0];
+    expect(outside('uniform f32', '2')).toBe(Number.NEGATIVE_INFINITY);
+    expect(outside('subset(6) i32[2]', '[5, 5]')).toBe(Number.NEGATIVE_INFINITY);
+    expect(outside('integers(0, 3) i32', '3')).toBe(Number.NEGATIVE_INFINITY);
+  });
+  test('of the draw itself: z is held fixed, derivatives go to the arguments; at v they flow into v too', () => {
+    const preamble = 'var m = 0.4\nvar s = 1.5\nsample z ~ normal(m, s) f32[3]\nlet w = z\n';
+    const [own, byHand, dm, wanted, dv] = evaluateAll(
+      [
+        'logp(z)',
+        'sum(-0.5 * ((z - m) / s)^2 - log(s) - 0.5 * log(2 * pi))',
+        'grad(logp(w), m)',
+        'sum((z - m) / s^2)',
+        'sum(grad(logp(z) at { z: [1.0, 2, 3] * m }, m))',
+      ],
+      preamble,
+    );
+    expect(own).toBeCloseTo(byHand, 5);
+    expect(dm).toBeCloseTo(wanted, 5);
+    // d/dm of -0.5 sum((c m - m)^2) / s^2 with c = 1, 2, 3
+    expect(dv).toBeCloseTo(-((0 + 1 + 4) * 0.4) / 1.5 ** 2, 5);
+  });
+  test('derivatives by shapes against central differences', () => {
+    const value = (dist: string, at: string) => evaluateAll([`logp(z) at { z: ${at} }`], `sample z ~ ${dist}`)[0];
+    const slope = (dist: (a: number) => string, at: string, a: number) =>
+      (value(dist(a + 1e-3), at) - value(dist(a - 1e-3), at)) / 2e-3;
+    const derivative = (dist: string, at: string, a: number) =>
+      evaluateAll([`grad(logp(z) at { z: ${at} }, a)`], `var a: f32 = ${a}\nsample z ~ ${dist}`)[0];
+    for (const a of [0.2, 1.5, 7.9, 30]) {
+      expect(derivative('gamma(a, 2) f32', '3', a)).toBeCloseTo(
+        slope((x) => `gamma(${x}, 2) f32`, '3', a),
+        4,
+      );
+      expect(derivative('beta(a, 2) f32', '0.3', a)).toBeCloseTo(
+        slope((x) => `beta(${x}, 2) f32`, '0.3', a),
+        4,
+      );
+    }
+  });
+  test('the score function estimates the gradient of a mean', () => {
+    // d/dp of p 0.7^2 + (1 - p) 0.3^2 is 0.4
+    const text = `var p = 0.4
+sample a ~ bernoulli(p) f32[40000]
+fn coin(a, p) = a * log(p) + (1 - a) * log(1 - p)
+metric scores = grad(logp(a), p) - grad(sum(coin(stop(a), p)), p)
+metric slope = mean((a - 0.3)^2 * (a / p - (1 - a) / (1 - p)))`;
+    const run = runSpec(text);
+    expect(Math.abs(run.last('scores'))).toBeLessThan(1e-6);
+    expect(run.last('slope')).toBeCloseTo(0.4, 1);
+  });
+});
+
+describe('routes of gradients', () => {
+  test('a discrete draw that becomes a number needs logp', () => {
+    const of = (cost: string) => `var w = [0.1, 0.2]
+sample c ~ categorical(logits: w) i32
+sample g ~ gamma(1 + w[0], w[1]) f32
+metric m = sum(grad(${cost}, w))`;
+    const codes = (cost: string) => errorsOf(of(cost)).map((d) => d.code);
+    expect(codes('f32(c) * 2')).toEqual(['OPT429']);
+    expect(codes('f32(c == 1) * w[0]')).toEqual(['OPT429']);
+    expect(codes('g^2')).toEqual(['OPT429']);
+    for (const fine of [
+      'stop(f32(c)) * w[0]',
+      'stop(f32(c)) * logp(c)',
+      'f32(c) * w[0] + stop(f32(c)) * logp(c)',
+      'w[c]',
+      'where(c == 0, w[0], w[1])',
+      'stop(g^2) * logp(g)',
+    ])
+      expect(Number.isFinite(runSpec(of(fine)).last('m')), fine).toBe(true);
+  });
+  test('the scale of gamma is pathwise', () => {
+    const text = 'var s = 2.0\nsample g ~ gamma(3, s) f32\nmetric m = grad(g, s) - g / s';
+    expect(runSpec(text).last('m')).toBeCloseTo(0, 6);
+  });
+  test('draws whose arguments nobody moves are constants', () => {
+    const text = 'var w = 2.0\nsample a ~ bernoulli(0.5) f32\nmetric m = grad(a * w, w) - a';
+    expect(runSpec(text).last('m')).toBeCloseTo(0, 6);
+  });
+});
+
+describe('streams', () => {
+  test('a named stream does not depend on the text around it', () => {
+    const a = runSpec('sample z ~ normal f32[2] stream noise\nvar k = z').values('k');
+    const b = runSpec('fn f() { sample q ~ normal f32[2] stream noise; q }\nvar k = f()').values('k');
+    expect(a).toEqual(b);
+    const c = runSpec('sample z ~ normal f32[2]\nvar k = z').values('k');
+    expect(a).not.toEqual(c);
+  });
+});
+
+test('wrong arguments of draws', () => {
+  const code = (text: string) => errorsOf(`sample z ~ ${text}\nvar k = z`).map((d) => d.code);
+  for (const text of [
+    'gamma(-1) f32',
+    'subset(3) i32[4]',
+    'subset(3) i32[2, 2]',
+    'permutation(3) i32[2]',
+    'orthogonal f32[3]',
+    'dirichlet(1) f32',
+    'gamma(1) i32',
+  ])
+    expect(code(text), text).toEqual(['OPT321']);
+  expect(errorsOf('let a = 1.0\nmetric m = logp(a)')[0].code).toBe('OPT415');
+  expect(errorsOf('sample q ~ orthogonal f32[2, 2]\nmetric m = logp(q)')[0].code).toBe('OPT415');
+});

@@ -3,19 +3,26 @@ import { alias } from './alias.ts';
 import { cse } from './cse.ts';
 import { dot } from './dot.ts';
 import { fold } from './fold.ts';
+import { mergeLoops } from './merge-loops.ts';
 import type { Pass } from './pass.ts';
+import { regions } from './regions.ts';
 import { simplify } from './simplify.ts';
 
 export { extractHost, type HostPart } from './host.ts';
 export { definePass, type Pass, runPasses } from './pass.ts';
-export { alias, cse, dot, fold, simplify };
+export { alias, cse, dot, fold, mergeLoops, regions, simplify };
 
 /** All of them keep values up to rounding, and may run only when every derivative has been taken (`alias` ends that phase). */
 export const tensorPasses: readonly Pass[] = [
   alias, // first: barriers would hide patterns from every pass below
+  regions, // what derivatives of loops and branches carry around for nobody; before simplify, which then meets constants inside
   simplify, // before fold: reads of constants are clearer without casts and broadcasts in between
   fold, // constants made by derivative rules: 2 * 1, casts of dims
   cse, // merges what differentiation wrote twice, so that the next pass sees shared transposes once
+  mergeLoops, // after cse, which makes equal what loops begin with
+  regions, // what a merged loop has twice
+  simplify,
+  cse,
   dot, // absorbs the permutes that the rule of dot_general leaves
   simplify, // the reshapes that `dot` made meet those around it
   cse, // equal reshapes of equal operands

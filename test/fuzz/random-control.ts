@@ -16,7 +16,7 @@ type Step =
   | { readonly kind: 'binary'; readonly op: string; readonly x: number; readonly y: number }
   /** Element at the index of the innermost loop, over the whole vector. */
   | { readonly kind: 'pick'; readonly x: number }
-  | { readonly kind: 'cond'; readonly x: number; readonly limit: number; readonly then: Block; readonly else: Block }
+  | { readonly kind: 'cond'; readonly x: number; readonly limit: number; readonly sides: readonly Block[] }
   | {
       readonly kind: 'loop';
       readonly max: number;
@@ -48,8 +48,8 @@ function drawBlock(rng: Rng, given: number, results: number, depth: number): Blo
     else if (kind === 'binary') steps.push({ kind, op: pick(['add', 'mul', 'sub']), x: any(), y: any() });
     else if (kind === 'pick') steps.push({ kind, x: any() });
     else if (kind === 'cond') {
-      const [a, b] = [0, 1].map(() => drawBlock(rng, size, 2, depth - 1));
-      steps.push({ kind, x: any(), limit: rng.normal() / 2, ...{ then: a, else: b } });
+      const sides = [0, 1].map(() => drawBlock(rng, size, 2, depth - 1));
+      steps.push({ kind, x: any(), limit: rng.normal() / 2, sides });
       size++;
     } else {
       const carries = [any(), any()].filter((c, i, all) => all.indexOf(c) === i);
@@ -124,7 +124,7 @@ const withRegions: Writer = {
     const { graph } = self;
     const predicate = self.below(values[step.x], step.limit);
     const marker = graph.nextId;
-    const sides = [step.then, step.else].map((side) => ({ params: [], results: self.block(side, values, turn) }));
+    const sides = step.sides.map((side) => ({ params: [], results: self.block(side, values, turn) }));
     const { regions, consts } = closeRegions(graph, marker, sides);
     const cond = makeCond(graph, predicate, consts, [regions[0], regions[1]]);
     return [cond.result(0), cond.result(1)];
@@ -164,7 +164,7 @@ const withRegions: Writer = {
 function writtenOut(valueOf: (node: Node) => boolean): Writer {
   return {
     cond: (step, values, turn, self) =>
-      self.block(valueOf(self.below(values[step.x], step.limit)) ? step.then : step.else, values, turn),
+      self.block(step.sides[valueOf(self.below(values[step.x], step.limit)) ? 0 : 1], values, turn),
     loop(step, values, self) {
       const { graph } = self;
       const turns = step.count ?? step.max;

@@ -24,18 +24,37 @@ export function remake(graph: Graph, node: Node, inputs: readonly Node[], attrs:
  * node itself to keep it). Region parameters are kept as they are.
  */
 export function rewrite(graph: Graph, roots: readonly Node[], visit: (node: Node) => Node): Node[] {
+  return rewriteParts(graph, roots, (node, inputs, attrs) => visit(remake(graph, node, inputs, attrs)));
+}
+
+/**
+ * The same for passes that change nodes with several results: `visit` gets a node as it was and its rewritten inputs and attributes. For one with
+ * several results it may return what replaces each of its parts (undefined for parts that nobody reads).
+ */
+export function rewriteParts(
+  graph: Graph,
+  roots: readonly Node[],
+  visit: (node: Node, inputs: readonly Node[], attrs: Attrs) => Node | readonly (Node | undefined)[],
+): Node[] {
   const done = new Map<Node, Node>();
+  const parts = new Map<Node, readonly (Node | undefined)[]>();
   for (const node of reachable(roots)) {
     const replacement = graph.at(
       node.span,
       () => {
         if (node.op === 'parameter' && node.attrs.source === 'region') return node;
+        const replaced = node.op === 'part' ? parts.get(node.inputs[0])?.[node.attrs.index as number] : undefined;
+        if (replaced) return replaced;
         const inputs = node.inputs.map((input) => done.get(input) as Node);
-        return visit(remake(graph, node, inputs, rewrittenAttrs(node.attrs, done)));
+        return visit(node, inputs, rewrittenAttrs(node.attrs, done));
       },
       node.path,
     );
-    done.set(node, replacement);
+    if ('op' in replacement) done.set(node, replacement);
+    else {
+      parts.set(node, replacement);
+      done.set(node, node);
+    }
   }
   return roots.map((root) => done.get(root) as Node);
 }

@@ -11,10 +11,15 @@ Object.assign(globalThis, globals);
 
 let open: OpenDevice | undefined;
 
-export async function openDevice(): Promise<{ device: GPUDevice; profile: DeviceProfile; driver: string }> {
+export async function openDevice(): Promise<{
+  owner: OpenDevice;
+  device: GPUDevice;
+  profile: DeviceProfile;
+  driver: string;
+}> {
   open ??= await search();
   const { device, profile, info } = open;
-  return { device, profile, driver: `${info.name} ${info.driver}` };
+  return { owner: open, device, profile, driver: `${info.name} ${info.driver}` };
 }
 
 export function closeDevice(): void {

@@ -74,6 +74,8 @@ function captured(marker: number, regions: readonly Region[]): Node[] {
     seen.add(node);
     // a cell, field or scalar first read inside is outside all the same
     if (node.op === 'parameter' && node.attrs.source !== 'region') found.add(node);
+    // a result of an outer loop or choice may be named only here
+    else if (node.op === 'part' && node.inputs[0].id < marker) found.add(node);
     else if (node.id >= marker) stack.push(...dependencies(node));
     else if (node.op !== 'constant') found.add(node);
   }

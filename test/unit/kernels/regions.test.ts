@@ -4,19 +4,11 @@ import { grad, jvp } from '../../../compiler/autodiff/index.ts';
 import { compileProgram, prepareProgram } from '../../../compiler/emit/bundle.ts';
 import type { Program } from '../../../compiler/ir/program.ts';
 import { Graph } from '../../../compiler/ir/tensor/graph.ts';
-import {
-  closeRegions,
-  type CondParts,
-  type LoopParts,
-  makeCond,
-  makeLoop,
-  regionParameter,
-  rowType,
-} from '../../../compiler/ir/tensor/regions.ts';
 import type { DeviceProfile } from '../../../compiler/lower/profile.ts';
-import type { NdArray, Node, TensorType } from '../../../compiler/ops/types.ts';
+import type { NdArray, Node } from '../../../compiler/ops/types.ts';
 import { evaluate } from '../../../runtime/reference/interpreter.ts';
-import { Build, f32, i32, program, resultsProgram } from '../../device/programs.ts';
+import { f32, i32, program, resultsProgram } from '../../device/programs.ts';
+import { Regions } from '../../device/region-programs.ts';
 import { randomControl, vector } from '../../fuzz/random-control.ts';
 import { seededRng } from '../../fuzz/rng.ts';
 import { interpretEntry, type Interpreted } from './interpret-program.ts';
@@ -69,48 +61,6 @@ describe('random nested loops and branches', () => {
     sweep(18, 24, { class: 'software', subgroups: 8 });
   });
 });
-
-/** A program under construction, with what loops and branches need. */
-class Regions extends Build {
-  repeat(
-    max: number,
-    start: readonly Node[],
-    body: (
-      i: Node,
-      carries: readonly Node[],
-      rows: readonly Node[],
-    ) => { carries: readonly Node[]; ys?: readonly Node[] },
-    more: {
-      xs?: readonly Node[];
-      count?: Node;
-      reversed?: boolean;
-      cond?: (i: Node, carries: readonly Node[]) => Node;
-    } = {},
-  ): LoopParts {
-    const { g } = this;
-    const marker = g.nextId;
-    const params = (types: readonly TensorType[]): Node[] => types.map((type) => regionParameter(g, 'p', type));
-    const own = params([i32(), ...start.map((n) => n.type), ...(more.xs ?? []).map((n) => rowType(n.type))]);
-    const made = body(own[0], own.slice(1, 1 + start.length), own.slice(1 + start.length));
-    const asked = params([i32(), ...start.map((n) => n.type)]);
-    const conditions = more.cond ? [{ params: asked, results: [more.cond(asked[0], asked.slice(1))] }] : [];
-    const whole = { params: own, results: [...made.carries, ...(made.ys ?? [])] };
-    const { regions, consts } = closeRegions(g, marker, [whole, ...conditions]);
-    const { count, xs = [], reversed } = more;
-    return makeLoop(g, { count, carries: start, xs, consts, max, reversed, body: regions[0], cond: regions[1] });
-  }
-
-  choose(predicate: Node, taken: () => readonly Node[], otherwise: () => readonly Node[]): CondParts {
-    const marker = this.g.nextId;
-    const sides = [taken, otherwise].map((side) => ({ params: [], results: side() }));
-    const { regions, consts } = closeRegions(this.g, marker, sides);
-    return makeCond(this.g, predicate, consts, [regions[0], regions[1]]);
-  }
-
-  int(value: number): Node {
-    return this.g.constant(value, i32());
-  }
-}
 
 const ramp = (n: number, scale = 1): number[] =>
   Array.from({ length: n }, (_, i) => scale * (((i * 7) % 11) / 8 - 0.6));
@@ -308,6 +258,22 @@ describe('choices', () => {
         check(resultsProgram(b.g, { x: x.type, p: f32() }, results), { x: ramp(256, 0.1), p: [sign] }, limits);
       }
     }
+  });
+});
+
+describe('results of a loop', () => {
+  it('may be named in a region that comes after it', () => {
+    const b = new Regions();
+    const x = b.input('x', f32(5));
+    const loop = b.repeat(3, [x], (_, [h]) => ({ carries: [b.op('sin', h)] }));
+    const chosen = b.choose(
+      b.op('lt', b.sum(x, 0), b.g.constant(0, f32())),
+      () => [loop.carry(0)],
+      () => [b.op('neg', loop.carry(0))],
+    );
+    const p = resultsProgram(b.g, { x: x.type }, { r: chosen.result(0) });
+    check(p, { x: ramp(5) });
+    check(p, { x: ramp(5).map((v) => v + 1) });
   });
 });
 

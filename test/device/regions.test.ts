@@ -1,0 +1,95 @@
+/** Loops and choices on the device, in float32 and through the executor of sessions, against the float64 reference. */
+import { afterAll, describe, expect, it } from 'vitest';
+import { grad } from '../../compiler/autodiff/index.ts';
+import { countDispatches } from '../../compiler/bundle/commands.ts';
+import { compileProgram } from '../../compiler/emit/bundle.ts';
+import type { Program } from '../../compiler/ir/program.ts';
+import { Graph } from '../../compiler/ir/tensor/graph.ts';
+import type { NdArray, Node } from '../../compiler/ops/types.ts';
+import { createExecutor } from '../../runtime/device/executor.ts';
+import { evaluate } from '../../runtime/reference/interpreter.ts';
+import { randomControl, vector } from '../fuzz/random-control.ts';
+import { seededRng } from '../fuzz/rng.ts';
+import { closeDevice, openDevice } from './device.ts';
+import { f32, resultsProgram } from './programs.ts';
+import { Regions } from './region-programs.ts';
+
+afterAll(closeDevice);
+
+const ramp = (n: number, scale = 1): number[] =>
+  Array.from({ length: n }, (_, i) => Math.fround(scale * (((i * 7) % 11) / 8 - 0.6)));
+const scalars = { seed: 0, step: 0, steps: 1, hyper: () => 0 };
+
+/** Runs a program of inputs on the device and compares its results with the reference; returns them. */
+async function check(p: Program, inputs: Record<string, number[]>, tolerance = 2e-4) {
+  const { owner, profile } = await openDevice();
+  const bundle = compileProgram(p, { limits: profile });
+  const executor = await createExecutor(bundle, owner);
+  const given = Object.fromEntries(p.entries[0].inputs.map((i) => [i.name, Float32Array.from(inputs[i.name])]));
+  const got = await executor.call('main', given, scalars);
+  const { dispatches } = executor.stats;
+  await executor.dispose();
+  const { outputs } = p.entries[0];
+  const leaf = (n: Node): NdArray => ({ type: n.type, data: Float64Array.from(inputs[n.attrs.name as string]) });
+  const want = evaluate(
+    outputs.map((o) => o.value),
+    leaf,
+  );
+  outputs.forEach((o, k) =>
+    want[k].data.forEach((x, i) => {
+      const y = got[o.name][i];
+      if (!(Math.abs(x - y) <= tolerance * Math.max(1, Math.abs(x))))
+        expect.fail(`${o.name}[${i}] is ${y} instead of ${x}`);
+    }),
+  );
+  expect(dispatches).toBe(countDispatches(bundle.entries[0].commands));
+  return { got, dispatches };
+}
+
+describe('loops and choices on the device', () => {
+  it('agree with the reference in random programs, and in their gradients', { timeout: 240_000 }, async () => {
+    for (let seed = 0; seed < 9; seed++) {
+      const graph = new Graph();
+      const rng = seededRng(seed);
+      const params = ['a', 'b'].map((name) => graph.parameter('input', name, vector));
+      const draw = (): number[] => Array.from({ length: vector.shape[0] }, () => Math.fround(rng.normal()));
+      const inputs = Object.fromEntries(params.map((p) => [p.attrs.name as string, draw()]));
+      const y = randomControl(seed, 2, seed % 3).regions(graph, params);
+      const [ga, gb] = grad(graph, y, params).values;
+      await check(resultsProgram(graph, { a: vector, b: vector }, { y, ga, gb }), inputs, 1e-3);
+    }
+  });
+
+  it('differentiate a thousand turns', { timeout: 240_000 }, async () => {
+    const turns = 1000;
+    const b = new Regions();
+    const [x, w] = [b.input('x', f32(64)), b.input('w', f32(64))];
+    const loop = b.repeat(turns, [x], (_, [h]) => {
+      const inner = b.op('sin', b.op('mul', h, w));
+      return { carries: [b.op('add', b.op('mul', h, b.num(0.5, h)), b.op('mul', w, b.op('tanh', inner)))] };
+    });
+    const y = b.sum(loop.carry(0), 0);
+    const [gx, gw] = grad(b.g, y, [x, w]).values;
+    const p = resultsProgram(b.g, { x: x.type, w: w.type }, { y, gx, gw });
+    const { dispatches } = await check(p, { x: ramp(64), w: ramp(64) });
+    expect(dispatches).toBeLessThan(7 * turns);
+  });
+
+  it('stop inside of a scan, with products of matrices under a flag', { timeout: 240_000 }, async () => {
+    const b = new Regions();
+    const [x, w] = [b.input('x', f32(16, 16)), b.input('w', f32(16, 16))];
+    const outer = b.repeat(4, [x], (_, [h]) => {
+      const inner = b.repeat(6, [h], (__, [k]) => ({ carries: [b.op('add', k, b.matmul(k, w))] }), {
+        cond: (__, [k]) => b.op('lt', b.sum(b.op('mul', k, k), 0, 1), b.g.constant(40, f32())),
+      });
+      const back = b.choose(
+        b.op('lt', b.sum(inner.carry(0), 0, 1), b.g.constant(0, f32())),
+        () => [b.matmul(inner.carry(0), w)],
+        () => [b.op('mul', inner.carry(0), b.num(0.5, x))],
+      );
+      return { carries: [back.result(0)], ys: [inner.turns(), back.taken()] };
+    });
+    const results = { h: outer.carry(0), turns: outer.ys(0), taken: outer.ys(1) };
+    await check(resultsProgram(b.g, { x: x.type, w: w.type }, results), { x: ramp(256, 0.2), w: ramp(256, 0.3) });
+  });
+});

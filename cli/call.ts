@@ -9,6 +9,8 @@ export interface Call {
   readonly data: ReadonlyMap<string, string>;
   readonly steps?: number;
   readonly seed?: number;
+  /** Of --seeds. */
+  readonly seeds?: readonly number[];
 }
 
 /** The options that make a call, as the command line gives them. */
@@ -47,6 +49,7 @@ export function readCall(options: CallOptions, resumed: string | undefined): Cal
     data: new Map([...before.data, ...call.data]),
     steps: keep('--steps', call.steps, before.steps),
     seed: keep('--seed', call.seed, before.seed),
+    seeds: before.seeds,
   };
 }
 
@@ -57,6 +60,7 @@ export function writeCall(folder: string, file: string, call: Call): void {
     data: Object.fromEntries(call.data),
     steps: call.steps,
     seed: call.seed,
+    seeds: call.seeds,
   };
   writeFileSync(path.join(folder, 'call.json'), `${JSON.stringify(text, null, 2)}\n`);
 }
@@ -68,12 +72,14 @@ function earlierCall(folder: string): Call | undefined {
       data: Record<string, string>;
       steps?: number;
       seed?: number;
+      seeds?: number[];
     };
     return {
       set: new Map(Object.entries(value.set)),
       data: new Map(Object.entries(value.data)),
       steps: value.steps,
       seed: value.seed,
+      seeds: value.seeds,
     };
   } catch {
     return undefined; // A folder that was copied without it: the options stand alone.

@@ -9,6 +9,7 @@ import { renderJson } from '../compiler/diagnostics/render.ts';
 import { exitCodeOf, exitCodes, type ExitCode } from './outcome.ts';
 import { printDiagnostics, printJson } from './terminal.ts';
 import { version } from './version.ts';
+import type { WatchOptions } from './watch.ts';
 
 const collect = (value: string, before: string[]): string[] => [...before, value];
 const set = () =>
@@ -19,6 +20,11 @@ const data = () =>
   new Option('--data <NAME=PATH>', 'file or named set for a data declaration (repeatable)')
     .argParser(collect)
     .default([], '');
+const sweep = () =>
+  new Option('--sweep <NAME=V1,V2>', 'one run for each value of a dim or hyper; repeated, for each combination')
+    .argParser(collect)
+    .default([], '');
+const watch = () => new Option('--watch', 'again whenever a file of the spec changes, until Ctrl-C');
 const device = () =>
   new Option(
     '--device <CHOICE>',
@@ -29,8 +35,15 @@ const quiet = () => new Option('--quiet', 'errors and failing claims only');
 const seed = () => new Option('--seed <N>', 'seed of all random draws (default 1)');
 const steps = () => new Option('--steps <N>', 'length of every train phase');
 
-/** Exit code of the command that ran. */
+/** Exit code of the command that ran, and the command line. */
 let exit: ExitCode = exitCodes.ok;
+let given: readonly string[] = [];
+
+async function watching(paths: readonly string[], options: WatchOptions): Promise<ExitCode> {
+  const { filesOf, watch: watchFiles } = await import('./watch.ts');
+  const { specFiles } = await import('./paths.ts');
+  return watchFiles(() => specFiles(paths).flatMap(filesOf), given, options);
+}
 
 function program(): Command {
   const saddle = new Command('saddle')
@@ -54,20 +67,28 @@ function program(): Command {
     .addOption(data())
     .option('--resume [DIR]', 'go on with an earlier run: its folder, or the latest of this spec')
     .option('--out <DIR>', 'the run folder (default: runs/NAME-N)')
+    .addOption(sweep())
+    .option('--seeds <LIST>', 'several seeds: 1..=3, 1..3 (half open) or 1,5,7; shows mean and spread')
+    .addOption(watch())
     .addOption(json())
     .addOption(quiet())
     .action(async (file: string, options) => {
-      exit = await (await import('./run.ts')).runCommand(file, options);
+      if (options.watch) exit = await watching([file], options);
+      else if (options.sweep.length > 0 || options.seeds !== undefined)
+        exit = await (await import('./sweep.ts')).sweepCommand(file, options);
+      else exit = await (await import('./run.ts')).runCommand(file, options);
     });
   saddle
     .command('check <FILE...>')
     .description('check specs without a device')
     .addOption(set())
     .addOption(data())
+    .addOption(watch())
     .addOption(json())
     .addOption(quiet())
     .action(async (files: string[], options) => {
-      exit = await (await import('./check.ts')).checkCommand(files, options);
+      if (options.watch) exit = await watching(files, options);
+      else exit = await (await import('./check.ts')).checkCommand(files, options);
     });
   saddle
     .command('test <PATH...>')
@@ -81,6 +102,14 @@ function program(): Command {
     .addOption(quiet())
     .action(async (paths: string[], options) => {
       exit = await (await import('./test.ts')).testCommand(paths, options);
+    });
+  saddle
+    .command('runs [DIR...]')
+    .description('compare run folders (default: those below runs/): settings that differ, last values, claims')
+    .option('--metrics <NAMES>', 'only these metrics and reports, with commas between')
+    .addOption(json())
+    .action(async (folders: string[], options) => {
+      exit = (await import('./runs.ts')).runsCommand(folders, options);
     });
   saddle
     .command('explain <CODE|FILE>')
@@ -113,6 +142,7 @@ function program(): Command {
 
 /** Runs a command line (without `node` and the script). Resolves to the exit code; nothing escapes. */
 export async function main(args: readonly string[]): Promise<ExitCode> {
+  given = args;
   try {
     const saddle = program();
     if (args.length === 0) {

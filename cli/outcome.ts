@@ -18,3 +18,9 @@ export function exitCodeOf(diagnostics: readonly Diagnostic[]): ExitCode {
   if (hundreds.some((h) => h <= 5)) return exitCodes.source;
   return hundreds.includes(8) ? exitCodes.call : exitCodes.run;
 }
+
+/** The exit code of several runs: an interrupt, then what is wrong with the call, the source or the run, outweigh a claim that fails. */
+export function worst(exits: readonly ExitCode[]): ExitCode {
+  const order: ExitCode[] = [exitCodes.interrupted, exitCodes.call, exitCodes.source, exitCodes.run, exitCodes.claim];
+  return order.find((code) => exits.includes(code)) ?? exitCodes.ok;
+}

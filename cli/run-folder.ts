@@ -49,7 +49,7 @@ export class RunFolder {
 
   /** A new folder: `out`, which must hold no checkpoint, or the next free `runs/NAME-N`. Throws OPT809. */
   static create(out: string | undefined, name: string): RunFolder {
-    const folder = out ?? nextFolder(name);
+    const folder = out ?? freeFolder(name);
     try {
       mkdirSync(folder, { recursive: true });
       if (existsSync(path.join(folder, 'checkpoint.safetensors')))
@@ -197,7 +197,8 @@ function numbers(name: string): number[] {
   });
 }
 
-function nextFolder(name: string): string {
+/** The next free `runs/NAME-N`. */
+export function freeFolder(name: string): string {
   return path.join('runs', `${name}-${Math.max(0, ...numbers(name)) + 1}`);
 }
 

@@ -84,14 +84,15 @@ export async function runSpec(
   let call: Call | undefined;
   try {
     const resumed = resumedFolder(options, name);
-    call = readCall(options, resumed);
+    const read = readCall(options, resumed);
+    call = given.seeds ? { ...read, seeds: given.seeds } : read;
     const prepared = await prepare(file, options, call, opened, got);
     if (mode === 'run') {
       got.folder = resumed === undefined ? RunFolder.create(options.out, name) : RunFolder.reopen(resumed);
       if (resumed === undefined) writeCall(got.folder.path, file, call);
       got.document = { ...got.document, out: got.folder.path };
     }
-    const exit = await perform(name, prepared, options, call, resumed !== undefined, interrupts, opened, got, given);
+    const exit = await perform(name, prepared, options, call, resumed !== undefined, interrupts, opened, got);
     conclude(name, call, got);
     return { exit, document: got.document, results: got.results };
   } catch (cause) {
@@ -177,9 +178,8 @@ async function perform(
   interrupts: Interrupts,
   opened: Opened,
   got: Progressing,
-  given: Given,
 ): Promise<ExitCode> {
-  const seeds = seedsToRun(bundle.claims, given.seeds ?? (call.seed === undefined ? [] : [call.seed]));
+  const seeds = seedsToRun(bundle.claims, call.seeds ?? (call.seed === undefined ? [] : [call.seed]));
   const display = new Display(options, device, { name, seeds });
   const several = {
     runs: bundle.runs.some((r) => r.name !== ''),
@@ -216,7 +216,7 @@ async function perform(
     got.document = { ...got.document, status: 'interrupted' };
     return exitCodes.interrupted;
   }
-  const expects = decideClaims(bundle, executed.results, given.seeds?.[0] ?? call.seed ?? defaultSeed);
+  const expects = decideClaims(bundle, executed.results, call.seeds?.[0] ?? call.seed ?? defaultSeed);
   const pass = expects.every((claim) => claim.pass);
   got.document = { ...got.document, status: pass ? 'ok' : 'failed', expects };
   if (got.folder) display.results(executed, seeds[0], got.document);

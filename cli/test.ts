@@ -1,5 +1,5 @@
 /** `saddle test PATH…`: runs every spec found and shows each `expect` with the value found. The worst outcome decides the exit code. */
-import { exitCodes, type ExitCode } from './outcome.ts';
+import { exitCodes, worst, type ExitCode } from './outcome.ts';
 import { specFiles } from './paths.ts';
 import { runSpec, type RunOptions, type RunOutcome } from './run.ts';
 import { claimLine } from './summary.ts';
@@ -32,10 +32,4 @@ function claimCount({ document }: RunOutcome): string {
   if (!document.expects) return `not run: ${String(document.error?.code ?? 'unknown error')}`;
   if (document.expects.length === 0) return 'no claims';
   return `${document.expects.filter((e) => e.pass).length} of ${document.expects.length} claims hold, ${document.seconds?.toFixed(1)} s`;
-}
-
-/** An interrupt, then what is wrong with the call, the source or the run, outweigh a claim that fails. */
-function worst(exits: readonly ExitCode[]): ExitCode {
-  const order: ExitCode[] = [exitCodes.interrupted, exitCodes.call, exitCodes.source, exitCodes.run, exitCodes.claim];
-  return order.find((code) => exits.includes(code)) ?? exitCodes.ok;
 }

@@ -56,6 +56,11 @@ export const callCodes = {
     about:
       'The folder of `--out` (default: runs/NAME-N in the working directory) cannot be made or written, or holds another run.',
   },
+  OPT810: {
+    title: 'no run to show',
+    about:
+      '`saddle runs` compares run folders: those given, or those below runs/ in the working directory. None was found there.',
+  },
   OPT850: {
     title: 'unknown name in a session call',
     about:

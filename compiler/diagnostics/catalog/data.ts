@@ -47,7 +47,7 @@ export const dataCodes = {
   OPT606: {
     title: 'kind of data file not supported',
     about:
-      'The file is legal but of a kind that is not read: Python objects, strings, complex or half precision numbers in npy, encrypted or unusual archives, files of an unknown format. Convert it, for instance with numpy: `numpy.savez("train.npz", x=x.astype("f4"), y=y.astype("i4"))`.',
+      'The file is legal but of a kind that is not read: Python objects, strings, complex or half precision numbers in npy, encrypted or unusual archives, parquet pages of a rare codec or encoding, images of 16 bits a channel. Convert it, for instance with numpy: `numpy.savez("train.npz", x=x.astype("f4"), y=y.astype("i4"))`.',
   },
   OPT607: {
     title: 'data file too large',
@@ -66,7 +66,7 @@ export const dataCodes = {
   OPT609: {
     title: 'declared shape differs from the data',
     about:
-      'The first axis of a field is its rows; the numbers of one row must be as many as the declared type says. A row may be regrouped (28 by 28 pixels read as 784), because the order of the numbers is the same.',
+      'The first axis of a field is its rows; the numbers of one row must be as many as the declared type says. A row may be regrouped (28 by 28 pixels read as 784), because the order of the numbers is the same. The images of a folder have one size, and the channels that the field declares.',
     example: {
       wrong: 'data d from "mnist:test" { x: f32[*, 768] }',
       right: 'data d from "mnist:test" { x: f32[*, 784] }',
@@ -90,12 +90,12 @@ export const dataCodes = {
   OPT613: {
     title: 'unknown file format',
     about:
-      'The format is taken from the end of the name (.npy, .npz, .csv, .tsv, .safetensors, .idx, each of csv, idx and npy also with .gz) and, without a known ending, from the first bytes.',
+      'The format is taken from the end of the name (.npy, .npz, .csv, .tsv, .parquet, .arrow, .feather, .safetensors, .idx, .txt, each of csv, tsv, idx, npy and txt also with .gz) and, without a known ending, from the first bytes. A folder is one of images.',
   },
   OPT614: {
     title: 'malformed table',
     about:
-      'Each line of a csv file has as many cells as the others; cells of the columns in use are decimal numbers. A first line with a cell that is no number is taken as the header.',
+      'Each line of a csv file has as many cells as the others; cells of the columns in use are decimal numbers. A first line with a cell that is no number is taken as the header. Columns of parquet and Arrow files that a field takes hold numbers, or lists of numbers of one length.',
   },
   OPT615: {
     title: 'data file cannot be read',

@@ -62,6 +62,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   OPT807: 'test/unit/cli/run.test.ts',
   OPT808: 'test/unit/cli/execute.test.ts',
   OPT809: 'test/unit/cli/execute.test.ts',
+  OPT810: 'test/unit/cli/runs.test.ts',
   OPT850: 'test/unit/runtime/session.test.ts',
   OPT851: 'test/unit/runtime/session.test.ts',
   OPT852: 'test/unit/runtime/session.test.ts',

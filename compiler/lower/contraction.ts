@@ -57,9 +57,34 @@ export function lowerContraction(spec: ContractionSpec, storage: Storage, profil
     : registerTile(spec, storage, profile);
 }
 
+/** A contraction with the operand whose free axis gives rows on the left: the node's own order, or the other way round. */
+interface Oriented {
+  readonly c: Contraction;
+  readonly inputs: readonly [Node, Node];
+}
+
+function oriented(node: Node): Oriented {
+  const [lhs, rhs] = node.inputs;
+  return { c: contractionOf(node), inputs: [lhs, rhs] };
+}
+
+/** The same with the few columns as rows: tiles are wider than high. */
+function turned({ c, inputs: [lhs, rhs] }: Oriented): Oriented {
+  return {
+    c: {
+      ...c,
+      m: c.n,
+      n: c.m,
+      lhs: (batch, row, shared) => c.rhs(batch, shared, row),
+      rhs: (batch, shared, column) => c.lhs(batch, column, shared),
+      result: (batch, row, column) => c.result(batch, column, row),
+    },
+    inputs: [rhs, lhs],
+  };
+}
+
 /** Which way an operand is contiguous: loads of four along the shared axis, or along its free axis. */
-function alongShared(spec: ContractionSpec, storage: Storage, side: 0 | 1): boolean {
-  const c = contractionOf(spec.node);
+function alongShared({ c, inputs }: Oriented, storage: Storage, side: 0 | 1): boolean {
   const scattered = (shared: boolean): number => {
     const b = new BranchBuilder(1, 1);
     const p = new Puller(b, storage);
@@ -70,7 +95,7 @@ function alongShared(spec: ContractionSpec, storage: Storage, side: 0 | 1): bool
         const kIndex = addIndex(scaleIndex(ofAtom(k), 4), ...(shared ? [lane] : []));
         const fIndex = addIndex(scaleIndex(ofAtom(f), 4), ...(shared ? [] : [lane]));
         const index = side === 0 ? c.lhs(ix(0), fIndex, kIndex) : c.rhs(ix(0), kIndex, fIndex);
-        p.pull(spec.node.inputs[side], index);
+        p.pull(inputs[side], index);
         return [];
       });
       return [];
@@ -101,13 +126,11 @@ function rowQuad(c: Contraction, quad: IndexExpr, lane: IndexExpr): IndexExpr {
 function rightQuads(
   b: BranchBuilder,
   p: Puller,
-  spec: ContractionSpec,
-  c: Contraction,
+  { c, inputs: [, rhs] }: Oriented,
   tile: Tile,
   k: IndexExpr,
   shared: boolean,
 ): Value[] {
-  const rhs = spec.node.inputs[1];
   const k4 = scaleIndex(k, 4);
   if (!shared) {
     const column = columns(c, tile.quad, ofAtom(b.lane()));
@@ -126,17 +149,20 @@ class SubgroupSchedule {
   private readonly spec: ContractionSpec;
   private readonly storage: Storage;
   private readonly lanes: number;
-  private readonly c: Contraction;
+  private readonly sides: Oriented;
 
   constructor(spec: ContractionSpec, storage: Storage, lanes: number) {
     this.spec = spec;
     this.storage = storage;
     this.lanes = lanes;
-    this.c = contractionOf(spec.node);
+    const own = oriented(spec.node);
+    // A tile has 4 * lanes columns and 16 rows: few columns of many rows fill it better the other way round.
+    this.sides = own.c.n <= 2 * lanes && own.c.m >= 4 * lanes ? turned(own) : own;
   }
 
   kernel(): Kernel {
-    const { c, lanes, spec } = this;
+    const { lanes, spec, sides } = this;
+    const { c } = sides;
     const rows = c.m <= lanes ? lanes : Math.max(lanes, 16);
     const rowTiles = Math.ceil(c.m / rows);
     const columnTiles = Math.ceil(c.n / (4 * lanes));
@@ -149,15 +175,15 @@ class SubgroupSchedule {
       rows,
       quad: addIndex(scaleIndex(modIndex(g, columnTiles), lanes), ofAtom(b.local)),
     };
-    const leftShared = spec.probe === true || alongShared(spec, this.storage, 0);
-    const rightShared = spec.probe === true || alongShared(spec, this.storage, 1);
+    const leftShared = spec.probe === true || alongShared(sides, this.storage, 0);
+    const rightShared = spec.probe === true || alongShared(sides, this.storage, 1);
     const zero = b.constant(0, 'f32');
     const zeros = b.vector([zero, zero, zero, zero]);
     let acc = Array.from({ length: rows }, () => zeros);
     if (c.k >= 4 && !spec.probe) {
       acc = b.loop(Math.floor(c.k / 4), ix(0), 1, acc, (k, sums) => {
         const left = this.left(b, p, tile, ofAtom(k), leftShared);
-        const right = rightQuads(b, p, spec, c, tile, ofAtom(k), rightShared);
+        const right = rightQuads(b, p, sides, tile, ofAtom(k), rightShared);
         return sums.map((sum, r) => right.reduce((total, column, kk) => b.mad(left(r, kk), column, total), sum));
       });
     }
@@ -174,8 +200,11 @@ class SubgroupSchedule {
     k: IndexExpr,
     shared: boolean,
   ): (r: number, kk: number) => Value {
-    const { c, lanes, spec } = this;
-    const lhs = spec.node.inputs[0];
+    const { lanes } = this;
+    const {
+      c,
+      inputs: [lhs],
+    } = this.sides;
     const local = ofAtom(b.local);
     const lane = ofAtom(b.lane());
     const parts = Array.from({ length: tile.rows / lanes }, (_, h) => {
@@ -196,8 +225,11 @@ class SubgroupSchedule {
 
   /** The last k mod 4 steps, one at a time. */
   private rest(b: BranchBuilder, p: Puller, tile: Tile, acc: readonly Value[]): Value[] {
-    const { c, lanes, spec } = this;
-    const [lhs, rhs] = spec.node.inputs;
+    const { lanes } = this;
+    const {
+      c,
+      inputs: [lhs, rhs],
+    } = this.sides;
     return b.loop(c.k, ix(c.k - (c.k % 4)), 1, acc, (k, sums) => {
       const parts = Array.from({ length: tile.rows / lanes }, (_, h) => {
         const row = clampIndex(addIndex(tile.row0, ofAtom(b.local), ix(lanes * h)), 0, c.m - 1);
@@ -210,7 +242,8 @@ class SubgroupSchedule {
 }
 
 function registerTile(spec: ContractionSpec, storage: Storage, profile: DeviceProfile): Kernel {
-  const c = contractionOf(spec.node);
+  const sides = oriented(spec.node);
+  const { c } = sides;
   const shape = launchShape(profile);
   const rows = profile.class === 'software' && c.m >= 8 ? 8 : 4;
   const rowTiles = Math.ceil(c.m / rows);
@@ -220,8 +253,8 @@ function registerTile(spec: ContractionSpec, storage: Storage, profile: DevicePr
   const b = new BranchBuilder(groups, shape.workgroup);
   const p = new Puller(b, storage);
   const [lhs, rhs] = spec.node.inputs;
-  const leftShared = spec.probe === true || alongShared(spec, storage, 0);
-  const rightShared = spec.probe === true || alongShared(spec, storage, 1);
+  const leftShared = spec.probe === true || alongShared(sides, storage, 0);
+  const rightShared = spec.probe === true || alongShared(sides, storage, 1);
   const start = addIndex(scaleIndex(ofAtom(b.group), shape.workgroup), ofAtom(b.local));
   b.loop(tiles, start, groups * shape.workgroup, [], (t) => {
     const index = ofAtom(t);
@@ -238,7 +271,7 @@ function registerTile(spec: ContractionSpec, storage: Storage, profile: DevicePr
     if (c.k >= 4 && !spec.probe) {
       acc = b.loop(Math.floor(c.k / 4), ix(0), 1, acc, (k, sums) => {
         const k4 = scaleIndex(ofAtom(k), 4);
-        const right = rightQuads(b, p, spec, c, tile, ofAtom(k), rightShared);
+        const right = rightQuads(b, p, sides, tile, ofAtom(k), rightShared);
         const lane = ofAtom(b.lane());
         const left = leftShared
           ? sums.map((_, r) => p.pull(lhs, c.lhs(tile.batch, row(r), addIndex(k4, lane))))

@@ -59,6 +59,7 @@ describe('matrix products', () => {
     [1, 1, 1],
     [17, 33, 31],
     [64, 10, 1029],
+    [45, 9, 36],
   ];
   for (const [ta, tb] of [
     [false, false],

@@ -40,7 +40,16 @@ const pure = ['grammar', 'compiler'];
 const packages = {
   grammar: ['chevrotain'],
   'compiler/ast': ['chevrotain'],
-  'runtime/data': ['csv-parse/sync', 'fflate', 'jpeg-js'],
+  'runtime/data': [
+    'csv-parse/sync',
+    'fflate',
+    'jpeg-js',
+    'fast-png',
+    'hyparquet',
+    'hyparquet/src/column.js',
+    'fzstd',
+    '@uwdata/flechette',
+  ],
   'runtime/host': ['webgpu', 'fflate'],
   cli: ['commander', 'picocolors'],
 };

@@ -21,6 +21,13 @@ export interface Photograph {
   readonly rgba: Uint8Array;
 }
 
+/** A file of a folder. */
+export interface FolderFile {
+  /** Below the folder: `name`, or `subfolder/name`. */
+  readonly path: string;
+  open(): Promise<ByteSource>;
+}
+
 export interface DataHost {
   /**
    * Opens a data file named in a `.opt` file (a relative path below the spec's folder or the working directory) or, with `trusted`,
@@ -31,7 +38,12 @@ export interface DataHost {
   openPackaged(packageName: string, path: string): Promise<ByteSource | undefined>;
   /** A file that the project itself carries (under `examples/data/`), or undefined. */
   openOwn(path: string): Promise<ByteSource | undefined>;
-  /** Decodes a JPEG, or undefined where no decoder is installed. */
+  /**
+   * The files of a folder and of its subfolders (one level), or undefined where the path leads to none (a file, or nothing). Paths are judged as by `open`;
+   * so is each file when it is opened. Throws OPT602, OPT607 (more than `most` files), OPT615.
+   */
+  list(path: string, trusted: boolean, most: number): Promise<readonly FolderFile[] | undefined>;
+  /** Decodes a JPEG, or undefined where no decoder is installed. Throws plain errors for damaged bytes. */
   decodeJpeg(bytes: Uint8Array): Promise<Photograph | undefined>;
   /** A file of the cache, or undefined; never throws, a cache that cannot be read is an empty one. */
   openCached(name: string): Promise<ByteSource | undefined>;

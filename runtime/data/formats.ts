@@ -10,10 +10,13 @@ import { openNpz } from './npz.ts';
 import { damaged, quote, tooLarge } from './refusals.ts';
 import { openSafetensors } from './safetensors.ts';
 import type { RawTable } from './table.ts';
+import { openText } from './text.ts';
 import { isZip } from './zip.ts';
 
-const FORMATS = ['npy', 'npz', 'csv', 'tsv', 'idx', 'safetensors'] as const;
+const FORMATS = ['npy', 'npz', 'csv', 'tsv', 'idx', 'safetensors', 'parquet', 'arrow', 'txt'] as const;
 type Format = (typeof FORMATS)[number];
+/** Other endings of the same formats. */
+const ALIASES: Readonly<Record<string, Format>> = { feather: 'arrow', arrows: 'arrow', ipc: 'arrow', pq: 'parquet' };
 
 /** Opens a data file of any format; the file stays open for later reads. Throws OPT605 to OPT607, OPT613, OPT614. */
 export async function openTable(file: ByteSource): Promise<RawTable> {
@@ -28,13 +31,17 @@ export async function openTable(file: ByteSource): Promise<RawTable> {
 
 function formatOf(file: ByteSource, start: Uint8Array): Format {
   const ending = file.name.replace(/\.gz$/i, '').split('.').at(-1)?.toLowerCase();
-  const named = FORMATS.find((format) => format === ending);
+  const named =
+    FORMATS.find((format) => format === ending) ??
+    (Object.hasOwn(ALIASES, ending ?? '') ? ALIASES[ending as string] : undefined);
   if (named) return named;
   if (isNpy(start)) return 'npy';
   if (isZip(start)) return 'npz';
+  if (isParquetStart(start)) return 'parquet';
+  if (isArrowStart(start)) return 'arrow';
   if (isIdx(start)) return 'idx';
   return fail('OPT613', undefined, `${quote(file.name)} is in no format that is known here`, {
-    hint: 'give the file one of the endings .npy, .npz, .csv, .tsv, .safetensors, .idx (csv, tsv, npy and idx also with .gz)',
+    hint: 'give the file one of the endings .npy, .npz, .csv, .tsv, .parquet, .arrow, .feather, .safetensors, .idx, .txt (csv, tsv, npy, idx and txt also with .gz)',
   });
 }
 
@@ -50,8 +57,14 @@ async function openAs(format: Format, file: ByteSource): Promise<RawTable> {
       return openIdx(file);
     case 'safetensors':
       return openSafetensors(file);
+    case 'txt':
+      return openText(file.name, await readAll(file));
+    // Parsers of packages are loaded when they are needed: most programs read other formats, and `saddle check` has to start fast.
+    case 'parquet':
+      return (await import('./parquet.ts')).openParquet(file);
+    case 'arrow':
+      return (await import('./arrow.ts')).openArrow(file);
     default: {
-      // The table parser is loaded when it is needed: most programs read other formats, and `saddle check` has to start fast.
       const { openCsv } = await import('./csv.ts');
       return openCsv(file.name, await readAll(file), format === 'tsv');
     }
@@ -61,4 +74,13 @@ async function openAs(format: Format, file: ByteSource): Promise<RawTable> {
 /** Rows are the first axis of every array; an npz may hold others too, which are left out unless none agrees. */
 function checkRows(table: RawTable): void {
   if (table.rows === 0) damaged(table.file, 'at least one row', 'none', 'write the file again with its data');
+}
+
+/** The first bytes of a parquet file; here, because the reader itself is loaded late. */
+function isParquetStart(start: Uint8Array): boolean {
+  return String.fromCharCode(...start.subarray(0, 4)) === 'PAR1';
+}
+
+function isArrowStart(start: Uint8Array): boolean {
+  return String.fromCharCode(...start.subarray(0, 6)) === 'ARROW1';
 }

@@ -17,3 +17,11 @@ export const MAX_AXES = 16;
 /** Columns of a table, and characters of one of its lines. */
 export const MAX_COLUMNS = 100_000;
 export const MAX_CSV_LINE = 2 ** 24;
+/** Footer of a parquet file, in bytes. */
+export const MAX_TABLE_FOOTER = 2 ** 26;
+/** Images of a folder, side of an image, and bytes of an image's file. */
+export const MAX_IMAGES = 200_000;
+export const MAX_SIDE = 16_384;
+export const MAX_IMAGE_BYTES = 2 ** 26;
+/** A text, which is held as one string. */
+export const MAX_TEXT_BYTES = 2 ** 28;

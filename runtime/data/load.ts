@@ -8,6 +8,8 @@ import { convertField, type FieldValues } from './convert.ts';
 import { arrayOf, type FieldRequest } from './fields.ts';
 import type { DataHost } from './files.ts';
 import { openTable } from './formats.ts';
+import { openImages } from './images.ts';
+import { MAX_IMAGES } from './limits.ts';
 import { unknownSet, withNamed } from './named.ts';
 import { quote } from './refusals.ts';
 import { rowSize, safeProduct, type RawArray, type RawTable } from './table.ts';
@@ -36,7 +38,7 @@ export async function describeSource(
   fields: readonly FieldRequest[] = [],
   options: SourceOptions = {},
 ): Promise<DataInfo> {
-  return withTable(source, host, options, async (table) => {
+  return withTable(source, host, options, fields, async (table) => {
     const described = fields.map((field) => describeField(field, arrayOf(table, field, fields)));
     const others = table.arrays.filter((a) => a.shape[0] === table.rows && !described.some((d) => d.name === a.name));
     return {
@@ -57,7 +59,8 @@ export async function loadSource(
   host: DataHost,
   options: SourceOptions = {},
 ): Promise<LoadedData> {
-  return withTable(source, host, options, async (table) => {
+  const rowsOf = fields.map((f) => ({ column: f.column, row: f.type.shape.slice(1) }));
+  return withTable(source, host, options, rowsOf, async (table) => {
     const rows = commonRows(table, fields);
     const [from, to] = slice ?? [0, rows];
     if (from < 0 || to > rows || from > to)
@@ -78,12 +81,15 @@ async function withTable<T>(
   source: string,
   host: DataHost,
   options: SourceOptions,
+  fields: readonly Pick<FieldRequest, 'row' | 'column'>[],
   use: (table: RawTable) => Promise<T>,
 ): Promise<T> {
   // A set given by the user (`--data train=digits:train`) is a set as well.
   const text = options.override ?? source;
   const named = await withNamed(text, host, options.override !== undefined, use);
   if (named) return named.value;
+  const folder = await host.list(text, options.override !== undefined, MAX_IMAGES);
+  if (folder) return use(await openImages(text, folder, host, fields));
   const file = await host.open(text, options.override !== undefined).catch((cause: unknown) => {
     // A single word that is no file was rather meant as a set.
     if (cause instanceof SaddleError && cause.diagnostics[0].code === 'OPT601' && /^[\w-]+$/.test(text))

@@ -3,16 +3,16 @@
  * that folder or of the working directory, and only regular files are opened. What the user names on the command line is opened as it is.
  */
 import { constants, type BigIntStats } from 'node:fs';
-import { access, mkdir, open, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, open, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fail } from '../../compiler/diagnostics/diagnostic.ts';
-import type { ByteSource, DataHost, Photograph } from './files.ts';
+import type { ByteSource, DataHost, FolderFile, Photograph } from './files.ts';
 import { refusal, refuse } from './paths.ts';
-import { quote } from './refusals.ts';
+import { quote, tooLarge } from './refusals.ts';
 
 export interface NodeDataOptions {
   /** Folder of the spec; data paths are relative to it. */
@@ -26,16 +26,23 @@ export interface NodeDataOptions {
 /** The host of data for one spec. */
 export function nodeDataHost(options: NodeDataOptions): DataHost {
   const workingFolder = options.workingFolder ?? process.cwd();
+  const roots = [options.specFolder, workingFolder];
   const cacheFolder = options.cacheFolder ?? process.env.SADDLE_CACHE ?? defaultCache();
   return {
     open: async (name, trusted) => {
       if (trusted) return openFile(name, path.resolve(workingFolder, name));
       const reason = refusal(name);
       if (reason) refuse(name, reason);
-      return openFile(
-        name,
-        await confine(name, path.resolve(options.specFolder, name), [options.specFolder, workingFolder]),
-      );
+      return openFile(name, await confine(name, path.resolve(options.specFolder, name), roots));
+    },
+    list: async (name, trusted, most) => {
+      if (trusted) return listFolder(name, path.resolve(workingFolder, name), undefined, most);
+      const reason = refusal(name);
+      if (reason) refuse(name, reason);
+      const target = path.resolve(options.specFolder, name);
+      // A path that leads nowhere is no folder; what is to be said about it, `open` says.
+      if (!existsSync(target)) return undefined;
+      return listFolder(name, await confine(name, target, roots), roots, most);
     },
     openPackaged: async (packageName, file) => {
       const folder = packageFolder(packageName, workingFolder);
@@ -93,6 +100,45 @@ async function openFile(name: string, real: string): Promise<ByteSource> {
     },
     close: () => handle.close(),
   };
+}
+
+/** Files of a folder and of its subfolders, sorted. With `roots`, each must lie below one of them with all links followed. */
+async function listFolder(
+  name: string,
+  real: string,
+  roots: readonly string[] | undefined,
+  most: number,
+): Promise<FolderFile[] | undefined> {
+  if (!(await isFolder(real))) return undefined;
+  const found: FolderFile[] = [];
+  const walk = async (below: string, deeper: boolean): Promise<void> => {
+    const entries = await readdir(path.join(real, below), { withFileTypes: true }).catch((cause: unknown) =>
+      unreadable(name, cause),
+    );
+    for (const entry of entries) {
+      if (entry.name.startsWith('.')) continue;
+      const inner = below === '' ? entry.name : `${below}/${entry.name}`;
+      const target = path.join(real, inner);
+      const folder = entry.isDirectory() || (entry.isSymbolicLink() && (await isFolder(target)));
+      if (folder && deeper) await walk(inner, false);
+      if (folder) continue;
+      const shown = `${name.replace(/\/$/, '')}/${inner}`;
+      found.push({
+        path: inner,
+        open: async () => openFile(shown, roots ? await confine(shown, target, roots) : target),
+      });
+      if (found.length > most) tooLarge(name, `it holds more than ${most} files`, 'split the folder');
+    }
+  };
+  await walk('', true);
+  return found.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+async function isFolder(real: string): Promise<boolean> {
+  return stat(real).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 }
 
 async function openIfPresent(name: string, real: string): Promise<ByteSource | undefined> {
@@ -156,7 +202,11 @@ function packageFolder(name: string, workingFolder: string): string | undefined 
 async function decodeJpeg(bytes: Uint8Array): Promise<Photograph | undefined> {
   const jpeg = await import('jpeg-js').catch(() => undefined);
   if (!jpeg) return undefined;
-  const { width, height, data } = (jpeg.default ?? jpeg).decode(bytes, { useTArray: true, formatAsRGBA: true });
+  const { width, height, data } = (jpeg.default ?? jpeg).decode(bytes, {
+    useTArray: true,
+    formatAsRGBA: true,
+    tolerantDecoding: false,
+  });
   return { width, height, rgba: data };
 }
 

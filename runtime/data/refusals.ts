@@ -3,7 +3,7 @@
  * The file's content is hostile until proven otherwise, so texts taken from it are shortened before they are quoted.
  */
 import { fail } from '../../compiler/diagnostics/diagnostic.ts';
-import { MAX_BYTES, MAX_RATIO } from './limits.ts';
+import { MAX_BYTES, MAX_RATIO, MAX_SIDE, RATIO_FREE_BYTES } from './limits.ts';
 
 /** The bytes do not follow the format (OPT605). */
 export function damaged(file: string, expected: string, found: string, hint?: string): never {
@@ -38,4 +38,21 @@ export function bomb(file: string, compressed: number, produced: number): never 
 export function quote(text: string): string {
   const short = text.length > 200 ? `${text.slice(0, 197)}...` : text;
   return `'${short}'`;
+}
+
+/** Refuses a declared size of decompressed content that its compressed bytes may not take (OPT607), before memory is reserved for it. */
+export function checkExpansion(file: string, compressed: number, size: number): void {
+  if (!(size >= 0) || size > MAX_BYTES || (size > RATIO_FREE_BYTES && size > compressed * MAX_RATIO))
+    bomb(file, compressed, size);
+}
+
+/** Refuses sizes that no data set has (OPT607), before memory is reserved. */
+export function checkSize(name: string, width: number, height: number): void {
+  if (width < 1 || height < 1) damaged(name, 'an image of at least one pixel', `${height} x ${width}`);
+  if (width > MAX_SIDE || height > MAX_SIDE || width * height > 2 ** 26)
+    tooLarge(
+      name,
+      `${height} x ${width} pixels`,
+      `an image has at most ${MAX_SIDE} pixels on a side and 2^26 in all: resize it`,
+    );
 }

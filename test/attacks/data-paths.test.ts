@@ -62,7 +62,6 @@ const refused: readonly string[] = [
   '../..',
   '.',
   './',
-  'sub',
   'sub/..',
   '../../../../../../../../etc/passwd',
   '/etc/passwd',

@@ -249,6 +249,10 @@ export class SaddleParser extends DeclarationRules {
   repeatStatement: Rule = this.RULE('repeatStatement', () => {
     this.CONSUME(k.repeat);
     this.SUBRULE(this.headExpression);
+    this.OPTION3(() => {
+      this.CONSUME(k.max);
+      this.SUBRULE(this.operation, { LABEL: 'max' });
+    });
     this.OPTION(() => {
       this.CONSUME(k.as);
       this.CONSUME(t.Word);

@@ -180,10 +180,12 @@ class StatementBuilder extends DeclarationBuilder {
     const span = this.span(node);
     switch (node.name) {
       case 'repeatStatement': {
+        const max = optionalNode(node, 'max');
         const as = optionalToken(node, 'Word');
         return {
           kind: 'repeat',
           count: this.headExpression(only(node, 'headExpression')),
+          ...(max ? { max: this.operation(max) } : {}),
           ...(as ? { as: this.name(as) } : {}),
           restart: has(node, 'RESTART'),
           body: this.body(only(node, 'body'), false),

@@ -606,6 +606,8 @@ export interface ExportDecl extends StmtBase {
 export interface RepeatStmt extends StmtBase {
   readonly kind: 'repeat';
   readonly count: Expr;
+  /** Cap of a count that the run decides. */
+  readonly max?: Expr;
   readonly as?: Name;
   readonly restart: boolean;
   readonly body: Body;

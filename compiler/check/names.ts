@@ -187,6 +187,7 @@ class NameChecker extends DeclarationNames {
         return this.eval(stmt, scope, place);
       case 'repeat': {
         this.expression(stmt.count, scope, place);
+        if (stmt.max) this.expression(stmt.max, scope, place);
         const own = new Scope(scope);
         if (stmt.as) this.bindName(stmt.as, own, { kind: 'let' });
         this.body(stmt.body, own, place);

@@ -76,6 +76,21 @@ function meet(c: BuiltinCall, values: readonly Value[], at: readonly number[], o
   return nodes.map((n) => broadcastTo(c.e, n, shape));
 }
 
+/** Two values as trees of one structure, leaf by leaf of one type, for a choice between them. */
+export function alike(
+  c: BuiltinCall,
+  i: number,
+  j: number,
+): readonly { readonly a: Node; readonly b: Node }[] & { readonly like: Value } {
+  const pairs: { a: Node; b: Node }[] = [];
+  const like = zipLeaves(c.e, [c.value(i), c.value(j)], [c.at(i), c.at(j)], (leaf) => {
+    const [a, b] = meet(c, leaf, [i, j]);
+    pairs.push({ a, b });
+    return tensor(a);
+  });
+  return Object.assign(pairs, { like });
+}
+
 /** where(c, a, b): a where c holds, else b; leaf by leaf. */
 export const where: BuiltinFn = (c) => {
   c.expect(3, 3);

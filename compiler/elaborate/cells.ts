@@ -15,20 +15,21 @@ import { siteName } from './sites.ts';
 import { staticType } from './types.ts';
 import { type CellRef, type CellValue, isCompound, tensor, type Value } from './values.ts';
 
-/** Initial value as written, of the declared type where there is one. */
+/** Initial value as written, of the declared type where there is one. `indices`: of the loops in which the cell begins again and again. */
 export function initialValue(
   e: Elaboration,
   decl: ast.CellDecl,
   type: TensorType | undefined,
   frame: Frame,
   site: readonly string[],
+  indices: readonly Node[] = [],
 ): Value {
   const init = decl.init;
   if (!init)
     fail('OPT321', decl.span, `${decl.word} ${decl.name.text} has no initial value`, {
       hint: `write = 0, or ~ normal after its type`,
     });
-  if (init.kind === 'draw') return draw(e, init.draw, type, site, { ...frame, indices: [] });
+  if (init.kind === 'draw') return draw(e, init.draw, type, site, { ...frame, indices });
   const value = plain(e, e.do.expression(e, init.expr, frame), init.expr.span);
   if (!type) return value;
   if (isCompound(value)) {
@@ -70,6 +71,7 @@ export interface CellPlace {
   readonly group: string;
   readonly run: string;
   readonly persistent: boolean;
+  readonly livesWith?: string;
   readonly span: Span;
 }
 
@@ -87,6 +89,7 @@ export function cellsFor(e: Elaboration, value: Value, place: CellPlace, span: S
       run: place.run,
       span: place.span,
       persistent: place.persistent,
+      livesWith: place.livesWith,
     });
     e.entry.initialise(cell, nodes[i]);
     return cell;

@@ -1,110 +1,47 @@
 /**
- * Choices and simultaneous statements. `if` whose condition is known takes one branch, and the other is not even typed. One that is decided at run time
- * evaluates both, each on the state before it, and chooses every value and every cell by the condition. `together` evaluates each statement on that state.
+ * Choices and simultaneous statements. `if` whose condition is known takes one branch, and the other is not even typed. One that is decided at run time is a
+ * `cond` of the graph: each branch is elaborated on the state before it and becomes a region, so that a branch not taken does nothing at all. `together`
+ * evaluates each statement on the state before it.
  */
 import type * as ast from '../ast/nodes.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
+import { closeRegions, makeCond } from '../ir/tensor/regions.ts';
 import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import { BuiltinCall } from './builtins.ts';
-import { where } from './builtins-elementwise.ts';
+import { alike } from './builtins-elementwise.ts';
 import type { Elaboration } from './context.ts';
-import { broadcastTo } from './convert.ts';
-import type { Move } from './entry.ts';
+import { rebuild } from './convert.ts';
+import { adoptNames, type Effects, effectsOf, isLeaf, type State, stateOf } from './effects.ts';
+import { uncertain } from './execution.ts';
+import { record } from './outputs.ts';
 import { type Frame, nested } from './scope.ts';
-import { type CellRef, kindText, tensor, type Value } from './values.ts';
-
-// ---------------------------------------------------------------- effects
-
-/** What text may change: cells, and in a rule its p and g. */
-interface State {
-  readonly cells: ReadonlyMap<string, Node>;
-  readonly slots: readonly Node[];
-  readonly moved: ReadonlyMap<string, Move>;
-}
-
-interface Effects<T> {
-  readonly value: T;
-  /** Cells that were changed, with their values before and after. */
-  readonly cells: ReadonlyMap<string, { readonly cell: CellRef; readonly old: Node; readonly now: Node }>;
-  readonly slots: readonly Node[];
-  readonly moved: ReadonlyMap<string, Move>;
-}
-
-function stateOf(e: Elaboration, frame: Frame): State {
-  const slots = (frame.ruleSlots ?? []).map((slot) => slot.get());
-  return { cells: e.entry.snapshot(), slots, moved: new Map(e.entry.moved) };
-}
-
-/** Runs `act` and puts everything back to what it was. */
-function effectsOf<T>(e: Elaboration, frame: Frame, before: State, act: () => T): Effects<T> {
-  const value = act();
-  const slots = (frame.ruleSlots ?? []).map((slot) => slot.get());
-  const effects = { value, cells: changes(e, before.cells), slots, moved: new Map(e.entry.moved) };
-  e.entry.restore(before.cells);
-  e.entry.moved.clear();
-  for (const [id, move] of before.moved) e.entry.moved.set(id, move);
-  frame.ruleSlots?.forEach((slot, i) => slot.set(before.slots[i]));
-  return effects;
-}
-
-/** Cells that text changed since a snapshot; variables that it declared itself are left out. */
-export function changes(e: Elaboration, before: ReadonlyMap<string, Node>): Effects<unknown>['cells'] {
-  const found = new Map<string, { cell: CellRef; old: Node; now: Node }>();
-  for (const { cell, before: old, now } of e.entry.changedSince(before)) {
-    if (!cell.persistent && old === undefined) continue;
-    found.set(cell.id, { cell, old: old ?? e.entry.first(cell), now });
-  }
-  return found;
-}
-
-export function choose(e: Elaboration, condition: Node, now: Node, old: Node): Node {
-  return now === old ? now : e.make('select', [broadcastTo(e, condition, now.type.shape), now, old]);
-}
-
-/** A cell as it was, or as an update has left it; no plain write. */
-function isLeaf(node: Node): boolean {
-  return node.op === 'parameter' || (node.op === 'version' && node.inputs[0].op === 'stop');
-}
-
-/** Makes the effects of the branch that the condition takes those of the choice. */
-function merge(e: Elaboration, frame: Frame, condition: Node, then: Effects<unknown>, other: Effects<unknown>): void {
-  for (const { cell, old } of new Map([...then.cells, ...other.cells]).values()) {
-    const [now, instead] = [then, other].map((branch) => branch.cells.get(cell.id)?.now ?? old);
-    const chosen = choose(e, condition, now, instead);
-    // What updates have moved is a leaf for later derivatives, whichever branch it was.
-    e.entry.write(cell, isLeaf(now) && isLeaf(instead) ? e.make('stop', [chosen]) : chosen);
-  }
-  frame.ruleSlots?.forEach((slot, i) => slot.set(choose(e, condition, then.slots[i], other.slots[i])));
-  for (const [id, move] of [...then.moved, ...other.moved]) e.entry.moved.set(id, move);
-}
+import { kindText, tensor, type Value } from './values.ts';
 
 // ---------------------------------------------------------------- if
 
 /** The condition: known now, or one bool of the run. */
-function decide(e: Elaboration, expr: ast.Expr, frame: Frame): boolean | Node {
+export function decide(e: Elaboration, expr: ast.Expr, frame: Frame, word: string): boolean | Node {
   const condition = e.do.expression(e, expr, frame);
   if (condition.kind === 'truth') return condition.value;
   if (condition.kind !== 'tensor' || condition.node.type.dtype !== 'bool')
     fail('OPT318', expr.span, `a condition is needed here, not ${kindText(condition)}`, {
-      hint: 'compare: if x > 0 { … }',
+      hint: `compare: ${word} x > 0 { … }`,
     });
   if (condition.node.type.shape.length > 0)
-    fail('OPT318', expr.span, `an if asks one condition, but this has type ${e.typeText(condition.node.type)}`, {
+    fail('OPT318', expr.span, `${word} asks one condition, but this has type ${e.typeText(condition.node.type)}`, {
       hint: 'choose element by element with where(c, a, b), or reduce it: any(c), all(c)',
     });
   return condition.node;
 }
 
-/** The frame of a branch. In a rule, counts and reports stay those of its statement. */
-function branchFrame(e: Elaboration, frame: Frame, condition: Node): Frame {
-  if (frame.body === 'rule') return nested(frame);
-  const both = frame.condition ? e.make('and', [frame.condition, condition]) : condition;
-  return { ...nested(frame), condition: both };
+/** The frame of text that is reached or not as the run decides. */
+export function chosenFrame(frame: Frame, word: string): Frame {
+  return { ...nested(frame), execution: uncertain(frame.execution), chosen: word, familyScope: undefined };
 }
 
 export function ifStatement(e: Elaboration, stmt: ast.IfStmt, frame: Frame): void {
-  const condition = decide(e, stmt.condition, frame);
+  const condition = decide(e, stmt.condition, frame, 'if');
   const { then, otherwise } = stmt;
   const instead = (inner: Frame): void => {
     if (!otherwise) return;
@@ -116,16 +53,19 @@ export function ifStatement(e: Elaboration, stmt: ast.IfStmt, frame: Frame): voi
     else instead(frame);
     return;
   }
-  const before = stateOf(e, frame);
-  const taken = effectsOf(e, frame, before, () => e.do.body(e, then, branchFrame(e, frame, condition)));
-  const not = e.make('not', [condition]);
-  const other = effectsOf(e, frame, before, () => instead(branchFrame(e, frame, not)));
-  merge(e, frame, condition, taken, other);
+  const inner = () => chosenFrame(frame, 'if');
+  choose(
+    e,
+    frame,
+    condition,
+    () => void e.do.body(e, then, inner()),
+    () => instead(inner()),
+  );
 }
 
 /** `if c { a } else { b }` as a value. */
 export function ifExpression(e: Elaboration, expr: ast.IfExpr, frame: Frame): Value {
-  const condition = decide(e, expr.condition, frame);
+  const condition = decide(e, expr.condition, frame, 'if');
   const { then, otherwise } = expr;
   if (!otherwise && condition !== true)
     fail('OPT318', expr.span, "an 'if' used as a value needs an else", { hint: 'add else { … }' });
@@ -137,59 +77,152 @@ export function ifExpression(e: Elaboration, expr: ast.IfExpr, frame: Frame): Va
     return value;
   };
   if (typeof condition === 'boolean') return valueOf(condition ? then : (otherwise as ast.Body), frame);
-  const before = stateOf(e, frame);
-  const taken = effectsOf(e, frame, before, () => valueOf(then, branchFrame(e, frame, condition)));
-  const not = e.make('not', [condition]);
-  const other = effectsOf(e, frame, before, () => valueOf(otherwise as ast.Body, branchFrame(e, frame, not)));
-  merge(e, frame, condition, taken, other);
-  const parts = [
-    { value: tensor(condition), span: expr.condition.span },
-    { value: taken.value, span: spanOf(then, expr.span) },
-    { value: other.value, span: spanOf(otherwise as ast.Body, expr.span) },
-  ];
-  return where(new BuiltinCall(e, 'if', expr.span, parts, new Map()));
+  const inner = () => chosenFrame(frame, 'if');
+  const value = choose(
+    e,
+    frame,
+    condition,
+    () => valueOf(then, inner()),
+    () => valueOf(otherwise as ast.Body, inner()),
+    (a, b) => {
+      const parts = [
+        { value: a, span: spanOf(then, expr.span) },
+        { value: b, span: spanOf(otherwise as ast.Body, expr.span) },
+      ];
+      return alike(new BuiltinCall(e, 'if', expr.span, parts, new Map()), 0, 1);
+    },
+  );
+  return value as Value;
 }
 
 function spanOf(body: ast.Body | ast.IfExpr, fallback: Span): Span {
   return 'kind' in body ? body.span : (body.value?.span ?? fallback);
 }
 
-/** Statements whose effects are values and cells alone, so that a condition can choose them. */
-const CHOSEN = new Set([
-  'let',
-  'letMember',
-  'sample',
-  'batch',
-  'write',
-  'update',
-  'if',
-  'for',
-  'repeat',
-  'every',
-  'fn',
-  'cell',
-]);
+// ---------------------------------------------------------------- the choice as a node
 
-/** Refuses a statement in a branch that is decided at run time, if more than values and cells depend on it. */
-export function checkChosen(e: Elaboration, stmt: ast.Stmt, frame: Frame): void {
-  if (!frame.condition) return;
-  const outside = frame.body === 'file' || frame.body === 'trial';
-  if (CHOSEN.has(stmt.kind) && !(outside && stmt.kind === 'cell')) return;
-  const word = stmt.kind === 'cell' ? stmt.word : stmt.kind;
-  e.notYet(
-    `'${word}' under an 'if' that is decided at run time`,
-    stmt.span,
-    word === 'report' ? 'report where(c, a, b) outside of the if' : 'put it outside of the if',
+/** One result of a choice: what it is in each branch, and what becomes of it. */
+interface Pair {
+  readonly now: Node;
+  readonly instead: Node;
+  put(chosen: Node): void;
+}
+
+type Alike = ReturnType<typeof alike>;
+
+/** Makes the effects of the branch that the condition takes those of the choice, and its value the value. */
+export function choose<T>(
+  e: Elaboration,
+  frame: Frame,
+  condition: Node,
+  then: () => T,
+  otherwise: () => T,
+  meet?: (a: T, b: T) => Alike,
+): Value | undefined {
+  const before = stateOf(e, frame);
+  const marker = e.graph.nextId;
+  const taken = effectsOf(e, frame, before, then);
+  const other = effectsOf(e, frame, before, otherwise);
+  const values = meet?.(taken.value, other.value);
+  const pairs = effectPairs(e, frame, before, taken, other);
+  const chosen: Node[] = [];
+  values?.forEach(({ a, b }, i) => pairs.push({ now: a, instead: b, put: (node) => void (chosen[i] = node) }));
+  for (const done of [taken, other]) adoptNames(e, done);
+  decideBetween(e, frame, condition, marker, pairs);
+  return (
+    values &&
+    (chosen.length === 1 && values.like.kind === 'tensor'
+      ? tensor(chosen[0])
+      : rebuild(e, values.like, chosen, e.graph.span as Span))
   );
 }
 
-// ---------------------------------------------------------------- every
+function decideBetween(e: Elaboration, frame: Frame, condition: Node, marker: number, pairs: readonly Pair[]): void {
+  const different = pairs.filter(({ now, instead }) => now !== instead);
+  let results: readonly Node[] = [];
+  if (frame.onHost) {
+    // the host evaluates scalars one by one: neither faults nor derivatives are to be kept apart
+    results = different.map(({ now, instead }) => e.make('select', [condition, now, instead]));
+  } else if (different.length > 0) {
+    const open = [
+      { params: [], results: different.map((p) => p.now) },
+      { params: [], results: different.map((p) => p.instead) },
+    ];
+    const { regions, consts } = closeRegions(e.graph, marker, open);
+    const cond = makeCond(e.graph, condition, consts, [regions[0], regions[1]]);
+    results = different.map((_, k) => cond.result(k));
+  }
+  for (const pair of pairs) pair.put(pair.now === pair.instead ? pair.now : results[different.indexOf(pair)]);
+}
 
-/** Runs `act`, and keeps its effects where the condition holds. */
-export function chosenBy(e: Elaboration, frame: Frame, condition: Node, act: () => void): void {
-  const before = stateOf(e, frame);
-  const done = effectsOf(e, frame, before, act);
-  merge(e, frame, condition, done, { ...done, cells: new Map(), slots: before.slots });
+function effectPairs(
+  e: Elaboration,
+  frame: Frame,
+  before: State,
+  then: Effects<unknown>,
+  other: Effects<unknown>,
+): Pair[] {
+  const pairs: Pair[] = [];
+  for (const { cell, old } of new Map([...then.cells, ...other.cells]).values()) {
+    const [now, instead] = [then, other].map((branch) => branch.cells.get(cell.id)?.now ?? old);
+    // What updates have moved is a leaf for later derivatives, whichever branch it was.
+    const leaf = isLeaf(now) && isLeaf(instead);
+    pairs.push({ now, instead, put: (node) => void e.entry.write(cell, leaf ? e.make('stop', [node]) : node) });
+  }
+  frame.ruleSlots?.forEach((slot, i) => {
+    if (then.slots[i] === before.slots[i] && other.slots[i] === before.slots[i]) return;
+    pairs.push({ now: then.slots[i], instead: other.slots[i], put: (node) => slot.set(node) });
+  });
+  return [...pairs, ...outputPairs(e, then, other)];
+}
+
+/** What either branch records. An objective that is not seen counts as 0: only whether it is finite matters. */
+function outputPairs(e: Elaboration, then: Effects<unknown>, other: Effects<unknown>): Pair[] {
+  const names = new Map([...then.outputs, ...other.outputs].map((o) => [`${o.kind} ${o.name}`, o]));
+  return [...names].flatMap(([key, output]): Pair[] => {
+    const [a, b] = [then, other].map((branch) => branch.outputs.find((o) => `${o.kind} ${o.name}` === key));
+    const zero = e.constant(0);
+    const flag = (o: typeof a): Node => o?.when ?? e.constant(o ? 1 : 0, 'bool');
+    let value = zero;
+    const pair = { now: a?.value ?? zero, instead: b?.value ?? zero, put: (node: Node) => void (value = node) };
+    const always = output.kind !== 'report' || (a && !a.when && b && !b.when);
+    const put = (when: Node | undefined) => record(e, { ...output, value, when });
+    if (always) return [{ ...pair, put: (node) => record(e, { ...output, value: node, when: undefined }) }];
+    return [pair, { now: flag(a), instead: flag(b), put }];
+  });
+}
+
+// ---------------------------------------------------------------- what may be chosen
+
+/** What belongs to the schedule or to the run, by word: no condition or loop of the run can decide whether it exists. */
+const FIXED = new Set([
+  'use',
+  'hyper',
+  'data',
+  'model',
+  'modelInstance',
+  'run',
+  'train',
+  'eval',
+  'metric',
+  'expect',
+  'export',
+  'trial',
+]);
+
+/** Refuses, in text that the run reaches or not, what cannot depend on the run. */
+export function checkChosen(stmt: ast.Stmt, frame: Frame): void {
+  if (!frame.chosen || !isFixed(stmt, frame)) return;
+  const word = stmt.kind === 'cell' ? stmt.word : stmt.kind === 'modelInstance' ? 'model' : stmt.kind;
+  fail('OPT424', stmt.span, `'${word}' cannot stand under a '${frame.chosen}' that is decided at run time`, {
+    hint: word === 'metric' ? 'choose its value: metric m = if c { a } else { b }' : 'put it outside',
+  });
+}
+
+/** Whether a statement is a part of the program rather than something that an execution does. */
+export function isFixed(stmt: ast.Stmt, frame: Frame): boolean {
+  const outside = frame.body === 'file' || frame.body === 'trial';
+  return FIXED.has(stmt.kind) || (outside && stmt.kind === 'cell');
 }
 
 // ---------------------------------------------------------------- together
@@ -218,6 +251,7 @@ export function together(e: Elaboration, stmt: ast.TogetherStmt, frame: Frame): 
   });
   for (const part of parts) {
     for (const { cell, now } of part.cells.values()) e.entry.adopt(cell, now);
-    for (const [id, move] of part.moved) e.entry.moved.set(id, move);
+    part.outputs.forEach((output) => record(e, output));
+    adoptNames(e, part);
   }
 }

@@ -12,6 +12,7 @@ import { type DType, type Node, ShapeError, type TensorType } from '../ops/types
 import type { Span } from '../source/source.ts';
 import { EntryBuilder } from './entry.ts';
 import type { Exacted } from './exact.ts';
+import type { Lifetime } from './lifetime.ts';
 import type { Binding, Frame, Scope } from './scope.ts';
 import type { CellRef, CellValue, ModelInstance, Template, Value } from './values.ts';
 import { Witnesses } from './witness.ts';
@@ -72,6 +73,8 @@ export interface RunContext {
   /** What the run has instantiated of declarations (cells, models, hypers), by declaration. */
   readonly instances: Map<object, Value>;
   readonly series: Map<string, 'report' | 'metric'>;
+  /** Where the reports and metrics of `series` are recorded. */
+  readonly recorded: Map<string, { readonly entry: string; readonly span: Span }>;
   readonly members: Map<string, Value>;
   /** Entry of statements outside phases; replaced after each phase. */
   once: EntryBuilder | undefined;
@@ -121,6 +124,10 @@ export class Elaboration {
   entry: EntryBuilder;
   /** States of rules, by run, statement, cell and name. */
   readonly states = new Map<string, CellValue>();
+  /** States of rules that move local variables, by variable. */
+  readonly lifetimes = new Map<string, Lifetime>();
+  /** True while the initial value of a rule's state is evaluated, in which p is the cell's value and g does not exist yet. */
+  beginning = false;
   /** Claims, read once all runs are known. */
   readonly expects: { readonly stmt: ast.ExpectStmt; readonly frame: Frame; readonly run: RunContext }[] = [];
   /** Values of the `exact { … }` of the statement now elaborated. */
@@ -194,6 +201,17 @@ export class Elaboration {
     }
   }
 
+  /** Evaluates the initial value of a rule's state that begins where the text stands. */
+  begin<T>(body: () => T): T {
+    const before = this.beginning;
+    this.beginning = true;
+    try {
+      return body();
+    } finally {
+      this.beginning = before;
+    }
+  }
+
   /** Evaluates text that only observes: an eval, a metric, an export. */
   observe<T>(body: () => T): T {
     const before = this.observing;
@@ -254,7 +272,7 @@ export class Elaboration {
   private checkSize(node: Node): void {
     if (node.id > this.limits.nodes) {
       fail('OPT501', this.graph.span, `the program grows past ${this.limits.nodes} operations here`, {
-        hint: 'repeat and for are unrolled: use fewer turns, or train for loops over steps',
+        hint: 'a for is unrolled, as is a repeat of a few turns or one that needs its index when compiling: use fewer turns, or repeat',
       });
     }
     const size = sizeOf(node.type.shape);
@@ -302,6 +320,7 @@ export function newRun(name: string): RunContext {
     name,
     instances: new Map(),
     series: new Map(),
+    recorded: new Map(),
     members: new Map(),
     once: undefined,
     lastTrain: undefined,

@@ -10,6 +10,7 @@ import type { DType, Node } from '../ops/types.ts';
 import { carry } from './bindings.ts';
 import type { Elaboration } from './context.ts';
 import { plain, toDim, toNode } from './convert.ts';
+import { counter } from './execution.ts';
 import { key } from './random.ts';
 import type { Frame } from './scope.ts';
 import { siteName } from './sites.ts';
@@ -238,12 +239,6 @@ export function batch(e: Elaboration, stmt: ast.BatchStmt, frame: Frame): Batch 
   const count = toDim(e, e.do.expression(e, item.expr, frame), item.expr.span, 'the number of rows of a batch');
   if (count < 1)
     fail('OPT316', item.expr.span, `a batch needs at least one row, not ${count}`, { hint: 'write D[64]' });
-  if (frame.condition && !expr.replacement)
-    e.notYet(
-      "a batch under an 'if' that is decided at run time",
-      stmt.span,
-      'take the batch outside of the if, or write D[64] replacement',
-    );
   const path = [...frame.path, siteName(stmt)];
   const rows = e.graph.at(stmt.span, () =>
     expr.replacement ? drawRows(e, path, frame, source.rows, count) : walk(e, path, frame, source.rows, count),
@@ -260,7 +255,9 @@ export function batch(e: Elaboration, stmt: ast.BatchStmt, frame: Frame): Batch 
 }
 
 function walk(e: Elaboration, path: readonly string[], frame: Frame, rows: number, count: number): Node {
-  const executed = frame.execution.index ?? e.constant(0, 'i32');
+  const cursor = counter(e, frame, path);
+  const executed = cursor.before() ?? e.constant(0, 'i32');
+  cursor.done();
   const position = e.make('mul', [executed, e.constant(count, 'i32')]);
   return e.make('shuffle_index', [key(e, path, []), position], { rows, count });
 }

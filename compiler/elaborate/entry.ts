@@ -21,11 +21,15 @@ interface Current {
   readonly version: number;
 }
 
-interface Output {
+export interface Output {
   readonly name: string;
   readonly kind: OutputKind;
   readonly value: Node;
+  /** bool scalar: whether this execution records it; absent where it always does. */
+  readonly when?: Node;
   readonly span?: Span;
+  /** In a rule: the application that reports, whose leaves give one number together. */
+  readonly application?: { readonly statement: Span };
 }
 
 export class EntryBuilder {
@@ -75,6 +79,11 @@ export class EntryBuilder {
     return found;
   }
 
+  /** Place of a cell among those met here. */
+  order(id: string): number {
+    return [...this.cells.keys()].indexOf(id);
+  }
+
   /** Value of a cell before anything was written here. */
   first(cell: CellRef): Node {
     this.state(cell);
@@ -106,7 +115,7 @@ export class EntryBuilder {
     if (!cell.persistent) this.locals.set(node, cell);
   }
 
-  /** Current nodes by cell, for `every`, which must choose between before and after. */
+  /** Current nodes by cell, for text whose effects are chosen or repeated. */
   snapshot(): ReadonlyMap<string, Node> {
     return new Map([...this.current].map(([id, c]) => [id, c.node]));
   }
@@ -142,20 +151,6 @@ export class EntryBuilder {
     this.outputs.push({ name, kind, value, span });
   }
 
-  /** A report that several leaves of a rule make: combined into one. */
-  combineReport(name: string, value: Node, span: Span, combine: (a: Node, b: Node) => Node): void {
-    const at = this.outputs.findIndex((o) => o.name === name && o.kind === 'report');
-    if (at < 0) this.output(name, 'report', value, span);
-    else this.outputs[at] = { ...this.outputs[at], value: combine(this.outputs[at].value, value) };
-  }
-
-  /** The objective of an update; a statement that is unrolled into several turns keeps the last. */
-  objective(name: string, value: Node, span: Span): void {
-    const at = this.outputs.findIndex((o) => o.name === name && o.kind === 'objective');
-    if (at >= 0) this.outputs.splice(at, 1);
-    this.output(name, 'objective', value, span);
-  }
-
   /** True where the entry does nothing that anyone could see. */
   get idle(): boolean {
     return this.outputs.length === 0 && this.writes().length === 0;
@@ -173,9 +168,10 @@ export class EntryBuilder {
   }
 
   finish(): Entry {
+    const outputs = this.outputs.map(({ name, kind, value, when, span }) => ({ name, kind, value, when, span }));
     const { id, exact } = this;
     const more = exact ? { exact } : {};
-    return { id, writes: this.writes(), outputs: [...this.outputs], inputs: [...this.inputs], ...more };
+    return { id, writes: this.writes(), outputs, inputs: [...this.inputs], ...more };
   }
 }
 

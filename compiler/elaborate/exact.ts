@@ -39,7 +39,7 @@ function exactsIn(expr: ast.Expr): ast.ExactExpr[] {
 
 /** Computes the `exact`s of an expression of a statement outside of phases, in entries before the one that the statement goes to. */
 export function prepareExact(e: Elaboration, expr: ast.Expr, frame: Frame): void {
-  if (e.entry.kind !== 'once' || !OUTSIDE.has(frame.body) || frame.condition) return;
+  if (e.entry.kind !== 'once' || !OUTSIDE.has(frame.body) || frame.chosen) return;
   for (const exact of exactsIn(expr)) e.exacts.set(exact, compute(e, exact, frame));
 }
 

@@ -8,6 +8,8 @@ import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
 import { plain, toDim, toNode } from './convert.ts';
+import { trainLoop } from './execution.ts';
+import { record, series } from './outputs.ts';
 import { type Frame, nested, noLoop, Scope } from './scope.ts';
 import { siteName } from './sites.ts';
 import { staticType } from './types.ts';
@@ -32,7 +34,7 @@ export function train(e: Elaboration, stmt: ast.TrainStmt, frame: Frame): void {
     body: 'train',
     path: [...frame.path, name],
     indices: [...frame.indices, step],
-    execution: { index: step, innermost: { kind: 'train' } },
+    execution: trainLoop(e),
   };
   const evals: { entry: string; times: { at: readonly number[]; every?: number; end: boolean } }[] = [];
   const phase = {
@@ -133,7 +135,7 @@ export function metric(e: Elaboration, stmt: ast.MetricStmt, frame: Frame): void
   const value = e.observe(() => e.do.expression(e, stmt.value, frame));
   const node = scalar(e, plain(e, value, stmt.value.span), stmt.value.span, 'a metric');
   series(e, name, 'metric', stmt.name.span);
-  e.entry.output(name, 'metric', node, stmt.span);
+  record(e, { name, kind: 'metric', value: node, span: stmt.span });
 }
 
 /** `report a, b = e`: numbers of every step. */
@@ -146,7 +148,7 @@ export function report(e: Elaboration, stmt: ast.ReportStmt, frame: Frame): void
       continue;
     }
     series(e, item.name.text, 'report', item.name.span);
-    e.entry.output(item.name.text, 'report', node, item.name.span);
+    record(e, { name: item.name.text, kind: 'report', value: node, span: item.name.span });
   }
 }
 
@@ -157,21 +159,6 @@ function scalar(e: Elaboration, value: Value, span: Span, what: string): Node {
       hint: 'reduce it: mean(…), sum(…) or max(…)',
     });
   return node;
-}
-
-/** Registers a recorded name; a statement that is unrolled into several turns records the last. */
-function series(e: Elaboration, name: string, kind: 'report' | 'metric', span: Span): void {
-  const again = e.entry.outputs.findIndex((o) => o.name === name && o.kind === kind && o.span?.start === span.start);
-  if (again >= 0) {
-    e.entry.outputs.splice(again, 1);
-    return;
-  }
-  if (e.run.series.has(name)) {
-    fail('OPT312', span, `'${name}' is already recorded in this run`, {
-      hint: 'metrics and reports of one run have distinct names',
-    });
-  }
-  e.run.series.set(name, kind);
 }
 
 // ---------------------------------------------------------------- exports

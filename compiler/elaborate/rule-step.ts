@@ -5,12 +5,13 @@
  */
 import type * as ast from '../ast/nodes.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
+import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
 import { leafNodes, leaves, plain, rebuild, toNode } from './convert.ts';
 import { initialValue } from './cells.ts';
 import { applyPipeline, type Moving } from './rules.ts';
-import type { Frame } from './scope.ts';
+import type { Frame, RuleSlot } from './scope.ts';
 import { siteName } from './sites.ts';
 import { staticType } from './types.ts';
 import { exact, isCompound, kindText, type RecordValue, type Template, tensor, type Value } from './values.ts';
@@ -106,7 +107,10 @@ class States {
     const at = leaf ? this.paths.indexOf(leaf.id) : -1;
     const values = this.now.get(name) ?? new Map<number, Value>();
     this.now.set(name, values);
-    values.set(at, this.earlier(name, at) ?? this.fresh(decl, frame));
+    const first = values.get(at) ?? this.earlier(name, at) ?? this.fresh(decl, frame);
+    if (!values.has(at))
+      leafNodes(e, first, decl.span).forEach((node, k) => frame.ruleSlots?.push(this.slot(values, at, k, node)));
+    values.set(at, first);
     frame.scope.set(name, {
       kind: 'slot',
       span: decl.name.span,
@@ -123,6 +127,18 @@ class States {
         values.set(at, rebuild(e, like, after, span));
       },
     });
+  }
+
+  /** One node of a state, for text of the rule that is chosen or repeated. */
+  private slot(values: Map<number, Value>, at: number, k: number, first: Node): RuleSlot {
+    const { e } = this;
+    const span = e.graph.span as Span;
+    const nodes = (): Node[] => leafNodes(e, values.get(at) as Value, span);
+    return {
+      first,
+      get: () => nodes()[k],
+      set: (node) => void values.set(at, rebuild(e, values.get(at) as Value, nodes().with(k, node), span)),
+    };
   }
 
   private fresh(decl: ast.CellDecl, frame: Frame): Value {

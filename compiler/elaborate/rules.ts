@@ -10,7 +10,10 @@ import { bindParameters } from './arguments.ts';
 import { seenFrom } from './blame.ts';
 import { cellsFor, initialValue } from './cells.ts';
 import type { Elaboration } from './context.ts';
-import { broadcastTo, leafNodes, rebuild, toFloat } from './convert.ts';
+import { broadcastTo, leafNodes, rebuild, toFloat, toNode } from './convert.ts';
+import { type Counter, ruleLoop } from './execution.ts';
+import type { Lifetime } from './lifetime.ts';
+import { record } from './outputs.ts';
 import { type Binding, type Frame, type RuleSlot, Scope } from './scope.ts';
 import { annotate, staticType } from './types.ts';
 import { type CellRef, exact, kindText, tensor, type Template, type Value } from './values.ts';
@@ -42,6 +45,12 @@ export interface Application {
   readonly objective?: Node;
   /** Count of a pure call, instead of the statement's. */
   readonly k?: Value;
+  /** Updates of the statement before this one; absent for a pure call. */
+  readonly counter?: Counter;
+  /** One for all leaves, so that they report together. */
+  readonly application?: { readonly statement: Span };
+  /** How long the states live; absent where they last as long as the run. */
+  readonly lifetime?: Lifetime;
   /** Declares a state of a pure call, instead of a cell. */
   declare?(decl: ast.CellDecl, frame: Frame, leaf: Moving | undefined): void;
 }
@@ -61,43 +70,40 @@ export function applyPipeline(
   });
 }
 
-function ruleFrame(app: Application, t: Template, name: string, leaf: string): Frame {
+function ruleFrame(e: Elaboration, app: Application, t: Template, name: string, leaf: string): Frame {
   return {
     scope: new Scope(t.frame.scope),
     body: 'rule',
     path: leaf === '' ? [...app.path, name] : [...app.path, name, leaf],
     indices: app.frame.indices,
-    execution: app.frame.execution,
-    condition: app.frame.condition,
+    execution: ruleLoop(e, () => countBefore(e, app)),
+    chosen: app.frame.chosen,
+    restart: app.frame.restart,
     depth: app.frame.depth + 1,
   };
 }
 
+/** Updates of the statement before this one; undefined where it is the first. */
+function countBefore(e: Elaboration, { counter, k, span }: Application): Node | undefined {
+  if (counter) return counter.before();
+  if (!k || k.kind === 'exact') return k && k.value > 1 ? e.constant(k.value - 1, 'i32') : undefined;
+  return e.make('sub', [toNode(e, k, span), e.constant(1, 'i32')]);
+}
+
 /** k: updates of this statement so far, from 1. */
-function bindCount(e: Elaboration, frame: Frame, { span, k }: Application): void {
-  if (k) {
-    frame.scope.set('k', { kind: 'value', value: k, home: k.kind === 'tensor' ? e.entry : undefined, span });
-    return;
-  }
-  if (frame.condition) {
-    const unknown = (): never =>
-      e.notYet(
-        "a rule that reads k, the count of its updates, under an 'if' that is decided at run time",
-        span,
-        'count in a state of the rule, or choose the value of the parameter: where(c, a, b)',
-      );
-    frame.scope.set('k', { kind: 'slot', read: unknown, span });
-    return;
-  }
-  const { index } = frame.execution;
-  const value = index ? tensor(e.make('add', [index, e.constant(1, 'i32')])) : exact(1, true);
-  frame.scope.set('k', { kind: 'value', value, home: index && e.entry, span });
+function bindCount(e: Elaboration, frame: Frame, app: Application): void {
+  const read = (): Value => {
+    if (app.k) return app.k;
+    const before = countBefore(e, app);
+    return before ? tensor(e.make('add', [before, e.constant(1, 'i32')])) : exact(1, true);
+  };
+  frame.scope.set('k', { kind: 'slot', read, span: app.span });
 }
 
 function applyLeaf(e: Elaboration, t: Template, name: string, leaf: Moving, app: Application): void {
   const decl = t.decl as ast.RuleDecl;
   const home = e.entry;
-  const base = ruleFrame(app, t, name, leaf.path);
+  const base = ruleFrame(e, app, t, name, leaf.path);
   const frame: Frame = {
     ...base,
     ruleState: (state, inner) => {
@@ -105,7 +111,7 @@ function applyLeaf(e: Elaboration, t: Template, name: string, leaf: Moving, app:
       const group = `${app.path.join('/')}#${name}`;
       declareState(e, state, inner, `${leaf.id}#${name}`, group, `${leaf.path}#${name}`, app);
     },
-    ruleReport: reportMaximum(e),
+    ruleReport: reportLargest(e, app),
     ruleSlots: slotsOf(leaf),
   };
   bindCount(e, frame, app);
@@ -154,7 +160,7 @@ function fitsLeaf(e: Elaboration, decl: ast.RuleDecl, leaf: Moving, frame: Frame
 export function acceptLeaf(e: Elaboration, t: Template, leaf: Moving, app: Application): void {
   const decl = t.decl as ast.RuleDecl;
   if (decl.tree || !decl.valueType) return;
-  const frame = ruleFrame(app, t, decl.name.text, leaf.path);
+  const frame = ruleFrame(e, app, t, decl.name.text, leaf.path);
   bindParameters(e, t, frame.scope, frame, app.span);
   fitsLeaf(e, decl, leaf, frame, app.span);
 }
@@ -163,13 +169,13 @@ function applyTree(e: Elaboration, t: Template, name: string, moving: readonly M
   const decl = t.decl as ast.RuleDecl;
   const home = e.entry;
   const frame: Frame = {
-    ...ruleFrame(app, t, name, ''),
+    ...ruleFrame(e, app, t, name, ''),
     ruleState: (state, inner) => {
       if (app.declare) return app.declare(state, inner, undefined);
       const group = `${app.path.join('/')}#${name}`;
       declareState(e, state, inner, `${e.qualified(app.names)}#${name}`, group, `${app.names}#${name}`, app);
     },
-    ruleReport: reportMaximum(e),
+    ruleReport: reportLargest(e, app),
     ruleSlots: moving.flatMap(slotsOf),
   };
   bindCount(e, frame, app);
@@ -248,7 +254,7 @@ function slot(
     span,
     cells: stands.flatMap((m) => (m.cell ? [m.cell] : [])),
     read: () => {
-      if (e.entry === home) return now();
+      if (e.entry === home && !e.beginning) return now();
       if (initial) return initial();
       fail(
         'OPT423',
@@ -288,23 +294,29 @@ function declareState(
   if (decl.over) e.notYet('a state over an axis', decl.over.span);
   const name = decl.name.text;
   const key = `${e.run.name}|${app.path.join('/')}|${id}.${name}`;
-  let cells = e.states.get(key);
+  const { lifetime } = app;
+  const states = lifetime?.states ?? e.states;
+  let cells = states.get(key);
   if (!cells) {
-    cells = e.within(e.entry.init, () => {
+    const make = () => {
       const type = decl.type && staticType(e, decl.type, frame);
-      const value = initialValue(e, decl, type, frame, [...frame.path, name]);
+      // Draws of a state that begins anew at each entry of a loop are those of this entry.
+      const indices = lifetime ? app.frame.indices : [];
+      const value = initialValue(e, decl, type, { ...frame, indices }, [...frame.path, name], indices);
       const place = {
         kind: 'state',
         id: `${id}.${name}`,
         label: `${label}.${name}`,
         group: e.qualified(`${group}.${name}`),
         run: e.run.name,
-        persistent: true,
+        persistent: !lifetime,
+        livesWith: lifetime?.cell,
         span: decl.name.span,
       } as const;
       return cellsFor(e, value, place, decl.span);
-    });
-    e.states.set(key, cells);
+    };
+    cells = lifetime ? e.begin(make) : e.within(e.entry.init, make);
+    states.set(key, cells);
   }
   frame.scope.set(name, { kind: 'value', value: cells, span: decl.name.span });
 }
@@ -317,9 +329,10 @@ function slotsOf(leaf: Moving): RuleSlot[] {
 }
 
 /** `report` in a rule: over several leaves the maximum. */
-function reportMaximum(e: Elaboration): (name: string, value: Node, span: Span) => void {
+function reportLargest(e: Elaboration, app: Application): (name: string, value: Node, span: Span) => void {
+  const application = app.application ?? { statement: app.span };
   return (name, value, span) => {
-    e.entry.combineReport(name, value, span, (a, b) => e.make('max', [a, b]));
+    record(e, { name, kind: 'report', value, span, application });
     e.run.series.set(name, 'report');
   };
 }

@@ -6,6 +6,7 @@ import type * as ast from '../ast/nodes.ts';
 import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import type { EntryBuilder } from './entry.ts';
+import type { Lifetime } from './lifetime.ts';
 import type { CellRef, ModelInstance, Value } from './values.ts';
 
 /** Declarations of which each run has an instance of its own. */
@@ -53,19 +54,30 @@ export class Scope {
   }
 }
 
-/** How often the statements of a body have been executed before: the count of a rule's updates, the position of a batch. */
+/** Executions of text before this one: i32 scalar, undefined where there are none; 'counted' where the run decides. */
+export type Index = Node | undefined | 'counted';
+
+/** The innermost loop around text. */
+export interface Loop {
+  /** Its turn: a number where it is known, undefined outside of loops. */
+  turn(): number | Node | undefined;
+  /** How often text was reached before that is reached at every turn divisible by the period. */
+  index(period: number): Index;
+}
+
+/** Where text stands among loops: what `every` counts, and how often the text is executed (execution.ts). */
 export interface Execution {
-  /** i32 scalar: executions before this one; undefined outside loops (zero). */
-  readonly index: Node | undefined;
-  /** Innermost loop: its static turn where it is an unrolled `repeat`. */
-  readonly innermost:
-    | { readonly kind: 'none' }
-    | { readonly kind: 'train' }
-    | { readonly kind: 'repeat'; readonly turn: number; readonly turns: number; readonly outer: Node | undefined };
+  readonly loop: Loop;
+  /** The text is reached at turns divisible by this; undefined where the period is not known. */
+  readonly period: number | undefined;
+  /** Whether the text is reached depends on the run. */
+  readonly uncertain?: boolean;
 }
 
 /** One node of a rule that its body replaces as it goes. */
 export interface RuleSlot {
+  /** Of a state that a pure call declares: its first value. */
+  readonly first?: Node;
   get(): Node;
   set(node: Node): void;
 }
@@ -83,8 +95,10 @@ export interface Frame {
   readonly owner?: { readonly instance: ModelInstance; readonly prefix: string };
   /** In the body of an initializer: whether its first draw, which has the key of the cell, was made; and a seed given with it. */
   readonly initializer?: { readonly seed: Node | undefined; drawn: boolean };
-  /** Under an `if` that is decided at run time: what must hold for the text to count. Not set inside rules, whose counts are their statement's. */
-  readonly condition?: Node;
+  /** Under an `if`, `every` or loop that is decided at run time: its word. Phases and declarations of the run cannot stand there. */
+  readonly chosen?: string;
+  /** States of rules that begin with the `repeat … restart` around the text. */
+  readonly restart?: Lifetime;
   /** Nesting of template calls, against runaway recursion. */
   readonly depth: number;
   /** In a hyper, which the host evaluates: `step` and `steps` are f32 there, as hypers are. */
@@ -95,12 +109,12 @@ export interface Frame {
   readonly familyScope?: Scope;
   /** In a rule's body: `state` declarations and reports go to the update statement. */
   readonly ruleState?: (decl: ast.CellDecl, frame: Frame) => void;
-  /** The p and g of a rule, leaf by leaf: what a conditional block may change beside cells. */
-  readonly ruleSlots?: readonly RuleSlot[];
+  /** The p and g of a rule, leaf by leaf, and states of a pure call as they are declared: what a rule may change beside cells. */
+  readonly ruleSlots?: RuleSlot[];
   readonly ruleReport?: (name: string, value: Node, span: Span) => void;
 }
 
-export const noLoop: Execution = { index: undefined, innermost: { kind: 'none' } };
+export const noLoop: Execution = { loop: { turn: () => undefined, index: () => undefined }, period: 1 };
 
 /** A frame for a nested block: same place, new scope. */
 export function nested(frame: Frame): Frame {

@@ -9,7 +9,7 @@ import type { Elaboration } from './context.ts';
 import { plain, toDim } from './convert.ts';
 import { batch, dataset } from './data.ts';
 import { prepareExact } from './exact.ts';
-import { every, repeat, staticFor } from './loops.ts';
+import { every, repeat, staticFor, whileStatement } from './loops.ts';
 import { instanceOf, layerCell } from './models.ts';
 import { evaluation, exported, metric, report, train } from './phases.ts';
 import { draw, nameDraw } from './random.ts';
@@ -89,7 +89,7 @@ function canGoOn(stmt: ast.Stmt, frame: Frame, error: SaddleError): boolean {
 }
 
 function evaluate(e: Elaboration, stmt: ast.Stmt, frame: Frame): void {
-  checkChosen(e, stmt, frame);
+  checkChosen(stmt, frame);
   if (declareTemplate(stmt, frame)) return;
   switch (stmt.kind) {
     case 'use':
@@ -162,7 +162,7 @@ function evaluate(e: Elaboration, stmt: ast.Stmt, frame: Frame): void {
     case 'solve':
       return e.notYet("'solve'", stmt.span);
     case 'while':
-      return e.notYet("'while'", stmt.span, 'use repeat for a fixed number of turns');
+      return whileStatement(e, stmt, frame);
     case 'first':
       return e.notYet("'first'", stmt.span);
     case 'together':

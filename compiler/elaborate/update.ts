@@ -7,12 +7,14 @@ import { grad } from '../autodiff/index.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
-import { choose } from './choices.ts';
 import type { Elaboration } from './context.ts';
 import { broadcastTo, leafNodes, plain } from './convert.ts';
 import { objectiveNode } from './derivatives.ts';
 import { checkDrawRoutes } from './draw-routes.ts';
+import { counter } from './execution.ts';
 import { explainCut } from './gradient-path.ts';
+import { lifetimeOf } from './lifetime.ts';
+import { record } from './outputs.ts';
 import { alternativesOf, move } from './pipelines.ts';
 import type { Moving } from './rules.ts';
 import type { Frame } from './scope.ts';
@@ -70,14 +72,20 @@ export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void
   const path = [...frame.path, siteName(stmt)];
   const name = `${siteName(stmt)}${frame.turn ?? ''}`;
   const alternating = readsMoved(e, objectives.length > 0 ? objectives.map((o) => o.node) : gradients, all);
+  const lifetime = lifetimeOf(e, frame, all);
+  const updates = counter(e, frame, path, lifetime);
   move(e, alternatives, moving, {
     frame,
     path,
+    counter: updates,
+    application: { statement: stmt.span },
+    lifetime,
     names: targets.map((t) => t.text).join('+'),
     structure,
     span: stmt.span,
     objective: along === undefined ? descended(e, stmt, objectives) : undefined,
   });
+  updates.done();
   const idle = moving.find((m) => !m.written);
   if (idle) {
     fail('OPT413', stmt.by.span, `nothing in this pipeline writes ${idle.path}: its rules only change the direction`, {
@@ -85,9 +93,7 @@ export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void
     });
   }
   objectives.forEach((o, i) => {
-    // Under a condition that does not hold, nothing is seen of the objective.
-    const seen = frame.condition ? choose(e, frame.condition, o.node, e.constant(0)) : o.node;
-    e.entry.objective(objectives.length > 1 ? `${name}.${i}` : name, seen, o.span);
+    record(e, { name: objectives.length > 1 ? `${name}.${i}` : name, kind: 'objective', value: o.node, span: o.span });
   });
   all.forEach((cell, i) => {
     noteMove(e, cell, stmt.span, 'update');

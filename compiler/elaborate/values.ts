@@ -186,6 +186,8 @@ export interface CellRef extends Cell {
   /** As people name it: `Features.linear_0.W`, without the run. */
   readonly label: string;
   readonly persistent: boolean;
+  /** Of a state that does not persist: id of the local variable with which it is born. */
+  readonly livesWith?: string;
 }
 
 export interface ModelInstance {

@@ -13,6 +13,7 @@ import { at } from './derivatives.ts';
 import { exactValue } from './exact.ts';
 import { fresh } from './fresh.ts';
 import { index, rangeValue } from './indexing.ts';
+import { map, reduceOver } from './maps.ts';
 import { alternativesOf } from './pipelines.ts';
 import type { Frame } from './scope.ts';
 import { exact, kindText, type RunValue, tensor, truth, type Tree, type Value } from './values.ts';
@@ -61,9 +62,9 @@ function evaluate(e: Elaboration, expr: ast.Expr, frame: Frame): Value {
     case 'with':
       return e.notYet(expr.expr.kind === 'call' ? "'with' of an estimator" : "'with' of a data set", expr.span);
     case 'map':
-      return e.notYet("'map'", expr.span, 'write the computation on whole arrays, where it allows it');
+      return map(e, expr, frame);
     case 'reduceOver':
-      return e.notYet(`'${expr.reducer.text} over'`, expr.span, `use ${expr.reducer.text}(x, axis: 0) on whole arrays`);
+      return reduceOver(e, expr, frame);
     case 'scan':
       return e.notYet("'scan'", expr.span, 'use repeat for a small fixed number of turns');
     case 'fixed':

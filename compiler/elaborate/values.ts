@@ -122,6 +122,8 @@ export interface Batch {
   readonly dataset: Dataset;
   readonly index: Node;
   readonly count: number;
+  /** i32 scalar: how many of the `count` rows count, where that is decided at run time. */
+  readonly capped?: Node;
   readonly fields: ReadonlyMap<string, () => Value>;
 }
 

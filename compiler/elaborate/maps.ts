@@ -1,0 +1,100 @@
+/**
+ * `map X as e { … }` and `mean over X as e { … }`: the body is elaborated once, for an element that is a parameter, and then batched over all elements. So the
+ * program does not grow with their number, and draws, derivatives, choices and loops inside are those of one element.
+ */
+import type * as ast from '../ast/nodes.ts';
+import { BatchError, vectorize } from '../autodiff/index.ts';
+import { fail } from '../diagnostics/diagnostic.ts';
+import { regionParameter } from '../ir/tensor/regions.ts';
+import type { Node } from '../ops/types.ts';
+import { bindPattern } from './bindings.ts';
+import type { Elaboration } from './context.ts';
+import { leafNodes, plain, rebuild } from './convert.ts';
+import { elementsOf, type Elements, rowParameters, sameLength } from './elements.ts';
+import { elementFrame, withoutEffects } from './local-effects.ts';
+import { reduceElements } from './over.ts';
+import type { Frame } from './scope.ts';
+import { type Value } from './values.ts';
+
+/** Values of the body for all elements: each leaf with a leading axis. */
+interface Mapped {
+  readonly value: Value;
+  readonly nodes: readonly Node[];
+  readonly length: number;
+  readonly count?: Node;
+}
+
+export function map(e: Elaboration, expr: ast.MapExpr, frame: Frame): Value {
+  const { value, nodes, count } = mapped(e, expr, frame, 'map');
+  if (count)
+    fail('OPT304', expr.span, 'a map over a batch of a run-time count has no length that is known', {
+      hint: 'reduce it: mean over s as e { … }',
+    });
+  return rebuild(e, value, nodes, expr.span);
+}
+
+export function reduceOver(e: Elaboration, expr: ast.ReduceOver, frame: Frame): Value {
+  const { value, nodes, length, count } = mapped(e, expr, frame, `${expr.reducer.text} over`);
+  const results = nodes.map((node) => reduceElements(e, expr, node, length, count));
+  return rebuild(e, value, results, expr.span);
+}
+
+function mapped(e: Elaboration, expr: ast.MapExpr | ast.ReduceOver, frame: Frame, word: string): Mapped {
+  const all = expr.heads.map((head) => elementsOf(e, head, frame, word));
+  sameLength(e, all, expr.heads);
+  const [{ length }] = all;
+  const index = regionParameter(e.graph, 'i', { dtype: 'i32', shape: [] });
+  const images = new Map<Node, Node>([[index, e.make('iota', [], { shape: [length], axis: 0, dtype: 'i32' })]]);
+  const inner = elementFrame(frame, [...frame.indices, index]);
+  const hint = 'a map gives a value for each element: let y = map … and write y, or use repeat';
+  const value = withoutEffects(e, frame, word, expr.span, hint, () => {
+    expr.heads.forEach((head, k) => bindElement(e, head, all[k], index, images, inner));
+    const result = e.do.body(e, expr.body, inner);
+    if (result === undefined)
+      fail('OPT304', expr.body.span, `the body of ${word} has no value`, { hint: 'end it with an expression' });
+    return plain(e, result, expr.body.span);
+  });
+  const roots = leafNodes(e, value, expr.body.span);
+  const count = all.find((elements) => elements.count)?.count;
+  return { value, nodes: batched(e, expr, roots, images, length), length, count };
+}
+
+/** Binds the pattern of a head to the element, made of row parameters. */
+function bindElement(
+  e: Elaboration,
+  head: ast.MapHead,
+  elements: Elements,
+  index: Node,
+  images: Map<Node, Node>,
+  inner: Frame,
+): void {
+  const rows = rowParameters(e, elements);
+  rows.forEach((row, k) => images.set(row, elements.arrays[k]));
+  if (!head.as) return;
+  bindPattern(head.as, elements.element(index, rows), head.over.span, (name, value) =>
+    inner.scope.set(name.text, { kind: 'value', value, home: e.entry, span: name.span }),
+  );
+}
+
+function batched(
+  e: Elaboration,
+  expr: ast.Expr,
+  roots: readonly Node[],
+  images: ReadonlyMap<Node, Node>,
+  n: number,
+): Node[] {
+  try {
+    return e.graph.at(expr.span, () => vectorize(e.graph, roots, images, n));
+  } catch (error) {
+    if (!(error instanceof BatchError)) throw error;
+    fail(
+      'OPT502',
+      error.node.span ?? expr.span,
+      `'${error.node.op}' cannot be computed for many elements at once yet`,
+      {
+        labels: [{ span: expr.span, text: 'for each element here' }],
+        hint: 'move it out of the map',
+      },
+    );
+  }
+}

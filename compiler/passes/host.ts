@@ -16,7 +16,7 @@ export interface HostPart {
 }
 
 /** What a node is to the host: a value of its own, another name for its input, or nothing. */
-function role(node: Node, isHost: (input: Node) => boolean): 'value' | 'alias' | 'none' {
+export function hostRole(node: Node, isHost: (input: Node) => boolean): 'value' | 'alias' | 'none' {
   const { scalar, lower } = op(node.op);
   if (node.op === 'parameter') return node.attrs.source === 'scalar' ? 'value' : 'none';
   if (lower.family === 'host') return node.inputs.every(isHost) ? 'value' : 'none';
@@ -32,7 +32,7 @@ export function extractHost(roots: readonly Node[]): HostPart {
   /** Host nodes, each with the node that stands for its value (itself, or below aliases). */
   const host = new Map<Node, Node>();
   for (const node of nodes) {
-    const kind = role(node, (input) => host.has(input));
+    const kind = hostRole(node, (input) => host.has(input));
     if (kind === 'value') host.set(node, node);
     if (kind === 'alias') host.set(node, host.get(node.inputs[0]) as Node);
   }

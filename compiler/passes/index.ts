@@ -3,6 +3,8 @@ import { alias } from './alias.ts';
 import { cse } from './cse.ts';
 import { dot } from './dot.ts';
 import { fold } from './fold.ts';
+import { hoist } from './hoist.ts';
+import { keys } from './keys.ts';
 import { mergeLoops } from './merge-loops.ts';
 import type { Pass } from './pass.ts';
 import { regions } from './regions.ts';
@@ -10,7 +12,7 @@ import { simplify } from './simplify.ts';
 
 export { extractHost, type HostPart } from './host.ts';
 export { definePass, type Pass, runPasses } from './pass.ts';
-export { alias, cse, dot, fold, mergeLoops, regions, simplify };
+export { alias, cse, dot, fold, hoist, keys, mergeLoops, regions, simplify };
 
 /** All of them keep values up to rounding, and may run only when every derivative has been taken (`alias` ends that phase). */
 export const tensorPasses: readonly Pass[] = [
@@ -20,7 +22,9 @@ export const tensorPasses: readonly Pass[] = [
   fold, // constants made by derivative rules: 2 * 1, casts of dims
   cse, // merges what differentiation wrote twice, so that the next pass sees shared transposes once
   mergeLoops, // after cse, which makes equal what loops begin with
-  regions, // what a merged loop has twice
+  keys, // before hoist and cse: parts of keys that turns share are made once
+  hoist,
+  regions, // what a merged loop has twice, and captures that moved code no longer reads
   simplify,
   cse,
   dot, // absorbs the permutes that the rule of dot_general leaves

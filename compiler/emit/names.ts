@@ -10,5 +10,8 @@ export const names = {
   groupNumber: 'gn',
   /** The workgroup's z: always 0, which drivers do not know. */
   zero: 'oz',
+  /** Turn of a loop around stages, by depth, and the flag as all invocations see it. */
+  turn: (depth: number): string => `tn${depth}`,
+  flag: 'wf',
   entryPoint: 'main',
 } as const;

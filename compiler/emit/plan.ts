@@ -2,7 +2,7 @@
 import type { Binding, BundleKernel, Command, Place as SourcePlace } from '../bundle/format.ts';
 import { fail, InternalError } from '../diagnostics/diagnostic.ts';
 import type { View } from '../ir/kernel/kernel.ts';
-import { walk } from '../ir/kernel/kernel.ts';
+import { flagsOf, groupsOf, walk } from '../ir/kernel/kernel.ts';
 import { verifyKernel } from '../ir/kernel/verify.ts';
 import type { Step, Unit } from '../lower/unit.ts';
 import type { Span } from '../source/source.ts';
@@ -77,7 +77,7 @@ function planUnit(unit: Unit, ctx: PlanContext): Command {
     const { buffer, offset } = ctx.place(view.tensor);
     return { binding: number.get(buffer) as number, offset, word: ctx.buffers.word(buffer) };
   };
-  const total = unit.kernel.branches.reduce((sum, b) => sum + b.group.extent, 0);
+  const total = groupsOf(unit.kernel);
   const folded = total > MAX_GROUPS;
   const groupsX = folded ? MAX_GROUPS : total;
   const access = order.map((id) => (written.has(id) ? 'read_write' : 'read') as 'read' | 'read_write');
@@ -120,5 +120,6 @@ function boundBuffers(unit: Unit, ctx: PlanContext): { order: string[]; written:
     if (s.kind === 'fault') use('faults', true);
   });
   for (const { gate } of unit.kernel.branches) if (gate) use(ctx.place(gate.tensor).buffer, false);
+  for (const flag of flagsOf(unit.kernel.sequence)) use(ctx.place(flag.tensor).buffer, false);
   return { order, written };
 }

@@ -15,7 +15,17 @@ import {
   modIndex,
   type IndexExpr,
 } from '../ir/kernel/index-expr.ts';
-import { walk, type Expression, type Kernel, type Statement, type View, type Width } from '../ir/kernel/kernel.ts';
+import {
+  flagsOf,
+  walk,
+  type Branch,
+  type Expression,
+  type Kernel,
+  type Stage,
+  type Statement,
+  type View,
+  type Width,
+} from '../ir/kernel/kernel.ts';
 import { indexText } from './index-text.ts';
 import { literal } from './literals.ts';
 import { names } from './names.ts';
@@ -74,25 +84,31 @@ class Emitter {
     const { kernel, bindings } = this.input;
     const g = names.groupNumber;
     let first = 0;
-    for (const branch of kernel.branches) {
-      const last = first + branch.group.extent;
-      this.widths.clear();
-      this.line(1, kernel.branches.length > 1 || this.input.folded ? `if (${g} >= ${first} && ${g} < ${last}) {` : '{');
-      this.line(2, `let ${names.index(branch.group.id)} = ${first ? `${g} - ${first}` : g};`);
-      this.line(2, `let ${names.index(branch.local.id)} = i32(${names.local});`);
-      if (branch.gate) {
-        this.line(2, `if (${this.word(this.input.locate(branch.gate), ix(0))} != 0u) {`);
-        this.block(branch.body, 3);
-        this.line(2, '}');
-      } else this.block(branch.body, 2);
-      this.line(1, '}');
-      first = last;
-    }
+    if (kernel.sequence) this.stages(kernel.sequence, 1);
+    else
+      for (const branch of kernel.branches) {
+        const last = first + branch.group.extent;
+        this.widths.clear();
+        this.line(
+          1,
+          kernel.branches.length > 1 || this.input.folded ? `if (${g} >= ${first} && ${g} < ${last}) {` : '{',
+        );
+        this.line(2, `let ${names.index(branch.group.id)} = ${first ? `${g} - ${first}` : g};`);
+        this.line(2, `let ${names.index(branch.local.id)} = i32(${names.local});`);
+        if (branch.gate) {
+          this.line(2, `if (${this.word(this.input.locate(branch.gate), ix(0))} != 0u) {`);
+          this.block(branch.body, 3);
+          this.line(2, '}');
+        } else this.block(branch.body, 2);
+        this.line(1, '}');
+        first = last;
+      }
     const head: string[] = kernel.subgroups ? ['enable subgroups;'] : [];
     bindings.forEach((b, k) => {
       const element = b.word === 'faults' ? 'atomic<u32>' : this.vectorBindings.has(k) ? `vec4<${b.word}>` : b.word;
       head.push(`@group(0) @binding(${k}) var<storage, ${b.access}> ${names.binding(k)}: array<${element}>;`);
     });
+    if (flagsOf(kernel.sequence).length > 0) head.push(`var<workgroup> ${names.flag}: u32;`);
     const fold = this.input.folded ? ` + i32(${names.workgroup}.y) * ${this.input.groupsX}` : '';
     return [
       ...head,
@@ -105,6 +121,47 @@ class Emitter {
       '}',
       '',
     ].join('\n');
+  }
+
+  /**
+   * Stages of one workgroup. Barriers stand in loops that all invocations leave together, and under no condition; what is asked of a gate is around
+   * the code of a single branch.
+   */
+  private stages(stages: readonly Stage[], depth: number): void {
+    for (const stage of stages) {
+      if (stage.kind === 'run') {
+        for (const k of stage.branches) this.stageBranch(this.input.kernel.branches[k], depth);
+        this.line(depth, 'storageBarrier();');
+        continue;
+      }
+      const turn = names.turn(depth);
+      const bound = this.input.opaqueBounds ? `${stage.turns} + ${names.zero}` : String(stage.turns);
+      this.line(depth, `for (var ${turn} = 0; ${turn} < ${bound}; ${turn}++) {`);
+      if (stage.flag) {
+        const word = this.word(this.input.locate(stage.flag), ix(0));
+        this.line(depth + 1, `if (${names.local} == 0u) { ${names.flag} = ${word}; }`);
+        this.line(depth + 1, `if (workgroupUniformLoad(&${names.flag}) == 0u) { break; }`);
+      }
+      this.stages(stage.stages, depth + 1);
+      this.line(depth, '}');
+    }
+  }
+
+  private stageBranch(branch: Branch, depth: number): void {
+    this.widths.clear();
+    const group = names.index(branch.group.id);
+    const gate = branch.gate ? `if (${this.word(this.input.locate(branch.gate), ix(0))} != 0u) ` : '';
+    this.line(depth, `${gate}{`);
+    this.line(depth + 1, `let ${names.index(branch.local.id)} = i32(${names.local});`);
+    if (branch.group.extent === 1) {
+      this.line(depth + 1, `let ${group} = 0;`);
+      this.block(branch.body, depth + 1);
+    } else {
+      this.line(depth + 1, `for (var ${group} = 0; ${group} < ${branch.group.extent}; ${group}++) {`);
+      this.block(branch.body, depth + 2);
+      this.line(depth + 1, '}');
+    }
+    this.line(depth, '}');
   }
 
   private line(depth: number, text: string): void {

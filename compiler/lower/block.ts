@@ -125,8 +125,7 @@ export class BlockLowering {
 
   private kernels(results: ReadonlySet<Node>, needed: readonly Node[]): Unit[] {
     const { ctx } = this;
-    const ofTensor = (tensor: string): string =>
-      ctx.tensors.buffer(tensor, (cell) => ctx.placeOf(`cell:${cell}`)?.buffer ?? 'cells');
+    const ofTensor = ctx.bufferOf;
     const ofRoot = (node: Node): string[] =>
       [this.key(node), ...(this.extra.get(node) ?? []).map((view) => view.tensor)].map(ofTensor);
     const always = this.gate ? [ofTensor(this.gate.memory)] : [];
@@ -189,6 +188,7 @@ export class BlockLowering {
     const { steps, blocks } = schedule(items, {
       tensors: ctx.tensors,
       place: ctx.placeOf,
+      bufferOf: ctx.bufferOf,
       profile: ctx.profile,
       copyToState: (tensor, memory) => {
         const node = ctx.nodeOf.get(tensor) as Node;

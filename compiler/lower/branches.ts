@@ -61,6 +61,7 @@ export function mergeBranches(
 }
 
 function fits(a: Unit, b: Unit): boolean {
+  if (a.kernel.sequence || b.kernel.sequence) return false;
   if (a.kernel.workgroup !== b.kernel.workgroup || a.kernel.branches.length + b.kernel.branches.length > MAX_BRANCHES)
     return false;
   const [x, y] = [measure(a.kernel), measure(b.kernel)];

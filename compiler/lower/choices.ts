@@ -6,6 +6,7 @@ import type { View } from '../ir/kernel/kernel.ts';
 import { blockOf, type BlockLowering, type Frame } from './block.ts';
 import type { RegionNode } from './collect.ts';
 import type { Control } from './context.ts';
+import { fuseSteps } from './fused.ts';
 import type { Block, Step } from './unit.ts';
 
 export function lowerChoice(block: BlockLowering, { node, used }: RegionNode): Block {
@@ -53,7 +54,7 @@ export function lowerChoice(block: BlockLowering, { node, used }: RegionNode): B
   }
   return blockOf(
     ctx,
-    steps,
+    fuseSteps(steps, ctx),
     [],
     results.map((k) => view(k).tensor),
   );

@@ -78,6 +78,10 @@ export class EntryContext {
 
   readonly placeOf: StatePlace = (memory) => this.cellPlace(memory) ?? this.carriedAt.get(memory);
 
+  /** Name of the buffer that a tensor lies in. */
+  readonly bufferOf = (tensor: string): string =>
+    this.tensors.buffer(tensor, (cell) => this.placeOf(`cell:${cell}`)?.buffer ?? 'cells');
+
   /** Declares what a loop carries: tensors that lie side by side, numbers and words apart. */
   declareCarries(keys: readonly string[]): void {
     for (const word of ['f32', 'u32'] as const) {

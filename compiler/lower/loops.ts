@@ -13,6 +13,7 @@ import { blockOf, type BlockLowering, type Frame, type Send, type StateWrite } f
 import type { RegionNode } from './collect.ts';
 import type { Control, EntryContext } from './context.ts';
 import { size } from './fuse.ts';
+import { fuseSteps, fuseTurns } from './fused.ts';
 import { unitsOf, type Block, type Step } from './unit.ts';
 
 export function lowerLoop(block: BlockLowering, region: RegionNode): Block {
@@ -63,11 +64,12 @@ class LoopLowering {
     const steps = [...this.prologue()];
     if (spec.max > 0) {
       const turn = [...this.head(), ...this.body()];
-      if (turn.length > 0) steps.push({ kind: 'repeat', turns: spec.max, steps: turn });
+      const fused = fuseTurns(turn, spec.max, this.flag?.view, ctx);
+      if (turn.length > 0) steps.push(...(fused ?? [{ kind: 'repeat' as const, turns: spec.max, steps: turn }]));
     }
     const written = [...carries.map((v) => v.tensor), ...this.stacked.map((k) => this.partView(k).tensor)];
     if (region.used.has(0)) written.push(...this.turnsDone(steps));
-    return blockOf(ctx, steps, initial, written);
+    return blockOf(ctx, fuseSteps(steps, ctx), initial, written);
   }
 
   private partType(k: number): TensorType {

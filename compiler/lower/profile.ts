@@ -7,6 +7,8 @@ export interface DeviceProfile {
   readonly maxBindingBytes: number;
   /** Software devices want few workgroups of long loops, hardware many short ones. */
   readonly class: 'hardware' | 'software' | 'unknown';
+  /** False where loops of little work are not to become one kernel: for comparing the two. */
+  readonly sequences?: boolean;
 }
 
 export const defaultProfile: DeviceProfile = {

@@ -24,6 +24,7 @@ export interface Schedule {
 export interface ScheduleContext {
   readonly tensors: Tensors;
   readonly place: StatePlace;
+  readonly bufferOf: (tensor: string) => string;
   readonly profile: DeviceProfile;
   /** Makes a unit that copies a stored node's tensor into state. */
   copyToState(tensor: string, memory: string): Unit;
@@ -49,9 +50,7 @@ export function schedule(items: readonly Item[], ctx: ScheduleContext): Schedule
     units.push(...redirectOne(ctx, cycle));
   }
   const flat = mergeFlat(units, tensors, place, (list) => new UnitGraph(list, tensors).cycle() !== undefined, profile);
-  const bufferOf = (tensor: string): string =>
-    tensors.buffer(tensor, (cell) => place(`cell:${cell}`)?.buffer ?? 'cells');
-  units = mergeBranches(flat.units, (list) => new UnitGraph(list, tensors), bufferOf, profile);
+  units = mergeBranches(flat.units, (list) => new UnitGraph(list, tensors), ctx.bufferOf, profile);
   const steps = new UnitGraph(units, tensors).order().flatMap((item) => (item.kind === 'block' ? item.steps : [item]));
   return { steps, blocks: flat.blocks };
 }

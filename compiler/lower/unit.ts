@@ -22,6 +22,8 @@ export interface Unit {
   readonly gate?: View;
   readonly flops: number;
   readonly bytes: number;
+  /** Launches that it stands for, where it is a sequence. */
+  readonly launches?: number;
 }
 
 /** The kernels of a loop or choice. `writes` are the tensors that others may read. */

@@ -7,7 +7,7 @@ import { op as opOf } from '../../ops/table.ts';
 import type { DType, NdArray } from '../../ops/types.ts';
 import { InternalError } from '../../diagnostics/diagnostic.ts';
 import { atLane, evaluateIndex, laneOf, type IndexExpr } from './index-expr.ts';
-import type { Expression, Kernel, Statement, ValueId, View } from './kernel.ts';
+import type { Branch, Expression, Kernel, Stage, Statement, ValueId, View } from './kernel.ts';
 
 /** Where a tensor lies: a buffer, one number per element (packed bytes unscaled), and the tensor's first element in it. */
 export type Memory = (tensor: string) => { readonly data: Float64Array; readonly offset: number };
@@ -20,24 +20,41 @@ export interface Outcome {
 /** Runs all workgroups. Throws on an access outside its view, an undefined value, or a race. */
 export function interpretKernel(kernel: Kernel, memory: Memory): Outcome {
   const faults = new Set<number>();
+  if (kernel.sequence) {
+    runStages(kernel.sequence, kernel, memory, faults);
+    return { faults };
+  }
   const races = new RaceCheck();
   let first = 0;
   for (const branch of kernel.branches) {
     for (let group = 0; group < branch.group.extent; group++) {
       if (branch.gate && isClosed(branch.gate, memory, races, (first + group) * kernel.workgroup)) continue;
-      const w = new Workgroup(kernel.workgroup, memory, faults, races, (first + group) * kernel.workgroup);
-      for (let lane = 0; lane < kernel.workgroup; lane++) {
-        w.variables[lane].set(branch.group.id, group);
-        w.variables[lane].set(branch.local.id, lane);
-      }
-      w.run(
-        branch.body,
-        w.variables.map(() => true),
-      );
+      const base = (first + group) * kernel.workgroup;
+      new Workgroup(kernel.workgroup, memory, faults, races, base).runBranch(branch, group);
     }
     first += branch.group.extent;
   }
   return { faults };
+}
+
+/** Runs stages by one workgroup. A barrier ends what an access can race with. */
+function runStages(stages: readonly Stage[], kernel: Kernel, memory: Memory, faults: Set<number>): void {
+  for (const stage of stages) {
+    if (stage.kind === 'run') {
+      const races = new RaceCheck();
+      for (const k of stage.branches) {
+        const branch = kernel.branches[k];
+        if (branch.gate && isClosed(branch.gate, memory, races, 0)) continue;
+        const w = new Workgroup(kernel.workgroup, memory, faults, races, 0);
+        for (let group = 0; group < branch.group.extent; group++) w.runBranch(branch, group);
+      }
+      continue;
+    }
+    for (let turn = 0; turn < stage.turns; turn++) {
+      if (stage.flag && isClosed(stage.flag, memory, new RaceCheck(), 0)) break;
+      runStages(stage.stages, kernel, memory, faults);
+    }
+  }
 }
 
 function isClosed(gate: View, memory: Memory, races: RaceCheck, invocation: number): boolean {
@@ -72,7 +89,7 @@ class RaceCheck {
 }
 
 class Workgroup {
-  readonly variables: Map<number, number>[];
+  private readonly variables: Map<number, number>[];
   private readonly values: Map<ValueId, number[]>[];
   private readonly memory: Memory;
   private readonly faults: Set<number>;
@@ -88,7 +105,16 @@ class Workgroup {
     this.base = base;
   }
 
-  run(body: readonly Statement[], active: readonly boolean[]): void {
+  /** Runs a branch as its workgroup `group`. */
+  runBranch(branch: Branch, group: number): void {
+    this.variables.forEach((variables, lane) => variables.set(branch.group.id, group).set(branch.local.id, lane));
+    this.run(
+      branch.body,
+      this.variables.map(() => true),
+    );
+  }
+
+  private run(body: readonly Statement[], active: readonly boolean[]): void {
     for (const s of body) {
       if (s.kind === 'loop') this.loop(s, active);
       else if (s.kind === 'within') {

@@ -2,7 +2,10 @@
  * The kernel IR: what one dispatch computes, independent of WGSL. A kernel is a list of branches (disjoint ranges of workgroups, so that
  * independent small kernels can share a launch); a branch is structured code over scalars and vectors of four in single assignment. Memory is
  * reached only through views by normal-form indices, so `verify.ts` can prove every access in bounds. Invocations do not communicate, except
- * by `shuffle` within a subgroup: there are no barriers, and no invocation may touch what another one writes (`interpret.ts` checks).
+ * by `shuffle` within a subgroup, and no invocation may touch what another one writes (`interpret.ts` checks).
+ *
+ * A kernel with a `sequence` is one workgroup that runs its branches in stages, with a barrier after each, so that a stage sees what those before it have
+ * written: a whole loop of little work in one launch.
  */
 import type { Attrs, DType } from '../../ops/types.ts';
 import type { IndexExpr, IndexVar } from './index-expr.ts';
@@ -104,10 +107,27 @@ export interface Branch {
   readonly gate?: View;
 }
 
+/** Part of a sequence: branches, by number, that run beside each other, or stages that are repeated. */
+export type Stage =
+  | { readonly kind: 'run'; readonly branches: readonly number[] }
+  /** At most `turns` times, and only as long as the flag in memory is not 0 at the beginning of a turn. */
+  | { readonly kind: 'turns'; readonly turns: number; readonly flag?: View; readonly stages: readonly Stage[] };
+
 export interface Kernel {
   readonly workgroup: number;
   readonly branches: readonly Branch[];
   readonly subgroups: boolean;
+  readonly sequence?: readonly Stage[];
+}
+
+/** Number of workgroups that a kernel is dispatched with. */
+export function groupsOf(kernel: Kernel): number {
+  return kernel.sequence ? 1 : kernel.branches.reduce((sum, b) => sum + b.group.extent, 0);
+}
+
+/** Flags that the stages of a kernel ask for. */
+export function flagsOf(stages: readonly Stage[] = []): View[] {
+  return stages.flatMap((s) => (s.kind === 'turns' ? [...(s.flag ? [s.flag] : []), ...flagsOf(s.stages)] : []));
 }
 
 /** Views that a kernel reads and writes, in order of first use. */
@@ -119,6 +139,7 @@ export function accesses(kernel: Kernel): { reads: Map<string, View>; writes: Ma
     if (s.kind === 'fault') result.faults = true;
   });
   for (const { gate } of kernel.branches) if (gate) result.reads.set(gate.tensor, gate);
+  for (const flag of flagsOf(kernel.sequence)) result.reads.set(flag.tensor, flag);
   return result;
 }
 

@@ -1,5 +1,5 @@
 /** Text of kernels for golden files and `explain --stage kernels`. One statement per line. */
-import type { Expression, Kernel, Statement, ValueId } from './kernel.ts';
+import type { Expression, Kernel, Stage, Statement, ValueId } from './kernel.ts';
 import type { IndexVar } from './index-expr.ts';
 
 export function printKernel(kernel: Kernel): string {
@@ -10,7 +10,16 @@ export function printKernel(kernel: Kernel): string {
     );
     printBlock(branch.body, '  ', lines);
   }
+  if (kernel.sequence) lines.push('sequence', ...stageLines(kernel.sequence, '  '));
   return lines.join('\n') + '\n';
+}
+
+function stageLines(stages: readonly Stage[], indent: string): string[] {
+  return stages.flatMap((s) =>
+    s.kind === 'run'
+      ? [`${indent}branches ${s.branches.join(', ')}`]
+      : [`${indent}${s.turns} turns${s.flag ? ` while ${s.flag.tensor}` : ''}`, ...stageLines(s.stages, `${indent}  `)],
+  );
 }
 
 const variable = (v: IndexVar): string => `i${v.id}`;

@@ -3,7 +3,7 @@
  * are the ranges of `within` variables and clamped values), and every run-time index value is a clamped one. Returns problems as text.
  */
 import { laneOf, lanePattern, visitAtoms, type IndexExpr } from './index-expr.ts';
-import type { Kernel, Statement, ValueId, View } from './kernel.ts';
+import type { Kernel, Stage, Statement, ValueId, View } from './kernel.ts';
 
 export function verifyKernel(kernel: Kernel): string[] {
   const problems: string[] = [];
@@ -11,8 +11,17 @@ export function verifyKernel(kernel: Kernel): string[] {
     const values = new Map<ValueId, Statement | 'carry'>();
     const variables = new Set<number>([branch.group.id, branch.local.id]);
     verifyBlock(branch.body, { values, variables, problems });
+    if (kernel.sequence && kernel.subgroups && branch.gate) problems.push('a shuffle under a gate within a sequence');
   }
+  if (kernel.sequence) problems.push(...verifyStages(kernel.sequence, kernel.branches.length));
   return problems;
+}
+
+function verifyStages(stages: readonly Stage[], branches: number): string[] {
+  return stages.flatMap((s) => {
+    if (s.kind === 'turns') return verifyStages(s.stages, branches);
+    return s.branches.filter((k) => k < 0 || k >= branches).map((k) => `a stage runs branch ${k} of ${branches}`);
+  });
 }
 
 interface Scope {

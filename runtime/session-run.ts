@@ -8,6 +8,7 @@ import { type Diagnostic, InternalError, SaddleError, error, fail } from '../com
 import type { Backend, NumberArray, StepOutputs } from './backend.ts';
 import { readCheckpoint, writeCheckpoint } from './checkpoint/checkpoint.ts';
 import { type Values, cellValues, cellsNamed, exportInputs, exportNamed } from './session-arguments.ts';
+import { executeEntry, isCompound } from './session-execute.ts';
 import { type NonFinite, checkCells, firstNonFinite, nonFiniteText } from './session-finite.ts';
 import { ResultStore, type Results } from './session-results.ts';
 import { type HyperOverrides, hyperOverrides, scalarsAt } from './session-scalars.ts';
@@ -124,7 +125,7 @@ export class Session {
     const flying: { readonly job: Job; readonly outputs: Promise<StepOutputs[]> }[] = [];
     let planned = this.at;
     let budget = options.steps ?? Infinity;
-    /** A loop condition decides what comes next, and what the host computes is there only when it has, so nothing is sent past them. */
+    /** A loop condition decides what comes next, and an entry of several submissions is not to be interrupted, so nothing is sent past them. */
     let barrier = false;
     const land = async (): Promise<Committed> => {
       const { job, outputs } = flying[0];
@@ -137,7 +138,7 @@ export class Session {
         throw reason;
       } finally {
         flying.shift();
-        if (job.kind === 'until' || this.isExact(job)) barrier = false;
+        if (job.kind === 'until' || this.isCompound(job)) barrier = false;
         if (job.kind === 'until') planned = this.at;
       }
     };
@@ -147,7 +148,7 @@ export class Session {
           const job = nextJob(walk, planned, budget);
           if (!job) break;
           if (job.kind === 'step') budget -= job.count;
-          barrier = job.kind === 'until' || this.isExact(job);
+          barrier = job.kind === 'until' || this.isCompound(job);
           planned = job.after;
           const outputs = this.execute(job);
           outputs.catch(() => {}); // reported where it is awaited
@@ -191,8 +192,15 @@ export class Session {
     };
   }
 
-  private isExact(job: Job): boolean {
-    return this.entries.get(job.entry ?? '')?.exact !== undefined;
+  private isCompound(job: Job): boolean {
+    return isCompound(this.entries.get(job.entry ?? ''));
+  }
+
+  private async run(id: string, scalars: readonly Scalars[]): Promise<StepOutputs[]> {
+    const entry = this.entries.get(id);
+    if (!entry) throw new InternalError(`the bundle has no entry '${id}'`);
+    const { bundle, backend, state } = this;
+    return executeEntry({ bundle, backend, data: state.data }, entry, scalars);
   }
 
   private async execute(job: Job): Promise<StepOutputs[]> {
@@ -201,14 +209,7 @@ export class Session {
       return bad ? [{ values: new Map([[bad.name, bad.value]]), objectives: new Map() }] : [];
     }
     const scalars = Array.from({ length: job.count }, (_, k) => this.scalars(job.run, job.first + k, job.steps));
-    const exact = this.entries.get(job.entry)?.exact;
-    if (exact && this.backend.info.class !== 'reference') {
-      // Loaded where it is needed: a page whose programs have no `exact` does without the interpreter.
-      const { runExact } = await import('./reference/exact.ts');
-      await runExact(exact, this.backend, { sets: this.bundle.data, fields: this.state.data }, scalars[0]);
-      return [];
-    }
-    return this.backend.submit(job.entry, scalars);
+    return this.run(job.entry, scalars);
   }
 
   private scalars(run: string, step: number, steps: number): Scalars {
@@ -292,7 +293,7 @@ export class Session {
           entry?.outputs.some((o) => o.kind === 'metric') || entry?.hostOutputs.some((o) => o.kind === 'metric');
         if (!isEval || seen.has(id)) continue;
         seen.add(id);
-        const [output] = await this.backend.submit(id, [this.scalars(phase.run, step, steps)]);
+        const [output] = await this.run(id, [this.scalars(phase.run, step, steps)]);
         const values = found.get(phase.run) ?? new Map<string, number>();
         found.set(phase.run, values);
         for (const [name, value] of output.values) if (!name.startsWith(CLAIM_PART)) values.set(name, value);

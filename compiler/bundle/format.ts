@@ -148,6 +148,8 @@ export interface BundleEntry {
   readonly faults: readonly { readonly message: string; readonly place?: Place }[];
   /** Present where the entry is evaluated in float64 by the reference interpreter, whatever the device (`exact { … }`); it then has no commands. */
   readonly exact?: ExactEntry;
+  /** Entries executed before this one, each `chunks` times with the scalar `chunk` counting from 0: totals over chunks of rows. */
+  readonly passes?: readonly { readonly entry: string; readonly chunks: number }[];
   /** Estimates for scheduling and `explain --stage cost`. */
   readonly cost: { readonly flops: number; readonly bytes: number };
 }

@@ -23,6 +23,8 @@ export interface Scalars {
   readonly seed: number;
   readonly step: number;
   readonly steps: number;
+  /** Which chunk of the rows, from 0, in the passes of an eval that takes its rows in chunks. */
+  readonly chunk?: number;
   /** Value of a hyper, already evaluated for this step. */
   hyper(name: string): number;
 }
@@ -68,6 +70,8 @@ function readScalar(name: string, s: Scalars): number {
       return s.step;
     case 'steps':
       return s.steps;
+    case 'chunk':
+      return s.chunk ?? 0;
     case 'progress':
       return s.steps > 0 ? s.step / s.steps : 0;
     default:

@@ -100,7 +100,10 @@ export abstract class TemplateNames extends NameLookup {
       this.expression(callee, scope, place);
       return;
     }
-    const entry = this.resolve(callee.name, callee.span, scope, place);
+    const found = this.resolve(callee.name, callee.span, scope, place);
+    // Series are no functions: `metric norm = norm(x)` calls the one that is.
+    const series = found?.kind === 'metric' || found?.kind === 'report';
+    const entry = series && builtinValues.has(callee.name) ? undefined : found;
     if (!entry) {
       const builtin = builtinValues.get(callee.name);
       if (!builtin) return;

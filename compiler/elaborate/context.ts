@@ -11,6 +11,7 @@ import { Graph, sizeOf } from '../ir/tensor/graph.ts';
 import { type DType, type Node, ShapeError, type TensorType } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import { EntryBuilder } from './entry.ts';
+import type { Examples } from './chunks.ts';
 import type { Exacted } from './exact.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { Binding, Frame, Scope } from './scope.ts';
@@ -130,6 +131,8 @@ export class Elaboration {
   beginning = false;
   /** Claims, read once all runs are known. */
   readonly expects: { readonly stmt: ast.ExpectStmt; readonly frame: Frame; readonly run: RunContext }[] = [];
+  /** The examples of the eval now elaborated. */
+  examples: Examples | undefined;
   /** Values of the `exact { … }` of the statement now elaborated. */
   readonly exacts = new Map<ast.ExactExpr, Exacted>();
   /** Fns that claims count the calls of, and where all fns of the file are declared, by name. */
@@ -276,11 +279,14 @@ export class Elaboration {
       });
     }
     const size = sizeOf(node.type.shape);
-    if (size > this.limits.elements && !node.type.shape.some((d) => this.witnesses.involved(d))) {
+    if (size <= this.limits.elements || node.type.shape.some((d) => this.witnesses.involved(d))) return;
+    const { examples } = this;
+    // An eval need not hold its examples at once; whether it does is known when all of it is read.
+    if (examples && node.type.shape.includes(examples.rows)) examples.oversized ??= node;
+    else
       fail('OPT503', this.graph.span, `a value of ${size} elements is too large: ${this.typeText(node.type)}`, {
         hint: `at most ${this.limits.elements} elements in one tensor`,
       });
-    }
   }
 
   scalar(name: 'seed' | 'step' | 'steps' | 'progress' | `hyper:${string}`): Node {

@@ -5,9 +5,10 @@
 import type * as ast from '../ast/nodes.ts';
 import { type Diagnostic, error as diagnostic, fail, type Result, SaddleError } from '../diagnostics/diagnostic.ts';
 import { didYouMean } from '../diagnostics/suggest.ts';
-import type { Program } from '../ir/program.ts';
+import type { Cell, Program } from '../ir/program.ts';
 import { sizeOf } from '../ir/tensor/graph.ts';
 import { readBinding } from './bindings.ts';
+import { chunked } from './chunks.ts';
 import { declaresRuns } from '../check/names-scope.ts';
 import { countedNames, declaredFns } from './call-counts.ts';
 import { claim } from './claims.ts';
@@ -135,15 +136,23 @@ function checkSettings(e: Elaboration, module: ast.Module): void {
 /** The parts as a program; entries that do nothing are left out. */
 function assemble(e: Elaboration): Program {
   const idle = new Set(e.entries.filter((entry) => entry.kind === 'once' && entry.idle).map((entry) => entry.id));
-  const entries = e.entries.filter((entry) => !idle.has(entry.id)).map((entry) => entry.finish());
+  const kept = e.entries.filter((entry) => !idle.has(entry.id));
+  const totals: Cell[] = [];
+  const entries = kept.flatMap((entry) => {
+    const { examples, run } = entry;
+    return examples ? chunked(e, entry.finish(), examples, run, (c) => totals.push(c)) : [entry.finish()];
+  });
   const written = new Set(entries.flatMap((entry) => entry.writes.map((w) => w.cell)));
   return {
     name: e.options.name,
     hypers: e.hypers,
     data: e.data,
-    cells: [...e.cells.values()]
-      .filter((c) => written.has(c.id))
-      .map(({ id, type, kind, run, group, span }) => ({ id, type, kind, run, group, span })),
+    cells: [
+      ...[...e.cells.values()]
+        .filter((c) => written.has(c.id))
+        .map(({ id, type, kind, run, group, span }) => ({ id, type, kind, run, group, span })),
+      ...totals,
+    ],
     entries,
     schedule: e.schedule.filter((phase) => phase.kind !== 'once' || !idle.has(phase.entry)),
     runs: e.runs,

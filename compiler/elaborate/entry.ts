@@ -6,6 +6,7 @@ import { reachable, type Graph } from '../ir/tensor/graph.ts';
 import type { Entry, OutputKind, UpdateRecord } from '../ir/program.ts';
 import type { Node, TensorType } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
+import type { Examples } from './chunks.ts';
 import type { CellRef } from './values.ts';
 
 /** The last statement that moved a cell. */
@@ -40,6 +41,8 @@ export class EntryBuilder {
   readonly init: EntryBuilder;
   /** Evaluated by the reference interpreter, in float64. */
   exact = false;
+  /** In an eval over a data set: what it goes over. */
+  examples: Examples | undefined;
   readonly updates: UpdateRecord[] = [];
   readonly outputs: Output[] = [];
   readonly inputs: { readonly name: string; readonly type: TensorType }[] = [];

@@ -15,7 +15,7 @@ import { siteName } from './sites.ts';
 import { staticType } from './types.ts';
 import { giveArguments } from './arguments.ts';
 import { callFn } from './templates.ts';
-import { kindText, tensor, type Template, type Value } from './values.ts';
+import { tensor, type Template, type Value } from './values.ts';
 
 export function train(e: Elaboration, stmt: ast.TrainStmt, frame: Frame): void {
   const steps = toDim(e, e.do.expression(e, stmt.steps, frame), stmt.steps.span, 'the number of steps');
@@ -73,59 +73,7 @@ function condition(e: Elaboration, expr: ast.Expr, frame: Frame): Node {
   return node;
 }
 
-// ---------------------------------------------------------------- evals
-
-export function evaluation(e: Elaboration, stmt: ast.EvalStmt, frame: Frame): void {
-  if (stmt.chunks) e.notYet("'in chunks of'", stmt.chunks.span, 'leave it off: the set is taken whole');
-  const timed = stmt.at.length > 0 || stmt.every !== undefined;
-  const inner: Frame = {
-    ...nested(frame),
-    body: 'eval',
-    path: [...frame.path, 'eval'],
-    indices: [],
-    execution: noLoop,
-  };
-  const body = () => {
-    if (stmt.over) bindOver(e, stmt.over, stmt.as, inner);
-    e.do.body(e, stmt.body, inner);
-  };
-  if (!timed) {
-    if (frame.body === 'train')
-      fail('OPT424', stmt.span, 'an eval inside a train body needs its times', {
-        hint: 'write eval every 100 { … } or eval at 0, end { … }',
-      });
-    e.observe(body);
-    return;
-  }
-  const train = e.run.lastTrain;
-  if (!train)
-    fail('OPT424', stmt.span, 'an eval with times belongs to the train phase it stands in or directly after', {
-      hint: 'put it after the train body, or leave the times off',
-    });
-  const entry = e.newEntry('eval', `${train.phase.name}.eval`, train.entry.init);
-  e.within(entry, () => e.observe(body));
-  const times = {
-    at: stmt.at.flatMap((t) =>
-      t.kind === 'end' ? [] : [toDim(e, e.do.expression(e, t, frame), t.span, 'the time of an eval')],
-    ),
-    every: stmt.every && toDim(e, e.do.expression(e, stmt.every, frame), stmt.every.span, 'the period of an eval'),
-    end: stmt.at.some((t) => t.kind === 'end'),
-  };
-  if (times.every !== undefined && times.every < 1)
-    fail('OPT305', stmt.every?.span, `the period of an eval is at least 1, not ${times.every}`, {
-      hint: 'write eval every 100',
-    });
-  train.evals.push({ entry: entry.id, times });
-}
-
-function bindOver(e: Elaboration, over: ast.Expr, as: ast.Name | undefined, frame: Frame): void {
-  const set = e.do.expression(e, over, frame);
-  if (set.kind !== 'dataset')
-    fail('OPT304', over.span, `an eval goes over a data set, not over ${kindText(set)}`, {
-      hint: 'name a data declaration',
-    });
-  if (as) frame.scope.set(as.text, { kind: 'value', value: set, span: as.span });
-}
+// ---------------------------------------------------------------- metrics and reports
 
 /** `metric m = e`: one number, recorded under its name. */
 export function metric(e: Elaboration, stmt: ast.MetricStmt, frame: Frame): void {

@@ -133,6 +133,7 @@ function bundleEntry(
   };
   return {
     id: entry.id,
+    ...(entry.passes && { passes: entry.passes }),
     commands,
     host: lowered.host,
     params: lowered.params,

@@ -59,6 +59,8 @@ export interface Entry {
   readonly inputs: readonly { readonly name: string; readonly type: TensorType }[];
   /** Evaluated in float64 by the reference interpreter, on any device: `exact { … }`. It has writes only. */
   readonly exact?: boolean;
+  /** Entries executed before this one, each `chunks` times with the scalar `chunk` counting: totals over chunks of the rows that an eval goes over. */
+  readonly passes?: readonly { readonly entry: string; readonly chunks: number }[];
 }
 
 /** As in the bundle, with the place of a train phase. */

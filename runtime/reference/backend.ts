@@ -200,6 +200,7 @@ export function scalarValue(name: string, s: Scalars): number {
   if (name === 'seed') return s.seed >>> 0;
   if (name === 'step') return s.step;
   if (name === 'steps') return s.steps;
+  if (name === 'chunk') return s.chunk ?? 0;
   if (name === 'progress') return s.steps > 0 ? s.step / s.steps : 0;
   return s.hyper(name.slice('hyper:'.length));
 }

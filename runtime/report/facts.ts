@@ -6,5 +6,7 @@ export function factBytes(bundle: Bundle, fact: Extract<ClaimExpr, { kind: 'fact
   const ids = new Set(fact.cells);
   const cells = bundle.cells.filter((c) => ids.has(c.id));
   const bytes = cells.reduce((sum, c) => sum + 4 * c.type.shape.reduce((a, b) => a * b, 1), 0);
-  return bytes + Math.max(0, ...fact.entries.map((id) => bundle.memory.temps[id] ?? 0));
+  const entries = bundle.entries.filter((e) => fact.entries.includes(e.id));
+  const all = entries.flatMap((e) => [e.id, ...(e.passes ?? []).map((p) => p.entry)]);
+  return bytes + Math.max(0, ...all.map((id) => bundle.memory.temps[id] ?? 0));
 }

@@ -107,6 +107,11 @@ export const flowCodes = {
       right: 'update bias by wide() else sgd(0.1) minimizing loss',
     },
   },
+  OPT428: {
+    title: 'no eval in chunks',
+    about:
+      'An eval takes its rows in chunks where every metric is a function of sums, products, means, maxima and minima over them: these are accumulated chunk by chunk and the metrics computed from the totals. What sorts, compares or selects examples among each other needs all of them at once.',
+  },
   OPT429: {
     title: 'a draw that no derivative passes',
     about:

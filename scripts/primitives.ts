@@ -20,6 +20,7 @@ const sections: Readonly<Record<Lowering['family'], string>> = {
   scatter: 'Sums at run-time indices, in a fixed order',
   update: 'Writes at run-time indices',
   sort: 'Sorting',
+  factor: 'Linear algebra',
   indexed: 'Random numbers',
   host: 'Evaluated on the host, once per step',
   region: 'Loops and branches: regions of code inside of a node',

@@ -56,7 +56,8 @@ export function isAnchor(node: Node): boolean {
     family === 'scatter' ||
     family === 'overlap' ||
     family === 'scan' ||
-    family === 'sort'
+    family === 'sort' ||
+    family === 'factor'
   );
 }
 
@@ -241,7 +242,7 @@ function passOn(
     demand(node.inputs[1], `n${node.id}b`, c.batch * c.n * c.k * reuse(c.m, 16));
     return;
   }
-  if (family === 'reduce' || family === 'overlap' || family === 'scan' || family === 'sort') {
+  if (family === 'reduce' || family === 'overlap' || family === 'scan' || family === 'sort' || family === 'factor') {
     for (const input of node.inputs) demand(input, `n${node.id}`, size(input) * (family === 'sort' ? 16 : 1));
     return;
   }

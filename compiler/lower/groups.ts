@@ -11,12 +11,13 @@ import { isTiled, lowerContraction } from './contraction.ts';
 import { size } from './fuse.ts';
 import { lowerNest, type Root } from './nest.ts';
 import { lowerCumulative } from './cumulative.ts';
+import { lowerFactor } from './factor.ts';
 import { lowerSort } from './sort.ts';
 import type { DeviceProfile } from './profile.ts';
 import { NotFusable, type Storage } from './storage.ts';
 
 export interface Group {
-  readonly kind: 'nest' | 'contraction' | 'scan' | 'sort';
+  readonly kind: 'nest' | 'contraction' | 'scan' | 'sort' | 'factor';
   roots: Node[];
   /** Invocations of a nest. */
   rows: number;
@@ -103,6 +104,8 @@ export class Grouping {
       }
       case 'scan':
         return lowerCumulative(roots[0], storage, this.profile);
+      case 'factor':
+        return lowerFactor(roots[0], storage, this.profile);
       case 'sort':
         return lowerSort(roots[0], storage, this.profile);
     }
@@ -117,7 +120,8 @@ export class Grouping {
       if (g) producers.add(g);
     }
     const level = 1 + Math.max(-1, ...[...producers].map((g) => g.level));
-    if (family === 'scan' || family === 'sort') return this.start(family, node, 1, level, reads, producers);
+    if (family === 'scan' || family === 'sort' || family === 'factor')
+      return this.start(family, node, 1, level, reads, producers);
     if (family === 'contraction' && isTiled(node)) return this.start('contraction', node, 1, level, reads, producers);
     if (this.joinProducers(node, reads, producers)) return;
     const rows = this.naturalRows(node);
@@ -243,7 +247,7 @@ export class Grouping {
   /** Numbers of rows under which a node and the kernels that feed it might be one kernel. */
   private candidateRows(groups: readonly Group[], node: Node): number[] {
     const [first] = groups;
-    if (first.kind === 'scan' || first.kind === 'sort') return [];
+    if (first.kind === 'scan' || first.kind === 'sort' || first.kind === 'factor') return [];
     if (first.kind === 'contraction') return size(node) === size(first.roots[0]) && !isReduction(node) ? [1] : [];
     const rows = Math.min(size(node), ...groups.map((g) => g.rows));
     const sizes = [size(node), ...groups.flatMap((g) => g.roots.map(size))];

@@ -104,6 +104,7 @@ export class Puller implements ElementWriter {
         throw new InternalError(`lowering: ${node.op} ${String(node.attrs.name)} has no place in memory`);
       case 'scan':
       case 'sort':
+      case 'factor':
       case 'host':
       case 'region':
       case 'part':

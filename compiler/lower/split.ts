@@ -6,6 +6,7 @@ import type { Node } from '../ops/types.ts';
 import { op as opOf } from '../ops/table.ts';
 import { reachable, sizeOf } from '../ir/tensor/graph.ts';
 import { contractionOf } from './dims.ts';
+import { inBlocks } from './factor.ts';
 import { convAsProduct } from './windows.ts';
 import type { DeviceProfile } from './profile.ts';
 
@@ -27,6 +28,7 @@ export function splitReductions(roots: readonly Node[], profile: DeviceProfile):
 function split(node: Node, wanted: number): Node {
   const { lower } = opOf(node.op);
   if (lower.family === 'reduce' && node.attrs.axes !== undefined) return splitReduce(node, wanted);
+  if (lower.family === 'factor') return inBlocks(node);
   if (node.op === 'conv') return convAsProduct(node);
   if (lower.family === 'contraction') return splitContraction(node, wanted);
   if (lower.family === 'scatter') return scatterAsProduct(node) ?? node;

@@ -9,6 +9,7 @@ import { cumulativeOps } from './cumulative.ts';
 import { dynamicSliceOps } from './dynamic-slice.ts';
 import { binaryOps } from './elementwise-binary.ts';
 import { unaryOps } from './elementwise-unary.ts';
+import { factorOps } from './factor.ts';
 import { indexOps } from './index.ts';
 import { loopOps } from './loop.ts';
 import { randomOps } from './random.ts';
@@ -29,6 +30,7 @@ const table = {
   ...shapeOps,
   ...contractionOps,
   ...windowOps,
+  ...factorOps,
   ...indexOps,
   ...dynamicSliceOps,
   ...sortOps,

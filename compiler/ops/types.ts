@@ -78,7 +78,7 @@ export type Lowering =
   /** Pure index arithmetic (broadcast, reshape, permute, slice, pad, concat, flip, iota): fused into loads. */
   | { readonly family: 'index' }
   | { readonly family: 'contraction' }
-  | { readonly family: 'gather' | 'scatter' | 'overlap' | 'update' | 'scan' | 'sort' }
+  | { readonly family: 'gather' | 'scatter' | 'overlap' | 'update' | 'scan' | 'sort' | 'factor' }
   /** Elementwise over the output index with integer words (random bits, shuffles). `wgsl` gets the flat index (u32) first, then every component of every input (a key is two). */
   | { readonly family: 'indexed'; readonly wgsl: WgslScalar }
   /** Evaluated on the host once per step; reaches kernels as a parameter word. */

@@ -39,6 +39,7 @@ const families = [
   'update',
   'scan',
   'sort',
+  'factor',
   'indexed',
 ];
 const lowered = ops.filter((def) => families.includes(def.lower.family));

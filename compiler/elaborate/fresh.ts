@@ -5,7 +5,9 @@
 import type * as ast from '../ast/nodes.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { substitute } from '../ir/tensor/rewrite.ts';
-import type { Node } from '../ops/types.ts';
+import { regionParameter } from '../ir/tensor/regions.ts';
+import { isRegion, rebuild as rebuildGraph } from '../ops/region.ts';
+import type { Attrs, Node, Region } from '../ops/types.ts';
 import type { Elaboration } from './context.ts';
 import { leaves, plain, rebuild, toNode } from './convert.ts';
 import { siteWords } from './random.ts';
@@ -33,7 +35,9 @@ export function fresh(e: Elaboration, expr: ast.FreshExpr, frame: Frame): Value 
       labels: [{ span: expr.expr.span, text: 'this expression' }],
       hint: 'leave fresh off; draws of earlier phases are values and stay as they are',
     });
-  const drawn = substitute(e.graph, nodes, map);
+  const drawn = rebuildGraph(nodes, map, (node, inputs, attrs) =>
+    e.graph.at(node.span, () => remake(e, node.op, inputs, attrs, frame.indices), node.path),
+  );
   if (parts.length === 1 && parts[0].path === '') return tensor(drawn[0]);
   let next = 0;
   return rebuild(
@@ -42,4 +46,19 @@ export function fresh(e: Elaboration, expr: ast.FreshExpr, frame: Frame): Value 
     parts.map((l) => (l.value.kind === 'tensor' ? drawn[next++] : toNode(e, l.value, expr.span))),
     expr.span,
   );
+}
+
+/** A node of a rebuilt graph. Draws in its regions now read the indices of loops around the place of `fresh`, which closed regions get as constants. */
+function remake(e: Elaboration, op: string, inputs: readonly Node[], attrs: Attrs, indices: readonly Node[]): Node {
+  const regions = Object.entries(attrs).filter((entry): entry is [string, Region] => isRegion(entry[1]));
+  const free = indices.filter((i) => i.op !== 'constant');
+  if (op === 'custom_gradient' || regions.length === 0 || free.length === 0) return e.make(op, inputs, attrs);
+  const closed = regions.map(([name, { params, results }]): [string, Region] => {
+    const own = free.map((i) => regionParameter(e.graph, 'k', i.type));
+    return [
+      name,
+      { params: [...params, ...own], results: substitute(e.graph, results, new Map(free.map((i, k) => [i, own[k]]))) },
+    ];
+  });
+  return e.make(op, [...inputs, ...free], { ...attrs, ...Object.fromEntries(closed) });
 }

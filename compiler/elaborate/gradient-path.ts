@@ -1,11 +1,12 @@
 /** Why a gradient is zero everywhere: no path at all, or a path that is cut; the place of the cut is found and named. */
 import { fail } from '../diagnostics/diagnostic.ts';
 import { reachable } from '../ir/tensor/graph.ts';
+import { dependencies } from '../ops/region.ts';
 import { op as opOf } from '../ops/table.ts';
 import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
-import { cellRead, type Target, visibleNodes } from './targets.ts';
+import { cellRead, type Target, visible, visibleNodes } from './targets.ts';
 
 /** Fails with the reason why `output` has no derivative by any of `wrt`. */
 export function explainCut(
@@ -57,7 +58,8 @@ function writtenFrom(output: Node, leaves: ReadonlySet<Node>): Node | undefined 
 
 /** A node through which values flow from the leaves to the output, but no derivative. */
 function findCut(output: Node, leaves: ReadonlySet<Node>): Node | undefined {
-  const order = [...visibleNodes([output])].sort((a, b) => a.id - b.id);
+  const { nodes, outside } = visible([output]);
+  const order = [...nodes].sort((a, b) => a.id - b.id);
   const depends = new Set<Node>();
   const differentiable = new Set<Node>();
   for (const node of order) {
@@ -66,10 +68,13 @@ function findCut(output: Node, leaves: ReadonlySet<Node>): Node | undefined {
       differentiable.add(node);
       continue;
     }
-    if (node.op === 'version' || !node.inputs.some((i) => depends.has(i))) continue;
+    const argument = outside.get(node);
+    const inputs = argument ? [argument] : node.type.parts ? [...node.inputs, ...dependencies(node)] : node.inputs;
+    if (node.op === 'version' || !inputs.some((i) => depends.has(i))) continue;
     depends.add(node);
-    const float = node.inputs.some((i) => differentiable.has(i));
-    const cuts = opOf(node.op).vjp === 'none' || node.type.dtype !== 'f32' || FLAT.has(node.op);
+    const float = inputs.some((i) => differentiable.has(i));
+    const several = node.type.parts !== undefined || node.op === 'part';
+    const cuts = several ? false : opOf(node.op).vjp === 'none' || node.type.dtype !== 'f32' || FLAT.has(node.op);
     if (float && cuts) return node;
     if (float) differentiable.add(node);
   }

@@ -4,6 +4,8 @@
  */
 import type * as ast from '../ast/nodes.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
+import { bodyParams, condSpec, loopSpec } from '../ir/tensor/regions.ts';
+import { dependencies } from '../ops/region.ts';
 import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
@@ -57,21 +59,54 @@ export function cellRead(node: Node): string | undefined {
   return node.op === 'parameter' && node.attrs.source === 'cell' ? (node.attrs.name as string) : undefined;
 }
 
-/** Nodes that the roots depend on without looking behind a write of a cell, nor (if `stops`) behind `stop`. */
+/**
+ * Nodes that the roots depend on without looking behind a write of a cell, nor (if `stops`) behind `stop`. Into loops and choices it looks by what their
+ * regions read, so that what is read behind a `stop` in a branch is not seen.
+ */
 export function visibleNodes(roots: readonly Node[], stops = false): Set<Node> {
+  return visible(roots, stops).nodes;
+}
+
+/** The visible nodes, and what the regions' parameters among them stand for outside. */
+export function visible(
+  roots: readonly Node[],
+  stops = false,
+): { readonly nodes: Set<Node>; readonly outside: ReadonlyMap<Node, Node> } {
   const seen = new Set<Node>();
   const stack = [...roots];
+  const outside = new Map<Node, Node>();
   while (stack.length > 0) {
     const node = stack.pop() as Node;
     if (seen.has(node)) continue;
     seen.add(node);
     if (node.op === 'version' || (stops && node.op === 'stop')) continue;
-    stack.push(...node.inputs);
-    for (const value of Object.values(node.attrs)) {
-      if (typeof value === 'object' && value !== null && 'results' in value) stack.push(...value.results);
-    }
+    if (node.type.parts) stack.push(...enter(node, outside));
+    else stack.push(...dependencies(node));
+    const argument = outside.get(node);
+    if (argument) stack.push(argument);
   }
-  return seen;
+  return { nodes: seen, outside };
+}
+
+/** Results of the regions of a node, and what it reads itself; notes what the regions' parameters stand for. */
+function enter(node: Node, outside: Map<Node, Node>): Node[] {
+  if (node.op === 'cond') {
+    const { predicate, consts, branches } = condSpec(node);
+    for (const { params } of branches) params.forEach((param, k) => outside.set(param, consts[k]));
+    return [predicate, ...branches.flatMap((b) => b.results)];
+  }
+  const spec = loopSpec(node);
+  const params = bodyParams(spec);
+  const pairs = [
+    [params.carries, spec.carries],
+    [params.rows, spec.xs],
+    [params.consts, spec.consts],
+  ] as const;
+  for (const [own, given] of pairs) own.forEach((param, k) => outside.set(param, given[k]));
+  const { cond, count } = spec;
+  cond?.params.slice(1).forEach((param, k) => outside.set(param, [...spec.carries, ...spec.consts][k]));
+  // a loop that takes no turn gives what it began with
+  return [...spec.carries, ...(count ? [count] : []), ...spec.body.results, ...(cond ? cond.results : [])];
 }
 
 /** Distinct nodes by which the roots read the cell. */

@@ -3,7 +3,8 @@
  * arguments) and batching (one node for many evaluations) are counted for what they are, and equal calls, which are computed once, once.
  */
 import type * as ast from '../ast/nodes.ts';
-import { reachable, sizeOf } from '../ir/tensor/graph.ts';
+import { sizeOf } from '../ir/tensor/graph.ts';
+import { regionsOf } from '../ops/region.ts';
 import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
@@ -63,15 +64,26 @@ export function counted(e: Elaboration, decl: ast.FnDecl, value: Value, span: Sp
   });
 }
 
-/** Evaluations of the marked fns that the roots need. */
+/** How often something is evaluated depends on the run. */
+export class UnknownCount extends Error {
+  readonly node: Node;
+  constructor(node: Node) {
+    super('the number of evaluations is known only when it runs');
+    this.node = node;
+  }
+}
+
+/** Evaluations of the marked fns that the roots need. Throws UnknownCount where one is under a condition or in a loop that the run ends. */
 export function callsOf(roots: readonly Node[], fns: ReadonlySet<string>): number {
   const numbers = new Map<Node, number>();
   const known = new Map<string, number>();
   /** Times by value, for each leaf of a result. */
   const times = new Map<unknown, Map<number, number>>();
-  for (const node of reachable(roots)) {
+  let inRegions = 0;
+  for (const node of evaluated(roots)) {
     const value = numberOf(node, numbers, known);
     numbers.set(node, value);
+    inRegions += callsInside(node, fns);
     const { fn, leaf, elements } = node.attrs;
     if (node.op !== 'name' || typeof fn !== 'string' || !fns.has(fn)) continue;
     const each = sizeOf(node.type.shape) / Math.max(1, elements as number);
@@ -79,7 +91,28 @@ export function callsOf(roots: readonly Node[], fns: ReadonlySet<string>): numbe
     times.set(leaf, one.set(value, Math.max(1, each)));
   }
   const sums = [...times.values()].map((one) => [...one.values()].reduce((a, b) => a + b, 0));
-  return Math.max(0, ...sums);
+  return Math.max(0, ...sums) + inRegions;
+}
+
+/** What the roots reach by inputs, in topological order: bodies of loops and branches are counted by their own rule. */
+function evaluated(roots: readonly Node[]): Node[] {
+  const seen = new Set<Node>();
+  const stack = [...roots];
+  for (let node = stack.pop(); node; node = stack.pop()) {
+    if (seen.has(node)) continue;
+    seen.add(node);
+    stack.push(...node.inputs);
+  }
+  return [...seen].sort((a, b) => a.id - b.id);
+}
+
+/** Evaluations in the regions of a loop, at all of its turns. */
+function callsInside(node: Node, fns: ReadonlySet<string>): number {
+  if (node.op !== 'loop' && node.op !== 'cond') return 0;
+  const inside = regionsOf(node).reduce((sum, region) => sum + callsOf(region.results, fns), 0);
+  if (inside === 0) return 0;
+  if (node.op === 'cond' || node.attrs.cond !== undefined || node.attrs.counted === true) throw new UnknownCount(node);
+  return inside * (node.attrs.max as number);
 }
 
 /** Value numbering: nodes of equal operands, operation and attributes have one value. Names change none. */

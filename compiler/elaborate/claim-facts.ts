@@ -8,7 +8,7 @@ import { fail } from '../diagnostics/diagnostic.ts';
 import { didYouMean } from '../diagnostics/suggest.ts';
 import type { Phase } from '../ir/program.ts';
 import type { Span } from '../source/source.ts';
-import { callsOf, countedId } from './call-counts.ts';
+import { callsOf, countedId, UnknownCount } from './call-counts.ts';
 import type { Elaboration } from './context.ts';
 import { leaves, plain } from './convert.ts';
 import { reads } from './entry.ts';
@@ -136,8 +136,19 @@ function calls(e: Elaboration, part: RunPart | undefined, expr: ast.Expr, fn: as
     });
   const ids = fnIds(e, fn, frame);
   const entry = e.entries.find((x) => x.id === phase.entry)?.finish();
-  const roots = entry ? [...entry.outputs.map((o) => o.value), ...entry.writes.map((w) => w.value)] : [];
-  return phase.steps * callsOf(roots, ids);
+  const roots = [
+    ...(entry?.outputs.flatMap((o) => (o.when ? [o.value, o.when] : [o.value])) ?? []),
+    ...(entry?.writes.map((w) => w.value) ?? []),
+  ];
+  try {
+    return phase.steps * callsOf(roots, ids);
+  } catch (reason) {
+    if (!(reason instanceof UnknownCount)) throw reason;
+    fail('OPT334', fn.span, `how often ${e.options.text(fn.span)} is evaluated is not known before it runs`, {
+      labels: reason.node.span ? [{ span: reason.node.span, text: 'decided at run time here' }] : [],
+      hint: 'count calls that no condition of the run decides',
+    });
+  }
 }
 
 /** The fns that a name may mean in a phase: that of the file, and those of its trials. */

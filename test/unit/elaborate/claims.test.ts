@@ -159,6 +159,19 @@ export fn predict(v: f32[2]) = v * a.x[0]
   test('calls: evaluations in all steps of a phase; equal ones are computed once', async () => {
     expect(await claims(spec, 'calls(a.fit, loss) == 5', 'calls(a.fit, twice) == 10')).toEqual([true, true]);
   });
+  test('calls in loops count at each turn; under a condition of the run they are not known', async () => {
+    const text = (body: string) => `trial T(n) {
+  var x: f32 = 0.5
+  fn f(v) = v * v + 0.1
+  train 3 as fit { ${body} }
+}
+run a = T(1)
+`;
+    const loops = text('repeat 50 { x <- f(x) }\n report r = f(x)');
+    expect(await claims(loops, 'calls(a.fit, f) == 153')).toEqual([true]);
+    for (const body of ['if x > 0.3 { x <- f(x) }', 'while x > 0.3 max 5 { x <- f(x) }'])
+      expect(errorsOf(`${text(body)}expect calls(a.fit, f) > 0\n`).map((d) => d.code)).toEqual(['OPT334']);
+  });
   test('a file without runs is one run, which is called run', async () => {
     const file =
       'use rules { adam }\nvar x: f32[10] = 1\nfn loss = sum(x^2)\ntrain 3 { update x by adam(0.1) minimizing loss\n report l = loss }\n';

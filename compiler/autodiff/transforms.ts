@@ -59,7 +59,10 @@ function transformsOf(graph: Graph): Transforms {
       const active = activeNodes(outputs, new Set(leaves), 'vjp');
       return outputs.map((output) => active.has(output));
     },
-    vjp: (outputs, cotangents, wrt) => vjp(graph, outputs, cotangents, wrt).values,
+    vjp: (outputs, cotangents, wrt) => {
+      const { values, reached } = vjp(graph, outputs, cotangents, wrt);
+      return values.map((value, k) => (reached[k] ? value : undefined));
+    },
     jvp: (outputs, wrt, tangents) => jvp(graph, outputs, wrt, tangents).values,
     vectorize: (outputs, images, n) => batchImages(graph, self, outputs, images, n),
     masked: (region, args, p) => inlineMasked(graph, region, args, p),

@@ -24,17 +24,27 @@ function condVjp(
   [, ...cotangents]: readonly (Node | undefined)[],
   [, ...needed]: readonly boolean[],
 ): readonly (Node | undefined)[] {
+  const t = new Terms(b);
   const { predicate, consts, branches } = condSpec(node);
   const gs = cotangents.filter((g) => g !== undefined);
-  const derivative = (branch: Region) =>
-    region(b, [...consts, ...gs], (params) => {
-      const [args, flowing] = [params.slice(0, consts.length), params.slice(consts.length)];
-      const results = applyRegion(b, branch, args).filter((_, k) => cotangents[k] !== undefined);
-      const wrt = args.filter((_, k) => needed[k]);
-      return transform.vjp(results, flowing, wrt);
-    });
-  const choice = makeCond(b, predicate, [...consts, ...gs], [derivative(branches[0]), derivative(branches[1])]);
-  return [undefined, ...placed(needed, (k) => choice.result(k))];
+  const sides = branches.map((branch) => {
+    const params = [...consts, ...gs].map(({ type }) => regionParameter(b, 'k', type));
+    const args = params.slice(0, consts.length);
+    const results = applyRegion(b, branch, args).filter((_, k) => cotangents[k] !== undefined);
+    const wrt = args.filter((_, k) => needed[k]);
+    return { params, pulled: transform.vjp(results, params.slice(consts.length), wrt) };
+  });
+  // an input that neither branch passes anything to stays without a cotangent
+  const flags = sides[0].pulled.map((d, k) => d !== undefined || sides[1].pulled[k] !== undefined);
+  const wrt = consts.filter((_, k) => needed[k]);
+  const [first, second] = sides.map(({ params, pulled }): Region => {
+    const results = pulled.map((d, k) => d ?? t.zeros(wrt[k].type)).filter((_, k) => flags[k]);
+    return { params, results };
+  });
+  const choice = makeCond(b, predicate, [...consts, ...gs], [first, second]);
+  const parts = placed(flags, (k) => choice.result(k));
+  let next = 0;
+  return [undefined, ...needed.map((flag) => (flag ? parts[next++] : undefined))];
 }
 
 function condJvp(

@@ -70,62 +70,110 @@ function savingLoop(b: Builder, spec: LoopSpec): LoopParts & { saved(k: number):
   return { ...loop, saved: (k) => loop.ys(ys + k) };
 }
 
+/** One turn of the loop back: what its regions' params get from the cotangents that flow. */
+interface TurnBack {
+  /** Carries whose cotangents flow. */
+  readonly live: readonly boolean[];
+  /** Params of the turn: its index, carries, rows and constants; cotangents of the live carries and of the rows of ys. */
+  readonly i: Node;
+  readonly saved: readonly Node[];
+  readonly rows: readonly Node[];
+  readonly shared: readonly Node[];
+  readonly ofCarries: readonly Node[];
+  readonly ofRows: readonly Node[];
+  /** What flows to the carries, rows and constants that carry derivatives; undefined where nothing does. */
+  readonly toCarries: readonly (Node | undefined)[];
+  readonly toRows: readonly (Node | undefined)[];
+  readonly toShared: readonly (Node | undefined)[];
+}
+
+/** The turn back, with as few carries as cotangents flow to, over any number of turns. */
+function turnBack(
+  { b, transform }: DerivativeContext,
+  spec: LoopSpec,
+  active: Activity,
+  start: readonly boolean[],
+  flowing: readonly boolean[],
+): TurnBack {
+  const { carries, xs, consts, body } = spec;
+  const i = regionParameter(b, 'i', INDEX);
+  const [saved, rows, shared] = [parameters(b, 'h', carries), rowParameters(b, 'x', xs), parameters(b, 'k', consts)];
+  const results = applyRegion(b, body, [i, ...saved, ...rows, ...shared]);
+  const ofRows = parameters(b, 'g', chosen(body.results.slice(carries.length), flowing));
+  const ofAll = parameters(b, 'd', carries);
+  for (let live = start; ;) {
+    const ofCarries = chosen(ofAll, live);
+    const pulled = transform.vjp(
+      [...chosen(results, live), ...chosen(results.slice(carries.length), flowing)],
+      [...ofCarries, ...ofRows],
+      [...chosen(saved, active.carries), ...chosen(rows, active.xs), ...chosen(shared, active.consts)],
+    );
+    let next = 0;
+    const taken = (flags: readonly boolean[]) => flags.map((flag) => (flag ? pulled[next++] : undefined));
+    const [toCarries, toRows, toShared] = [active.carries, active.xs, active.consts].map(taken);
+    const reached = live.map((flag, k) => flag || toCarries[k] !== undefined);
+    if (reached.every((flag, k) => flag === live[k]))
+      return { live, i, saved, rows, shared, ofCarries, ofRows, toCarries, toRows, toShared };
+    live = reached;
+  }
+}
+
 function loopVjp(
-  { b, node, transform }: DerivativeContext,
+  ctx: DerivativeContext,
   cotangents: readonly (Node | undefined)[],
   needed: readonly boolean[],
 ): readonly (Node | undefined)[] {
+  const { b, node, transform } = ctx;
   const t = new Terms(b);
   const spec = loopSpec(node);
   const { carries, xs, consts, body } = spec;
+  const n = carries.length;
   const active = activity(spec, needed, loopAttrs(node.attrs), transform);
-  const ofCarries = cotangents.slice(1, 1 + carries.length);
-  const ofYs = cotangents.slice(1 + carries.length);
-  const yResults = body.results.slice(carries.length);
-  const flowing = yResults.map((_, k) => active.results[carries.length + k] && ofYs[k] !== undefined);
-  const forward = savingLoop(b, spec);
+  const [ofCarries, ofYs] = [cotangents.slice(1, 1 + n), cotangents.slice(1 + n)];
+  const flowing = body.results.slice(n).map((_, k) => active.results[n + k] && ofYs[k] !== undefined);
+  const start = carries.map((_, k) => active.carries[k] && ofCarries[k] !== undefined);
+  const turn = turnBack(ctx, spec, active, start, flowing);
+  const { live, toCarries, toRows, toShared } = turn;
 
-  const i = regionParameter(b, 'i', INDEX);
-  const dCarries = parameters(b, 'd', chosen(carries, active.carries));
-  const sums = parameters(b, 'd', chosen(consts, active.consts));
-  const saved = parameters(b, 'h', carries);
-  const rows = rowParameters(b, 'x', xs);
-  const gs = parameters(b, 'g', chosen(yResults, flowing));
-  const shared = parameters(b, 'k', consts);
-  const results = applyRegion(b, body, [i, ...saved, ...rows, ...shared]);
-  const pulled = transform.vjp(
-    [...chosen(results.slice(0, carries.length), active.carries), ...chosen(results.slice(carries.length), flowing)],
-    [...dCarries, ...gs],
-    [...chosen(saved, active.carries), ...chosen(rows, active.xs), ...chosen(shared, active.consts)],
-  );
-  const [rowsAt, constsAt] = [dCarries.length, dCarries.length + chosen(rows, active.xs).length];
+  const isDefined = (d: Node | undefined) => d !== undefined;
+  const [rowFlags, sharedFlags] = [toRows.map(isDefined), toShared.map(isDefined)];
+  const sums = parameters(b, 'd', chosen(consts, sharedFlags));
+  const sent = toShared.filter((d) => d !== undefined);
+  const forward = savingLoop(b, spec);
+  const zeros = (like: Node) => t.zeros(like.type);
   const backward = makeLoop(b, {
     count: spec.cond ? forward.turns() : spec.count,
     carries: [
       ...chosen(
-        carries.map((c, k) => ofCarries[k] ?? t.zeros(c.type)),
-        active.carries,
+        carries.map((c, k) => ofCarries[k] ?? zeros(c)),
+        live,
       ),
-      ...chosen(consts, active.consts).map(({ type }) => t.zeros(type)),
+      ...chosen(consts, sharedFlags).map(zeros),
     ],
     xs: [...carries.map((_, k) => forward.saved(k)), ...xs, ...(chosen(ofYs, flowing) as Node[])],
     consts,
     max: spec.max,
     reversed: spec.reversed !== true,
     body: {
-      params: [i, ...dCarries, ...sums, ...saved, ...rows, ...gs, ...shared],
+      params: [turn.i, ...turn.ofCarries, ...sums, ...turn.saved, ...turn.rows, ...turn.ofRows, ...turn.shared],
       results: [
-        ...pulled.slice(0, rowsAt),
-        ...pulled.slice(constsAt).map((d, k) => t.add(sums[k], d)),
-        ...pulled.slice(rowsAt, constsAt),
+        ...chosen(
+          toCarries.map((d, k) => d ?? zeros(carries[k])),
+          live,
+        ),
+        ...sent.map((d, k) => t.add(sums[k], d)),
+        ...toRows.filter((d) => d !== undefined),
       ],
     },
   });
+  // where there may be no turn, a carry is its own beginning
+  const mayBeNone = spec.cond !== undefined || spec.count !== undefined || spec.max === 0;
+  const first = placed(live, (k) => backward.carry(k));
   return [
     ...(spec.count ? [undefined] : []),
-    ...placed(active.carries, (k) => backward.carry(k)),
-    ...placed(active.xs, (k) => backward.ys(k)),
-    ...placed(active.consts, (k) => backward.carry(dCarries.length + k)),
+    ...first.map((d, k) => (mayBeNone || toCarries[k] ? d : undefined)),
+    ...placed(rowFlags, (k) => backward.ys(k)),
+    ...placed(sharedFlags, (k) => backward.carry(turn.ofCarries.length + k)),
   ];
 }
 

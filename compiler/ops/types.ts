@@ -118,8 +118,8 @@ export interface DerivativeContext {
 export interface Transforms {
   /** Do derivatives flow from any of the leaves to each output? */
   active(outputs: readonly Node[], leaves: readonly Node[]): readonly boolean[];
-  /** Cotangents of the `wrt` nodes for cotangents of the outputs; zeros where none flows. */
-  vjp(outputs: readonly Node[], cotangents: readonly Node[], wrt: readonly Node[]): readonly Node[];
+  /** Cotangents of the `wrt` nodes for cotangents of the outputs; undefined where none flows. */
+  vjp(outputs: readonly Node[], cotangents: readonly Node[], wrt: readonly Node[]): readonly (Node | undefined)[];
   /** Tangents of the outputs for tangents of the `wrt` nodes; zeros where none flows. */
   jvp(outputs: readonly Node[], wrt: readonly Node[], tangents: readonly Node[]): readonly Node[];
   /** The outputs with the given nodes replaced by their images, for n elements; shared where an output depends on no mapped image. */

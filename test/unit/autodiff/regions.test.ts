@@ -240,6 +240,61 @@ describe('a branch not taken', () => {
   });
 });
 
+describe('what no derivative reaches', () => {
+  /** h' = h a, k' = k b, m' = a over three turns, or as many as the condition says. */
+  function threeCarries(conditional: boolean) {
+    const graph = new Graph();
+    const [a, b, h0, m0] = ['a', 'b', 'h', 'm'].map((name) => graph.parameter('input', name, scalar));
+    const marker = graph.nextId;
+    const [i, h, k, m] = [index, scalar, scalar, scalar].map((type) => regionParameter(graph, 'p', type));
+    const body = { params: [i, h, k, m], results: [graph.make('mul', [h, a]), graph.make('mul', [k, b]), a] };
+    const own = [index, scalar, scalar, scalar].map((type) => regionParameter(graph, 'p', type));
+    const cond = { params: own, results: [graph.make('lt', [own[1], graph.constant(9, scalar)])] };
+    const { regions, consts } = closeRegions(graph, marker, conditional ? [body, cond] : [body]);
+    const loop = makeLoop(graph, { carries: [h0, h0, m0], xs: [], consts, max: 3, body: regions[0], cond: regions[1] });
+    return { graph, a, b, h0, m0, loop };
+  }
+
+  it('is known of each carry of a loop', () => {
+    const { graph, a, b, h0, m0, loop } = threeCarries(false);
+    expect(grad(graph, loop.carry(0), [a, b, h0, m0]).reached).toEqual([true, false, true, false]);
+    expect(grad(graph, loop.carry(1), [a, b, h0, m0]).reached).toEqual([false, true, true, false]);
+    expect(grad(graph, loop.carry(2), [a, b, h0, m0]).reached).toEqual([true, false, false, false]);
+    const one = graph.constant(1, scalar);
+    const moved = jvp(
+      graph,
+      [0, 1, 2].map((k) => loop.carry(k)),
+      [b],
+      [one],
+    );
+    expect(moved.reached).toEqual([false, true, false]);
+  });
+
+  it('counts that a loop may take no turn', () => {
+    const { graph, a, b, h0, m0, loop } = threeCarries(true);
+    expect(grad(graph, loop.carry(2), [a, b, h0, m0]).reached).toEqual([true, false, false, true]);
+  });
+
+  it('is known of each result of a choice', () => {
+    const graph = new Graph();
+    const [a, b] = ['a', 'b'].map((name) => graph.parameter('input', name, scalar));
+    const p = graph.parameter('input', 'p', { dtype: 'bool', shape: [] });
+    const marker = graph.nextId;
+    const sides = [
+      [graph.make('sin', [a]), b],
+      [graph.constant(1, scalar), graph.make('stop', [a])],
+    ];
+    const { regions, consts } = closeRegions(
+      graph,
+      marker,
+      sides.map((results) => ({ params: [], results })),
+    );
+    const choice = makeCond(graph, p, consts, [regions[0], regions[1]]);
+    expect(grad(graph, choice.result(0), [a, b]).reached).toEqual([true, false]);
+    expect(grad(graph, choice.result(1), [a, b]).reached).toEqual([false, true]);
+  });
+});
+
 describe('custom gradients in a batch', () => {
   it('use the values of their element', () => {
     const graph = new Graph();

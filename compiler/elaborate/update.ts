@@ -35,9 +35,6 @@ export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void
       stmt.with.span,
       'leave it off: the default is backpropagation of the sum',
     );
-  if (e.observing) {
-    fail('OPT426', stmt.span, 'an eval moves nothing', { hint: 'put the update in a train body' });
-  }
   const objectives = stmt.objectives.map((expr): Objective => ({
     node: objectiveNode(e, e.do.expression(e, expr, frame), expr.span),
     text: e.options.text(expr.span),
@@ -47,6 +44,8 @@ export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void
   const targets = stmt.targets.map((t) => target(e, t, frame));
   const cells = targets.map((t) => t.leaves.map((leaf) => movable(e, t, leaf.cell)));
   const all = cells.flat();
+  if (e.observing && all.some((cell) => cell.persistent))
+    fail('OPT426', stmt.span, 'an eval moves nothing', { hint: 'put the update in a train body' });
   const repeated = all.find((c, i) => all.indexOf(c) !== i);
   if (repeated)
     fail('OPT422', stmt.span, `${repeated.label} is named twice as a target`, { hint: 'name each target once' });

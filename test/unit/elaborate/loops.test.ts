@@ -100,12 +100,18 @@ train 2 { repeat 9 { repeat 10 { update x by adam(0.01) minimizing (x - 1)^2 } }
       11,
     );
   });
-  test('outside of phases', () => {
-    const m = run(
-      'var x: f32 = 3\nrepeat 30 { update x by adam(0.05) minimizing (x - 1)^2 }\nmetric m = x\nif x > 1 { update x by adam(0.05) minimizing (x - 1)^2 }\nmetric n = x',
-    );
+  test('outside of phases, in functions: cells of the program and local ones', () => {
+    const m = run(`var x: f32 = 3
+fn go() { repeat 30 { update x by adam(0.05) minimizing (x - 1)^2 }
+  x }
+fn near(a) { var t: f32 = 0
+  repeat 12 { update t by adam(0.1) minimizing (t - a)^2 }
+  t }
+let first = go()
+metric m = first
+metric n = near(x)`);
     const x = adam(3, 30, 0.05, (v) => 2 * (v - 1));
-    close([m.last('m'), m.last('n')], [x, adam(x, 1, 0.05, (v) => 2 * (v - 1))]);
+    close([m.last('m'), m.last('n')], [x, adam(0, 12, 0.1, (v) => 2 * (v - x))]);
   });
   test('restart begins the states and the count anew at each entry, and nothing else', () => {
     const m = run(`data D = { v: f32(0..10) }

@@ -5,6 +5,7 @@
 import type { DType, TensorType } from '../ops/types.ts';
 import type { Binding, Command } from './commands.ts';
 import type { HostProgram } from './host-program.ts';
+import type { RowProgram } from './rows.ts';
 
 /** The bundle's element types and shapes; re-exported because the runtime takes nothing else from the compiler. */
 export type { DType, TensorType };
@@ -42,7 +43,8 @@ export interface BundleData {
   readonly source: string;
   readonly rows: number;
   readonly slice?: readonly [number, number];
-  readonly fields: readonly (DataField & { readonly buffer: string })[];
+  /** A field without a buffer stays with the host: it is larger than the device binds, and entries take their rows as streams. */
+  readonly fields: readonly (DataField & { readonly buffer?: string })[];
   readonly place?: Place;
 }
 
@@ -60,9 +62,9 @@ export interface DataInfo {
 
 // ---------------------------------------------------------------- memory
 
-export type BufferRole = 'cells' | 'temps' | 'data' | 'params' | 'reports' | 'faults' | 'inputs';
+export type BufferRole = 'cells' | 'temps' | 'data' | 'params' | 'reports' | 'faults' | 'inputs' | 'streams';
 
-/** A device buffer. 'params' and 'reports' are rings: the runtime makes as many slots of `bytes` (a multiple of 256) as it submits steps at once. */
+/** A device buffer. 'params', 'reports' and 'streams' are rings: the runtime makes as many slots of `bytes` (a multiple of 256) as it submits steps at once. */
 export interface BundleBuffer {
   readonly id: string;
   readonly role: BufferRole;
@@ -144,6 +146,8 @@ export interface BundleEntry {
     readonly buffer: string;
     readonly offset: number;
   }[];
+  /** Rows of host fields that the host writes into a ring before each execution; the entry's commands begin with copies out of it. */
+  readonly streams?: readonly BundleStream[];
   /** Run-time checks: fault n (1-based word value in the faults buffer) means this. */
   readonly faults: readonly { readonly message: string; readonly place?: Place }[];
   /** Present where the entry is evaluated in float64 by the reference interpreter, whatever the device (`exact { … }`); it then has no commands. */
@@ -152,6 +156,13 @@ export interface BundleEntry {
   readonly passes?: readonly { readonly entry: string; readonly chunks: number }[];
   /** Estimates for scheduling and `explain --stage cost`. */
   readonly cost: { readonly flops: number; readonly bytes: number };
+}
+
+export interface BundleStream {
+  readonly data: string;
+  readonly field: string;
+  readonly buffer: string;
+  readonly rows: RowProgram;
 }
 
 /** A tensor graph as text (ir/tensor/print.ts), whose roots are the values of these cells. */

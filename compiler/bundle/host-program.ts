@@ -62,7 +62,8 @@ function evaluate(i: HostInstruction, values: readonly number[][], scalars: Scal
   ];
 }
 
-function readScalar(name: string, s: Scalars): number {
+/** A scalar of the step by its name. */
+export function readScalar(name: string, s: Scalars): number {
   switch (name) {
     case 'seed':
       return s.seed >>> 0;

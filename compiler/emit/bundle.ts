@@ -14,6 +14,7 @@ import type { Span } from '../source/source.ts';
 import { bundleCells, Buffers, dataBuffer, layoutCells, layoutData, type Place } from './layout.ts';
 import { KernelSet, planSteps } from './plan.ts';
 import { prepareEntry, type PreparedEntry } from './prepare.ts';
+import { streamBuffer, streamCommands, streamProgram, type StreamedProgram } from './stream.ts';
 
 export type { DeviceProfile } from '../lower/profile.ts';
 
@@ -29,19 +30,25 @@ export interface PreparedProgram {
   readonly buffers: Buffers;
   readonly cells: ReadonlyMap<string, Place>;
   readonly entries: readonly PreparedEntry[];
+  /** Data that stay with the host, and what entries take of them. */
+  readonly streamed: StreamedProgram;
 }
 
 export function prepareProgram(program: Program, limits: Partial<DeviceProfile> = {}): PreparedProgram {
   const profile: DeviceProfile = { ...defaultProfile, ...limits };
   const buffers = new Buffers();
+  const streamed = streamProgram(program, profile.maxBindingBytes);
+  const { resident, streams } = streamed;
   const cells = layoutCells(program.cells, buffers, profile.maxBindingBytes);
-  layoutData(program.data, buffers, profile.maxBindingBytes);
+  layoutData(resident, buffers, profile.maxBindingBytes);
+  for (const s of [...streams.values()].flat())
+    buffers.reserve(streamBuffer(s.data, s.part), 'streams', 'u32', s.bytes);
   buffers.reserve('params', 'params', 'u32', 256);
   buffers.reserve('reports', 'reports', 'u32', 256);
   buffers.reserve('faults', 'faults', 'u32', 256);
-  const onDevice = program.entries.filter((e) => !e.exact);
-  const entries = onDevice.map((entry) => prepareEntry(entry, program.data, profile, buffers, cells));
-  return { profile, buffers, cells, entries };
+  const onDevice = streamed.program.entries.filter((e) => !e.exact);
+  const entries = onDevice.map((entry) => prepareEntry(entry, resident, profile, buffers, cells));
+  return { profile, buffers, cells, entries, streamed };
 }
 
 /** Errors: OPT510 to OPT512 where a program exceeds the device's limits. */
@@ -62,7 +69,9 @@ export function compileProgram(program: Program, options: CompileProgramOptions 
       source: d.source,
       rows: d.rows,
       slice: d.slice,
-      fields: d.fields.map((f) => ({ ...f, buffer: dataBuffer(d.name, f.name) })),
+      fields: d.fields.map((f) =>
+        prepared.streamed.host.has(`${d.name}.${f.name}`) ? f : { ...f, buffer: dataBuffer(d.name, f.name) },
+      ),
       place: d.span && locate(d.span),
     })),
     buffers,
@@ -104,7 +113,7 @@ function exactEntry({ id, writes }: Entry): BundleEntry {
 
 function bundleEntry(
   prepared: PreparedEntry,
-  { profile, buffers }: PreparedProgram,
+  { profile, buffers, streamed }: PreparedProgram,
   kernels: KernelSet,
   locate: (span: Span) => SourcePlace | undefined,
 ): BundleEntry {
@@ -121,7 +130,8 @@ function bundleEntry(
     const { buffer, offset } = place(key);
     return { name, type, buffer, offset: 4 * offset };
   };
-  const commands = planSteps(lowered.steps, context);
+  const streams = streamed.streams.get(entry.id) ?? [];
+  const commands = [...streamCommands(streams), ...planSteps(lowered.steps, context)];
   let [flops, bytes] = [0, 0];
   eachUnit(lowered.steps, (unit, times) => {
     flops += times * unit.flops;
@@ -153,6 +163,9 @@ function bundleEntry(
     results: entry.outputs.flatMap((o) =>
       o.kind === 'result' ? [placed(`result:${o.name}`, o.name, o.value.type)] : [],
     ),
+    ...(streams.length > 0 && {
+      streams: streams.map(({ data, field, part, rows }) => ({ data, field, buffer: streamBuffer(data, part), rows })),
+    }),
     faults: lowered.faults.map((f) => ({ message: f.message, place: f.span && locate(f.span) })),
     cost: { flops, bytes },
   };

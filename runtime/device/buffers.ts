@@ -1,5 +1,5 @@
 /**
- * The device buffers of one bundle, with a count of their bytes. Ring buffers ('params', 'reports') get as many slots as a submission may have
+ * The device buffers of one bundle, with a count of their bytes. Ring buffers ('params', 'reports', 'streams') get as many slots as a submission may have
  * executions; every buffer starts at zero (WebGPU guarantees it) and is destroyed explicitly, because dropped buffers are collected far too late.
  */
 import type { Bundle, BundleBuffer } from '../../compiler/bundle/format.ts';
@@ -17,6 +17,7 @@ const roleUsage: Readonly<Record<BundleBuffer['role'], number>> = {
   reports: usage.storage | usage.copySrc | usage.copyDst,
   faults: usage.storage | usage.copySrc | usage.copyDst,
   inputs: usage.storage | usage.copySrc | usage.copyDst,
+  streams: usage.copySrc | usage.copyDst,
 };
 
 /** At most this much memory goes into the slots of one ring. */
@@ -101,5 +102,5 @@ export class Buffers {
 }
 
 function isRing(buffer: BundleBuffer): boolean {
-  return buffer.role === 'params' || buffer.role === 'reports';
+  return buffer.role === 'params' || buffer.role === 'reports' || buffer.role === 'streams';
 }

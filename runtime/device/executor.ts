@@ -14,6 +14,7 @@ import { Encoder, Submission, bufferOf } from './encode.ts';
 import { Pace } from './pace.ts';
 import { buildPipelines } from './pipelines.ts';
 import { type ReadRange, Readback } from './readback.ts';
+import { HostFields } from './streams.ts';
 import { verifyLimits } from './verify.ts';
 import { elements, fillParams, fromDevice, readOutputs, toDevice } from './words.ts';
 
@@ -58,6 +59,7 @@ export class Executor implements Backend {
   private readonly buffers: Buffers;
   private readonly encoder: Encoder;
   private readonly readback: Readback;
+  private readonly hostFields: HostFields;
   private readonly prepared = new Map<string, Prepared>();
   private readonly cells: ReadonlyMap<string, BundleCell>;
 
@@ -68,6 +70,7 @@ export class Executor implements Backend {
     this.encoder = encoder;
     this.info = owner.info;
     this.bytes = buffers.bytes;
+    this.hostFields = new HostFields(bundle);
     this.readback = new Readback(owner, buffers);
     this.cells = new Map(bundle.cells.map((c) => [c.id, c]));
     for (const entry of bundle.entries) {
@@ -109,7 +112,8 @@ export class Executor implements Backend {
       fail('OPT711', undefined, `data '${name}.${field}': bytes expected`);
     const words =
       spec.storage === 'u8' ? (values as Uint8Array) : toDevice(values, spec.storage === 'f32' ? 'f32' : 'i32');
-    this.write(this.buffers.get(spec.buffer).gpu, 0, words);
+    if (spec.buffer === undefined) this.hostFields.add(name, spec, words);
+    else this.write(this.buffers.get(spec.buffer).gpu, 0, words);
   }
 
   async submit(id: string, steps: readonly Scalars[]): Promise<StepOutputs[]> {
@@ -232,6 +236,7 @@ export class Executor implements Backend {
       throw new InternalError(`entry '${p.entry.id}' has parameters and no buffer for them`);
     const values = steps.map((scalars, k) => fillParams(p.entry, scalars, view, k * slot));
     if (p.params && p.entry.params.length > 0) this.write(p.params.gpu, 0, new Uint8Array(view.buffer));
+    this.hostFields.write(p.entry, steps, (buffer, bytes) => this.write(this.buffers.get(buffer).gpu, 0, bytes));
     return values;
   }
 

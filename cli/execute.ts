@@ -2,13 +2,13 @@
  * Runs a compiled spec on a device for all the seeds that it needs: trains in slices, saves checkpoints between them, and goes on from those of
  * an earlier run. What is shown and recorded is the caller's business.
  */
-import type { Bundle } from '../compiler/bundle/format.ts';
+import type { Bundle, BundleData } from '../compiler/bundle/format.ts';
 import { SaddleError } from '../compiler/diagnostics/diagnostic.ts';
 import { loadCheckpoint, saveCheckpoint } from '../runtime/checkpoint/node-store.ts';
 import { loadSource } from '../runtime/data/load.ts';
 import type { DataHost } from '../runtime/data/files.ts';
 import type { OpenDevice } from '../runtime/device/device.ts';
-import type { Backend } from '../runtime/backend.ts';
+import type { Backend, NumberArray } from '../runtime/backend.ts';
 import type { Results } from '../runtime/session-results.ts';
 import { load, type Report, type Session } from '../runtime/session.ts';
 import type { Position } from '../runtime/session-schedule.ts';
@@ -119,15 +119,7 @@ async function begin(
       seed,
       steps: e.steps,
       resume: saved,
-      data: async (d) => {
-        try {
-          const loaded = await loadSource(d.source, d.fields, d.slice, e.host, { override: e.overrides.get(d.source) });
-          return Object.fromEntries(loaded.fields);
-        } catch (cause) {
-          if (!(cause instanceof SaddleError)) throw cause;
-          throw new SaddleError(cause.diagnostics.map((x) => ({ ...x, place: x.place ?? d.place })));
-        }
-      },
+      data: dataLoader(e.host, e.overrides),
     });
     e.interrupts.stopInOrder();
     return { session: started, restored: saved !== undefined };
@@ -135,6 +127,22 @@ async function begin(
   if (saved) await session.restore(saved);
   else await session.restart({ seed });
   return { session, restored: saved !== undefined };
+}
+
+/** Loads data sets for a session; what is wrong with them is told at their declaration. `overrides` are paths by source. */
+export function dataLoader(
+  host: DataHost,
+  overrides: ReadonlyMap<string, string>,
+): (data: BundleData) => Promise<Record<string, NumberArray>> {
+  return async (d) => {
+    try {
+      const loaded = await loadSource(d.source, d.fields, d.slice, host, { override: overrides.get(d.source) });
+      return Object.fromEntries(loaded.fields);
+    } catch (cause) {
+      if (!(cause instanceof SaddleError)) throw cause;
+      throw new SaddleError(cause.diagnostics.map((x) => ({ ...x, place: x.place ?? d.place })));
+    }
+  };
 }
 
 /** Trains to the end of the schedule or to an interrupt, saving about once a minute and at the end. */

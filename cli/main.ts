@@ -112,6 +112,24 @@ function program(): Command {
       exit = (await import('./runs.ts')).runsCommand(folders, options);
     });
   saddle
+    .command('verify <FILE>')
+    .description(
+      'prove that a run resumes bit for bit, that the device computes what the float64 reference does, that gradients are derivatives',
+    ) // prettier-ignore
+    .option('--resume', 'N steps are k steps, a checkpoint, and N - k steps, bit for bit')
+    .option('--targets', 'every execution against the float64 reference; names the first tensor that differs')
+    .option('--gradients', 'derivatives of every objective against finite differences in float64')
+    .option('--tolerance <X>', 'accepted difference of --targets, relative to the size of a tensor (default 1e-3)')
+    .addOption(set())
+    .option('--steps <N>', 'length of every train phase (default 6)')
+    .addOption(seed())
+    .addOption(device())
+    .addOption(data())
+    .addOption(json())
+    .action(async (file: string, options) => {
+      exit = await (await import('./verify/command.ts')).verifyCommand(file, options);
+    });
+  saddle
     .command('explain <CODE|FILE>')
     .description('the meaning of a diagnostic, or a program after a stage of the compiler')
     .option('--stage <STAGE>', 'ast, updates (default), program, graph, optimized, kernels, wgsl, plan or cost')

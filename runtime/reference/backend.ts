@@ -11,9 +11,12 @@ import type { NdArray, Node, TensorType } from '../../compiler/ops/types.ts';
 import type { Backend, DeviceInfo, DeviceStats, NumberArray, StepOutputs } from '../backend.ts';
 import { FaultError, evaluate } from './interpreter.ts';
 
+/** Told of each execution before it happens; `leaf` gives the value that a parameter of the entry's graph will have. */
+export type Watcher = (entry: Entry, scalars: Scalars, leaf: (parameter: Node) => NdArray) => void;
+
 /** Makes the backend; all cells are zero until the program's first entries have run. */
-export function createReferenceBackend(program: Program): Backend {
-  return new ReferenceBackend(program);
+export function createReferenceBackend(program: Program, watcher?: Watcher): Backend {
+  return new ReferenceBackend(program, watcher);
 }
 
 class ReferenceBackend implements Backend {
@@ -26,6 +29,7 @@ class ReferenceBackend implements Backend {
   };
   readonly stats: DeviceStats = { dispatches: 0, submits: 0, executions: 0 };
   readonly bytes = { live: 0, peak: 0 };
+  private readonly watcher: Watcher | undefined;
   private readonly entries: ReadonlyMap<string, Entry>;
   private readonly types: ReadonlyMap<string, TensorType>;
   private readonly fields: ReadonlyMap<string, DataField>;
@@ -34,7 +38,8 @@ class ReferenceBackend implements Backend {
   /** Submissions are ordered: each begins when the one before it has ended. */
   private last: Promise<unknown> = Promise.resolve();
 
-  constructor(program: Program) {
+  constructor(program: Program, watcher: Watcher | undefined) {
+    this.watcher = watcher;
     this.entries = new Map(program.entries.map((e) => [e.id, e]));
     this.types = new Map(program.cells.map((c) => [c.id, c.type]));
     this.fields = new Map(program.data.flatMap((d) => d.fields.map((f) => [`${d.name}.${f.name}`, f] as const)));
@@ -119,9 +124,11 @@ class ReferenceBackend implements Backend {
     const always: NdArray = { type: { dtype: 'bool', shape: [] }, data: Float64Array.of(1) };
     const conditions = entry.outputs.flatMap((o) => o.when ?? []);
     const roots = [...entry.outputs.map((o) => o.value), ...entry.writes.map((w) => w.value), ...conditions];
+    const leaf = (parameter: Node) => this.leaf(parameter, scalars, inputs);
+    this.watcher?.(entry, scalars, leaf);
     let values: NdArray[];
     try {
-      values = evaluate(roots, (parameter) => this.leaf(parameter, scalars, inputs));
+      values = evaluate(roots, leaf);
     } catch (reason) {
       if (reason instanceof FaultError) fail('OPT708', reason.span, `${reason.message} (step ${scalars.step})`);
       throw reason;

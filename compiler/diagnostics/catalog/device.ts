@@ -67,4 +67,19 @@ export const deviceCodes = {
     about:
       'A compiled bundle belongs to the version of Saddle that made it. This one is of another version or is no bundle at all: compile the source again.',
   },
+  OPT713: {
+    title: 'resumed run differs',
+    about:
+      '`saddle verify --resume` has taken a run through a checkpoint and found other bits than in the run without. Either the driver does not compute the same twice, or this is a bug of Saddle.',
+  },
+  OPT714: {
+    title: 'device differs from the reference',
+    about:
+      '`saddle verify --targets` has executed the same step, from the same state, on the device and in the float64 reference interpreter, and a value is further off than rounding explains. The message names the first tensor of the computation that differs. Where the computation is ill conditioned by itself (a difference of nearly equal numbers), `--tolerance` widens what is accepted.',
+  },
+  OPT715: {
+    title: 'gradient differs from finite differences',
+    about:
+      '`saddle verify --gradients` compares the derivative of each objective along random directions with central differences in float64. An objective with a jump (a rounding, a comparison) at the very point is the one innocent cause; else it is a bug of Saddle.',
+  },
 } satisfies Record<string, CatalogEntry>;

@@ -1,6 +1,6 @@
 /**
- * How an objective reaches what it moves: the objective as a signed sum of terms, and for each term and target the numbers of gradient reversals on the
- * paths between them. Signs are read off where the objective is put together (its own statements), not inside the losses it calls.
+ * The objective as a signed sum of terms. Signs are read off where the objective is put together (its own statements), not inside the losses it calls.
+ * How a term reaches what it moves is told by `reach.ts`.
  */
 import { reachable } from '../ir/tensor/graph.ts';
 import { op } from '../ops/table.ts';
@@ -77,62 +77,4 @@ export function isNegative(node: Node): boolean {
 
 function constantOf(node: Node): number {
   return node.op === 'constant' && typeof node.attrs.value === 'number' ? node.attrs.value : 0;
-}
-
-export interface Reach {
-  /** Numbers of reversals on the paths (3 stands for three and more), ascending; empty where no derivative arrives. */
-  readonly reversals: readonly number[];
-  /** Reversals on those paths. */
-  readonly nodes: readonly Node[];
-}
-
-/** Paths of derivatives from `root` to any of the leaves. */
-export function reach(root: Node, leaves: ReadonlySet<Node>): Reach {
-  const below = activeBelow(root, leaves);
-  const counts = new Map<Node, number>([[root, 1]]); // bit k: a path with k reversals arrives
-  const found: Node[] = [];
-  let mask = 0;
-  for (const node of [...below].sort((a, b) => b.id - a.id)) {
-    const arriving = counts.get(node) ?? 0;
-    if (arriving === 0) continue;
-    if (leaves.has(node)) {
-      mask |= arriving;
-      continue;
-    }
-    const reversal = node.op === 'gradient_reversal';
-    if (reversal) found.push(node);
-    const passed = reversal ? ((arriving << 1) & 0b1111) | (arriving & 0b1000) : arriving;
-    for (const input of differentiableInputs(node))
-      if (below.has(input)) counts.set(input, (counts.get(input) ?? 0) | passed);
-  }
-  return { reversals: [0, 1, 2, 3].filter((k) => mask & (1 << k)), nodes: found };
-}
-
-/** Inputs through which derivatives flow. */
-function differentiableInputs(node: Node): readonly Node[] {
-  if (node.op === 'version' || op(node.op).vjp === 'none') return [];
-  const inputs =
-    node.op === 'custom_gradient'
-      ? node.inputs.slice(1)
-      : node.op === 'gradient_reversal'
-        ? node.inputs.slice(0, 1)
-        : node.inputs;
-  return inputs.filter((i) => i.type.dtype === 'f32');
-}
-
-/** Nodes on a path of derivatives from the root to a leaf. */
-function activeBelow(root: Node, leaves: ReadonlySet<Node>): ReadonlySet<Node> {
-  const seen = new Set<Node>();
-  const stack = [root];
-  while (stack.length > 0) {
-    const node = stack.pop() as Node;
-    if (seen.has(node)) continue;
-    seen.add(node);
-    if (!leaves.has(node)) stack.push(...differentiableInputs(node));
-  }
-  const active = new Set<Node>();
-  for (const node of [...seen].sort((a, b) => a.id - b.id)) {
-    if (leaves.has(node) || differentiableInputs(node).some((i) => active.has(i))) active.add(node);
-  }
-  return active;
 }

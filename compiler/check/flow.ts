@@ -5,8 +5,10 @@
 import { type Diagnostic, error, warning } from '../diagnostics/diagnostic.ts';
 import type { Program, UpdateRecord } from '../ir/program.ts';
 import { reachable } from '../ir/tensor/graph.ts';
+import { capturedValues } from '../ir/tensor/regions.ts';
 import type { Node } from '../ops/types.ts';
-import { isNegative, reach, termsOf } from './directions.ts';
+import { isNegative, termsOf } from './directions.ts';
+import { reach } from './reach.ts';
 
 /** All findings, each reported once however many runs and turns share it. */
 export function checkFlow(program: Program): Diagnostic[] {
@@ -50,10 +52,13 @@ function unmovedModels(program: Program): Diagnostic[] {
 /** `reverse` negates by itself; a negative factor undoes it. */
 function negativeFactors(program: Program, u: UpdateRecord): Diagnostic[] {
   const hypers = new Map(program.hypers.map((h) => [`hyper:${h.name}`, h.value]));
-  return reachable(u.objectives.map((o) => o.node))
+  const nodes = reachable(u.objectives.map((o) => o.node));
+  const outside = new Map(nodes.flatMap((n) => (n.type.parts ? capturedValues(n) : [])));
+  const valueOf = (n: Node): Node => (outside.has(n) ? valueOf(outside.get(n) as Node) : n);
+  return nodes
     .filter((n) => n.op === 'gradient_reversal')
     .flatMap((n) => {
-      const factor = n.inputs[1];
+      const factor = valueOf(n.inputs[1]);
       const hyper = factor.op === 'parameter' ? hypers.get(factor.attrs.name as string) : undefined;
       if (!isNegative(factor) && !(hyper && isNegative(hyper))) return [];
       return [

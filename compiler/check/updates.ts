@@ -2,7 +2,8 @@
 import type { Program, UpdateRecord } from '../ir/program.ts';
 import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
-import { reach, type Term, termsOf } from './directions.ts';
+import { type Term, termsOf } from './directions.ts';
+import { reach } from './reach.ts';
 
 /** One paragraph for each entry that moves something. `text` gives the source of a span. */
 export function updatesText(program: Program, text: (span: Span) => string): string {

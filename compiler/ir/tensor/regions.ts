@@ -2,7 +2,7 @@
  * Closed regions for whoever elaborates, lowers or rewrites them: builders of `loop` and `cond`, and `closeRegions`, which turns code that was written with
  * free use of what stands around it into regions that read only their params.
  */
-import { regionParameter } from '../../ops/closed.ts';
+import { bodyParams, condSpec, loopSpec, regionParameter } from '../../ops/closed.ts';
 import { dependencies, rebuild } from '../../ops/region.ts';
 import type { Node, Region } from '../../ops/types.ts';
 import type { Graph } from './graph.ts';
@@ -31,6 +31,19 @@ export interface Closed {
   readonly regions: readonly Region[];
   /** What the regions read from outside. */
   readonly consts: readonly Node[];
+}
+
+/** The values that the captured params of a loop or choice stand for: the same in every turn and branch. */
+export function capturedValues(node: Node): (readonly [Node, Node])[] {
+  if (node.op === 'cond') {
+    const { consts, branches } = condSpec(node);
+    return branches.flatMap(({ params }) => params.map((param, k) => [param, consts[k]] as const));
+  }
+  const spec = loopSpec(node);
+  const inCondition = spec.cond?.params.slice(1 + spec.carries.length) ?? [];
+  return [bodyParams(spec).consts, inCondition].flatMap((params) =>
+    params.map((param, k) => [param, spec.consts[k]] as const),
+  );
 }
 
 /**

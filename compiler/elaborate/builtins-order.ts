@@ -136,7 +136,29 @@ function keepable(reduce: BuiltinFn): BuiltinFn {
 const keepers = ['sum', 'mean', 'max', 'min', 'prod', 'all', 'any', 'variance', 'std', 'norm', 'logsumexp'] as const;
 
 /** The reductions and row functions, with keep: where an axis goes. */
+/** pairs(x): (x[0..n - 1], x[1..n]), for loops over consecutive times. */
+const pairs: BuiltinFn = (c) => {
+  c.expect(1, 1);
+  const node = c.node(0);
+  const { shape } = node.type;
+  const [n] = shape;
+  if (n === undefined || n < 1)
+    fail('OPT302', c.at(0), 'pairs takes an array of one element at least', {
+      hint: 'pairs(x) has len(x) - 1 elements',
+    });
+  const part = (from: number, to: number) =>
+    tensor(
+      c.e.make('slice', [node], {
+        start: [from, ...shape.slice(1).map(() => 0)],
+        limit: [to, ...shape.slice(1)],
+        stride: shape.map(() => 1),
+      }),
+    );
+  return { kind: 'tuple', items: [part(0, n - 1), part(1, n)] };
+};
+
 export const reductions: Record<string, BuiltinFn> = {
+  pairs,
   ...reduceBuiltins,
   ...Object.fromEntries(keepers.map((name) => [name, keepable(reduceBuiltins[name])])),
 };

@@ -128,7 +128,6 @@ export const specialForms: Readonly<Record<string, SpecialForm>> = {
   hvp,
   cut: later('cut'),
   join: later('join'),
-  pairs: later('pairs'),
   solve_linear: later('solve_linear'),
 };
 

@@ -12,9 +12,11 @@ import { modelCells, plain, toNode } from './convert.ts';
 import { at } from './derivatives.ts';
 import { exactValue } from './exact.ts';
 import { fresh } from './fresh.ts';
+import { factOf, fixed } from './fixed-points.ts';
 import { index, rangeValue } from './indexing.ts';
 import { map, reduceOver } from './maps.ts';
 import { alternativesOf } from './pipelines.ts';
+import { checkpoint, scan } from './scans.ts';
 import type { Frame } from './scope.ts';
 import { exact, kindText, type RunValue, tensor, truth, type Tree, type Value } from './values.ts';
 
@@ -66,11 +68,11 @@ function evaluate(e: Elaboration, expr: ast.Expr, frame: Frame): Value {
     case 'reduceOver':
       return reduceOver(e, expr, frame);
     case 'scan':
-      return e.notYet("'scan'", expr.span, 'use repeat for a small fixed number of turns');
+      return scan(e, expr, frame);
     case 'fixed':
-      return e.notYet("'fixed'", expr.span);
+      return fixed(e, expr, frame);
     case 'checkpoint':
-      return e.notYet("'checkpoint'", expr.span, 'leave it off: it changes memory only');
+      return checkpoint(e, expr, frame);
     case 'exact':
       return exactValue(e, expr);
     case 'fresh':
@@ -156,6 +158,8 @@ function member(e: Elaboration, expr: ast.Member, frame: Frame): Value {
         didYouMean(name, names) ?? (names.length > 0 ? `it has ${names.slice(0, 12).join(', ')}` : 'it has no members'),
     });
   };
+  const fact = factOf(e, object, name);
+  if (fact) return fact;
   switch (object.kind) {
     case 'dataset':
     case 'batch': {

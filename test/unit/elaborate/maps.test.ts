@@ -119,6 +119,28 @@ var keep = z`;
   });
 });
 
+describe('choices', () => {
+  test('a branch not taken has no effect: no error, no NaN in derivatives', () => {
+    const [a, b] = evaluateAll(
+      [
+        'sum(map 0..5 as i { if i < 3 { xs[i] } else { -1.0 } })',
+        'sum(map xs as x { grad(if x > 1.5 { sqrt(x - 1.5) } else { x }, x) })',
+      ],
+      'let xs = [1.0, 2, 3]',
+    );
+    expect(a).toBe(6 - 2);
+    expect(b).toBeCloseTo(1 + 0.5 / Math.sqrt(0.5) + 0.5 / Math.sqrt(1.5), 5);
+  });
+  test('a while goes on until the last element is done, and done elements keep their values', () => {
+    const [a, b] = evaluateAll([
+      'dot(map [1.0, 5, 40] as x { var t = x; var n = 0.0; while t > 1 max 20 { t <- t / 2; n <- n + 1 }; n }, [1.0, 10, 100])',
+      'sum(map [2.0, 5, 40] as x { var t = x; while t > 1 max 20 { t <- t / 2 }; t })',
+    ]);
+    expect(a).toBe(0 + 30 + 600);
+    expect(b).toBeCloseTo(1 + 0.625 + 0.625, 6);
+  });
+});
+
 test('cells and what is around stay as they are', () => {
   expect(errorsOf('var w = 0.0\ntrain 1 { let y = map 0..3 as i { w <- 1; f32(i) }; w <- sum(y) }')[0].code).toBe(
     'OPT422',

@@ -35,9 +35,14 @@ export function decide(e: Elaboration, expr: ast.Expr, frame: Frame, word: strin
   return condition.node;
 }
 
+/** A frame whose families stay in it. */
+export function branch(frame: Frame): Frame {
+  return { ...frame, familyScope: undefined, branch: frame.scope };
+}
+
 /** The frame of text that is reached or not as the run decides. */
 export function chosenFrame(frame: Frame, word: string): Frame {
-  return { ...nested(frame), execution: uncertain(frame.execution), chosen: word, familyScope: undefined };
+  return branch({ ...nested(frame), execution: uncertain(frame.execution), chosen: word });
 }
 
 export function ifStatement(e: Elaboration, stmt: ast.IfStmt, frame: Frame): void {

@@ -5,7 +5,7 @@
 import type * as ast from '../ast/nodes.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { Span } from '../source/source.ts';
-import { choose, isFixed } from './choices.ts';
+import { branch, choose, isFixed } from './choices.ts';
 import type { Elaboration } from './context.ts';
 import { toDim, toNode } from './convert.ts';
 import { attempt, stateOf } from './effects.ts';
@@ -228,7 +228,7 @@ export function every(e: Elaboration, stmt: ast.EveryStmt, frame: Frame): void {
     e,
     frame,
     due,
-    () => act({ ...inner, chosen: 'every', familyScope: undefined }),
+    () => act(branch({ ...inner, chosen: 'every' })),
     () => {},
   );
 }

@@ -47,6 +47,11 @@ export class Scope {
     this.names.set(name, binding);
   }
 
+  /** A name of this scope or of those around it up to `last`, which counts too. */
+  findWithin(name: string, last: Scope): Binding | undefined {
+    return this.names.get(name) ?? (this === last ? undefined : this.parent?.findWithin(name, last));
+  }
+
   /** All visible names, innermost first, for did-you-mean. */
   *visible(): Iterable<string> {
     yield* this.names.keys();
@@ -97,6 +102,8 @@ export interface Frame {
   readonly initializer?: { readonly seed: Node | undefined; drawn: boolean };
   /** Under an `if`, `every` or loop that is decided at run time: its word. Phases and declarations of the run cannot stand there. */
   readonly chosen?: string;
+  /** Scope of the branch or turn, which the families that its text declares do not leave. */
+  readonly branch?: Scope;
   /** States of rules that begin with the `repeat … restart` around the text. */
   readonly restart?: Lifetime;
   /** Nesting of template calls, against runaway recursion. */

@@ -264,7 +264,7 @@ function letStatement(e: Elaboration, stmt: ast.LetStmt, frame: Frame): void {
 /** Adds a member to a family; the family lives in the scope outside of the static loop that declares it. */
 function bindMember(e: Elaboration, frame: Frame, name: ast.Name, index: ast.Expr, value: Value): void {
   const member = toDim(e, e.do.expression(e, index, frame), index.span, 'the index of a member');
-  let family = frame.scope.find(name.text);
+  let family = frame.branch ? frame.scope.findWithin(name.text, frame.branch) : frame.scope.find(name.text);
   if (family?.kind !== 'family') {
     family = { kind: 'family', name: name.text, members: new Map(), span: name.span };
     (frame.familyScope ?? frame.scope).set(name.text, family);

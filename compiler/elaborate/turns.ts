@@ -8,7 +8,7 @@ import { closeRegions, makeLoop, regionParameter } from '../ir/tensor/regions.ts
 import { substitute } from '../ir/tensor/rewrite.ts';
 import type { Node, Region } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
-import { decide } from './choices.ts';
+import { branch, decide } from './choices.ts';
 import type { Elaboration } from './context.ts';
 import { adoptNames, type Effects, effectsOf, isLeaf, stateOf, trial } from './effects.ts';
 import type { Output } from './entry.ts';
@@ -84,14 +84,13 @@ function grows({ cells, slots }: Carried, { done, changedSlots }: Turn): boolean
 /** Condition and body of one turn. */
 function text(e: Elaboration, loop: LoopText, frame: Frame, lifetime: Lifetime | undefined, i: Node): Node | undefined {
   const certain = !loop.count && !loop.condition;
-  const inner: Frame = {
+  const inner: Frame = branch({
     ...nested(frame),
     indices: [...frame.indices, i],
     execution: turnLoop(e, frame.execution, i, certain ? loop.max : undefined),
     chosen: certain ? frame.chosen : loop.word,
-    familyScope: undefined,
     restart: lifetime,
-  };
+  });
   if (loop.as) inner.scope.set(loop.as.text, { kind: 'value', value: tensor(i), home: e.entry, span: loop.as.span });
   let goOn: Node | undefined;
   const { condition } = loop;

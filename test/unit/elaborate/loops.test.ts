@@ -135,6 +135,43 @@ train 3 { repeat 10 restart { update x by adam(0.05) minimizing (x - 1)^2
     );
     expect([...m.cells.keys()].filter((id) => id.includes('#adam'))).toEqual([]);
   });
+  test('variables of the body are born in each turn, with new draws; families stay in it', () => {
+    const [loop, straight] = both(
+      () => `var t: f32 ~ normal
+t <- t + s
+let h[0] = t
+for l in 0..2 { let h[l + 1] = 0.5 * h[l] }
+s <- 0.5 * s + h[2]`,
+      'report s',
+      'var s = 0.0',
+    );
+    expect(loop.all('s')).toEqual(straight.all('s'));
+    expect(wrong('var s = 1.0\ntrain 1 { if s > 0 { let h[0] = s }\nreport r = h[0] }').code).toMatch(/^OPT2/);
+  });
+  test('a rule that repeats: as a step, and as a pure step with its derivative', () => {
+    const rule =
+      'rule many(lr = 0.01) for (p, g) { state s = zeros_like(p)\nrepeat 12 { p <- p - lr * (g + s)\ns <- 0.5 * s + p } }';
+    const step = (x: number, s = 0): [number, number] => {
+      const g = 2 * x;
+      for (let i = 0; i < 12; i++) {
+        x -= 0.01 * (g + s);
+        s = 0.5 * s + x;
+      }
+      return [x, s];
+    };
+    const m = run(`${rule}\nvar x: f32 = 3
+let (q, s) = many().step(x, 2 * x)
+let (r, t) = many().step(q, 2 * q, s)
+metric a = r
+metric b = t.s
+metric slope = grad(r, x)
+train 2 { update x by many() minimizing x^2
+  report x }`);
+    const first = step(3);
+    const second = step(...first);
+    close([m.last('a'), m.last('b'), m.last('slope')], [...second, second[0] / 3]);
+    close(m.all('x'), [first[0], second[0]]);
+  });
   test('states of the rules of a local variable are born with it', () => {
     const m = run(`train 3 { var t: f32 = 3.0
   repeat 10 { update t by adam(0.05) minimizing (t - 1)^2 }

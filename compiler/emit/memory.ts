@@ -2,6 +2,7 @@
  * Places the temporaries of an entry: a tensor lives from the kernel that writes it to the last that reads it, and takes the lowest place free all that
  * time. All entries share the same arenas, one of f32 and one of 32-bit words. Tensors of a block are placed as one.
  */
+import { InternalError } from '../diagnostics/diagnostic.ts';
 import { sizeOf, typeText } from '../ir/tensor/graph.ts';
 import type { Span } from '../source/source.ts';
 import type { Schedule } from '../lower/schedule.ts';
@@ -103,6 +104,9 @@ function collect(schedule: Schedule, tensors: Tensors): Piece[] {
     for (const t of unit.reads) note(t, false);
     for (const t of unit.writes) note(t, true);
   });
+  for (const [piece, list] of accesses) {
+    if (!list.some((a) => a.write)) throw new InternalError(`${piece.tensors.join(', ')} is read, and never written`);
+  }
   for (const [piece, list] of accesses) {
     piece.first = list[0].at;
     piece.last = list[list.length - 1].at;

@@ -90,7 +90,8 @@ export class BlockLowering {
     const { nodes, regions, stages } = collect(roots, isLeaf);
     this.stages = stages;
     const needed = regions.flatMap((r) => r.needs.filter((n) => !isLeaf(n)));
-    const results = new Set([...roots, ...needed]);
+    const starts = regions.flatMap((r) => r.starts.filter((n) => !isLeaf(n)));
+    const results = new Set([...roots, ...needed, ...starts]);
     this.regions = new Set(regions.map((r) => r.node));
     this.stored = chooseStored(nodes, isLeaf, results, ctx.profile.maxStorageBuffers, (n) => this.resolve(n));
     for (const n of this.stored) ctx.nodeOf.set(this.key(n), n);
@@ -100,7 +101,10 @@ export class BlockLowering {
     return this.order([...this.kernels(results, needed), ...blocks]);
   }
 
-  /** Where values go: the first write of a stored node shares the state's memory, all others are stores of their own. */
+  /**
+   * Where new values of state go: the first write of a stored node shares the state's memory. All others are copies, since the kernel that computes the
+   * node may read the old value of what they write.
+   */
   private placeWrites(writes: readonly StateWrite[], roots: readonly Node[]): void {
     const { tensors } = this.ctx;
     const placed = new Set<Node>();
@@ -111,7 +115,7 @@ export class BlockLowering {
         placed.add(node);
         tensors.view(this.key(node), node.type);
         tensors.alias(this.key(node), memory);
-      } else this.send(node, tensors.view(tensors.writeKey(memory), node.type));
+      } else this.copies.push({ node, view: tensors.view(tensors.writeKey(memory), node.type) });
     });
     this.placed = placed;
   }
@@ -189,6 +193,7 @@ export class BlockLowering {
       tensors: ctx.tensors,
       place: ctx.placeOf,
       bufferOf: ctx.bufferOf,
+      inBlock: ctx.inBlock,
       profile: ctx.profile,
       copyToState: (tensor, memory) => {
         const node = ctx.nodeOf.get(tensor) as Node;

@@ -4,11 +4,14 @@ import { bodyParams, condSpec, loopSpec } from '../ops/closed.ts';
 import { regionsOf } from '../ops/region.ts';
 import { reachable } from '../ir/tensor/graph.ts';
 
-/** A loop or choice, with the numbers of its results that are read and the outer values that it needs in memory. */
+/** A loop or choice, with the numbers of its results that are read. */
 export interface RegionNode {
   readonly node: Node;
   readonly used: ReadonlySet<number>;
+  /** Outer values that it needs in memory. */
   readonly needs: readonly Node[];
+  /** Values that a loop begins with: their kernels write them into its own memory. */
+  readonly starts: readonly Node[];
 }
 
 export interface Collected {
@@ -46,7 +49,7 @@ export function collect(roots: readonly Node[], isLeaf: (n: Node) => boolean): C
     regions: [...used.keys()].sort(byId).map((node) => ({
       node,
       used: used.get(node) as Set<number>,
-      needs: neededBy(node, inUse.get(node) as Node[]),
+      ...sorted(node, inUse.get(node) as Node[]),
     })),
   };
 }
@@ -84,10 +87,11 @@ function inputsInUse(node: Node): Node[] {
   ];
 }
 
-/** Those of them that must be in memory: all but what a loop begins with, which is written into the loop's own. */
-function neededBy(node: Node, inUse: readonly Node[]): readonly Node[] {
-  if (node.op === 'cond') return inUse;
+/** Inputs in use by what they must be. */
+function sorted(node: Node, inUse: readonly Node[]): Pick<RegionNode, 'needs' | 'starts'> {
+  if (node.op === 'cond') return { needs: inUse, starts: [] };
   const { count, carries } = loopSpec(node);
   const first = count ? 1 : 0;
-  return inUse.filter((_, k) => k < first || k >= first + carries.length);
+  const last = first + carries.length;
+  return { needs: inUse.filter((_, k) => k < first || k >= last), starts: inUse.slice(first, last) };
 }

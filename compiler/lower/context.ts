@@ -39,6 +39,7 @@ export class EntryContext {
   readonly nodeOf = new Map<string, Node>();
   /** Temporaries to be laid side by side. */
   readonly blocks: (readonly string[])[] = [];
+  readonly inBlock = new Set<string>();
   private readonly data: readonly Data[];
   private readonly hostIndex: ReadonlyMap<Node, number>;
   private readonly cellPlace: StatePlace;

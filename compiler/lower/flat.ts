@@ -16,12 +16,14 @@ interface Member {
   readonly size: number;
 }
 
+/** `inBlock` are the temporaries of the entry whose neighbours are settled; those of new blocks are added. */
 export function mergeFlat(
   units: readonly Item[],
   tensors: Tensors,
   place: StatePlace,
   hasCycle: (units: readonly Item[]) => boolean,
   profile: DeviceProfile,
+  inBlock: Set<string>,
 ): { units: Item[]; blocks: string[][] } {
   const classes = new Map<string, Member[]>();
   for (const unit of units) {
@@ -32,7 +34,6 @@ export function mergeFlat(
     else classes.set(found.text, [found.member]);
   }
   const blocks: string[][] = [];
-  const inBlock = new Set<string>();
   let list: Item[] = [...units];
   for (const members of classes.values()) {
     for (const run of contiguousRuns(members, tensors, place, inBlock)) {

@@ -132,7 +132,8 @@ class LoopLowering {
           return;
         }
         const view = block.view(node) ?? ctx.hostView(node);
-        if (view) leaves.set(param, { ...view, row: { at: turn.view, length: size(param), count: spec.max } });
+        const row = { at: turn.view, length: size(param), count: spec.max };
+        if (view) leaves.set(param, { ...view, rows: [...(view.rows ?? []), row] });
       });
     }
     if (this.flag) states.set(this.flag.node, this.flag.memory);
@@ -183,7 +184,7 @@ class LoopLowering {
     const sends = this.stacked.map((k): Send => {
       const length = sizeOf(this.partType(k).shape) / spec.max;
       const row = { at: (turn as Control).view, length, count: spec.max };
-      return { node: spec.body.results[k - 1], view: { ...this.partView(k), row } };
+      return { node: spec.body.results[k - 1], view: { ...this.partView(k), rows: [row] } };
     });
     return this.block.child(frame).lower(writes, sends);
   }

@@ -45,7 +45,7 @@ export function lowerNest(spec: NestSpec, storage: Storage, profile: DeviceProfi
   const allRows = spec.roots.every((r) => sizeOf(r.node.type.shape) === spec.rows);
   // A number of rows that is no multiple of four runs over into the padding, where nothing can go wrong but a fault.
   // Rows of a tensor have no padding: the next one follows.
-  const closed = spec.rows % 4 !== 0 && spec.roots.some((r) => r.targets.some((v) => v.row));
+  const closed = spec.rows % 4 !== 0 && spec.roots.some((r) => r.targets.some((v) => v.rows));
   const vector =
     allRows && spec.rows > 1 && !closed
       ? attempt(() => emitRows(spec, storage, profile, Math.ceil(spec.rows / 4) * 4, 4))

@@ -26,6 +26,8 @@ export interface ScheduleContext {
   readonly place: StatePlace;
   readonly bufferOf: (tensor: string) => string;
   readonly profile: DeviceProfile;
+  /** Temporaries of the entry that are to lie side by side with others. */
+  readonly inBlock: Set<string>;
   /** Makes a unit that copies a stored node's tensor into state. */
   copyToState(tensor: string, memory: string): Unit;
 }
@@ -49,7 +51,8 @@ export function schedule(items: readonly Item[], ctx: ScheduleContext): Schedule
     if (!cycle) break;
     units.push(...redirectOne(ctx, cycle));
   }
-  const flat = mergeFlat(units, tensors, place, (list) => new UnitGraph(list, tensors).cycle() !== undefined, profile);
+  const isCyclic = (list: readonly Item[]): boolean => new UnitGraph(list, tensors).cycle() !== undefined;
+  const flat = mergeFlat(units, tensors, place, isCyclic, profile, ctx.inBlock);
   units = mergeBranches(flat.units, (list) => new UnitGraph(list, tensors), ctx.bufferOf, profile);
   const steps = new UnitGraph(units, tensors).order().flatMap((item) => (item.kind === 'block' ? item.steps : [item]));
   return { steps, blocks: flat.blocks };

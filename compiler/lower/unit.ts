@@ -60,7 +60,7 @@ export function unitOf(
   const a = accesses(own);
   let bytes = 0;
   for (const view of [...a.reads.values(), ...a.writes.values()])
-    bytes += (view.storage === 'u8' ? 1 : 4) * (view.row?.length ?? view.size);
+    bytes += (view.storage === 'u8' ? 1 : 4) * (view.rows?.at(-1)?.length ?? view.size);
   return {
     kind: 'kernel',
     kernel: own,

@@ -1,5 +1,7 @@
 /** The passes over tensor graphs, in order. Dead nodes need no pass: a graph is what its roots reach. */
 import { alias } from './alias.ts';
+import { batchedDot } from './batched-dot.ts';
+import { choices } from './choices.ts';
 import { cse } from './cse.ts';
 import { dot } from './dot.ts';
 import { fold } from './fold.ts';
@@ -12,7 +14,7 @@ import { simplify } from './simplify.ts';
 
 export { extractHost, type HostPart } from './host.ts';
 export { definePass, type Pass, runPasses } from './pass.ts';
-export { alias, cse, dot, fold, hoist, keys, mergeLoops, regions, simplify };
+export { alias, batchedDot, choices, cse, dot, fold, hoist, keys, mergeLoops, regions, simplify };
 
 /** All of them keep values up to rounding, and may run only when every derivative has been taken (`alias` ends that phase). */
 export const tensorPasses: readonly Pass[] = [
@@ -25,8 +27,10 @@ export const tensorPasses: readonly Pass[] = [
   keys, // before hoist and cse: parts of keys that turns share are made once
   hoist,
   regions, // what a merged loop has twice, and captures that moved code no longer reads
+  choices, // after hoist, which takes costly code out of branches; before simplify, which sees through the selections
   simplify,
   cse,
+  batchedDot, // before dot, which gives contractions their form
   dot, // absorbs the permutes that the rule of dot_general leaves
   simplify, // the reshapes that `dot` made meet those around it
   cse, // equal reshapes of equal operands

@@ -17,7 +17,7 @@ import {
   type IndexExpr,
   type IndexVar,
 } from './index-expr.ts';
-import type { Branch, Carry, Expression, Row, Statement, ValueId, View, Width } from './kernel.ts';
+import type { Branch, Carry, Expression, Statement, ValueId, View, Width } from './kernel.ts';
 
 export interface Value {
   readonly id: ValueId;
@@ -123,16 +123,18 @@ export class BranchBuilder {
   }
 
   load(view: View, index: IndexExpr): Value {
-    const at = view.row ? this.inRow(view.row, index) : index;
+    const at = this.inTensor(view, index);
     const pattern = lanePattern(at);
     return this.emit({ kind: 'load', view, index: at }, view.dtype, pattern.kind === 'same' ? 1 : 4);
   }
 
-  /** An index in a row as one in the whole tensor. */
-  private inRow({ at, length, count }: Row, index: IndexExpr): IndexExpr {
-    const row = this.clamp(this.load(at, ix(0)), 0, count - 1);
-    const atom = { kind: 'value', value: row.id, lo: 0, hi: count - 1 } as const;
-    return addIndex(index, scaleIndex(ofAtom(atom), length));
+  /** An index in a view of rows as one in the whole tensor. */
+  private inTensor({ rows = [] }: View, index: IndexExpr): IndexExpr {
+    const starts = rows.map(({ at, length, count }) => {
+      const row = this.clamp(this.load(at, ix(0)), 0, count - 1);
+      return scaleIndex(ofAtom({ kind: 'value', value: row.id, lo: 0, hi: count - 1 }), length);
+    });
+    return addIndex(index, ...starts);
   }
 
   component(of: Value, component: number): Value {
@@ -171,7 +173,7 @@ export class BranchBuilder {
   store(view: View, index: IndexExpr, value: Value): void {
     if (value.dtype !== view.dtype)
       throw new InternalError(`store of ${value.dtype} into ${view.dtype} ${view.tensor}`);
-    this.push({ kind: 'store', view, index: view.row ? this.inRow(view.row, index) : index, value: value.id });
+    this.push({ kind: 'store', view, index: this.inTensor(view, index), value: value.id });
   }
 
   fault(ok: Value, number: number): void {

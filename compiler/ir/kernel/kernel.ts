@@ -21,8 +21,8 @@ export interface View {
   readonly storage: 'word' | 'u8';
   readonly scale: number;
   readonly size: number;
-  /** Where only one row is meant: the builder takes indices within the row, and makes them ones of the whole tensor. */
-  readonly row?: Row;
+  /** Where only one row is meant (or a row of a row …): the builder takes indices within the row, and makes them ones of the whole tensor. */
+  readonly rows?: readonly Row[];
 }
 
 /** A row of `length` elements of a tensor of `count` rows: the one whose number is in memory at `at`. */

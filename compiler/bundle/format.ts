@@ -148,7 +148,7 @@ export interface BundleEntry {
   }[];
   /** Rows of host fields that the host writes into a ring before each execution; the entry's commands begin with copies out of it. */
   readonly streams?: readonly BundleStream[];
-  /** Run-time checks: fault n (1-based word value in the faults buffer) means this. */
+  /** Run-time checks: number n in word 0 of the faults buffer means fault n, from 1; `{index}` in its message is the i32 in word n. */
   readonly faults: readonly { readonly message: string; readonly place?: Place }[];
   /** Present where the entry is evaluated in float64 by the reference interpreter, whatever the device (`exact { … }`); it then has no commands. */
   readonly exact?: ExactEntry;

@@ -48,6 +48,8 @@ export function prepareProgram(program: Program, limits: Partial<DeviceProfile> 
   buffers.reserve('faults', 'faults', 'u32', 256);
   const onDevice = streamed.program.entries.filter((e) => !e.exact);
   const entries = onDevice.map((entry) => prepareEntry(entry, resident, profile, buffers, cells));
+  // A word for the number of the last fault, and one for the value behind each.
+  buffers.reserve('faults', 'faults', 'u32', 4 * (1 + Math.max(0, ...entries.map((e) => e.lowered.faults.length))));
   return { profile, buffers, cells, entries, streamed };
 }
 

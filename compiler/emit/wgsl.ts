@@ -185,9 +185,7 @@ class Emitter {
         this.store(s.view, s.index, s.value, depth);
         return;
       case 'fault': {
-        const ok = names.value(s.ok);
-        const test = this.widths.get(s.ok) === 4 ? `!all(${ok})` : `!${ok}`;
-        this.line(depth, `if (${test}) { atomicMax(&${names.binding(this.input.faultBinding)}[0], ${s.number}u); }`);
+        this.fault(s, depth);
         return;
       }
       case 'within': {
@@ -337,6 +335,17 @@ class Emitter {
     };
     if (!laneOf(index)) return one(index) + scale;
     return `vec4<${view.dtype}>(${[0, 1, 2, 3].map((k) => one(atLane(index, k))).join(', ')})${scale}`;
+  }
+
+  /** Word 0 takes the greatest number of a fault, word n the greatest value (as bits) that raised fault n: the same whatever the order of lanes. */
+  private fault(s: Extract<Statement, { kind: 'fault' }>, depth: number): void {
+    const { faultBinding } = this.input;
+    const [ok, value] = [names.value(s.ok), names.value(s.value)];
+    const word = (k: number): string => `&${names.binding(faultBinding)}[${k}]`;
+    const raise = (at: string): string =>
+      `if (!${ok}${at}) { atomicMax(${word(0)}, ${s.number}u); atomicMax(${word(s.number)}, bitcast<u32>(${value}${this.widths.get(s.value) === 4 ? at : ''})); }`;
+    if (this.widths.get(s.ok) === 4) for (const lane of ['.x', '.y', '.z', '.w']) this.line(depth, raise(lane));
+    else this.line(depth, raise(''));
   }
 
   private store(view: View, index: IndexExpr, value: number, depth: number): void {

@@ -178,9 +178,8 @@ export class EntryContext {
     }
   }
 
-  /** Number of the fault that an out-of-range index at a node raises. */
-  fault(node: Node, what: string): number {
-    const message = `${node.op === 'gather' || node.op === 'scatter_add' ? 'index' : 'window'} out of range: ${what}`;
+  /** Number of the fault that an out-of-range index at a node raises; `{index}` in its message stands for the index. */
+  fault(node: Node, message: string): number {
     const id = `${message}@${node.span ? `${node.span.file}:${node.span.start}` : node.id}`;
     let number = this.faultNumbers.get(id);
     if (number === undefined) {

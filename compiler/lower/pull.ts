@@ -3,6 +3,7 @@
  * operations (broadcast, reshape, slice …) translate it, stored tensors end the recursion in a load, reductions become loops
  * in the outermost place where their index is known. What is stored and what is computed again is decided by `fuse.ts`.
  */
+import { indexMessage, windowMessage } from '../ops/index.ts';
 import { op as opOf } from '../ops/table.ts';
 import type { Node } from '../ops/types.ts';
 import { InternalError } from '../diagnostics/diagnostic.ts';
@@ -231,12 +232,12 @@ export class Puller implements ElementWriter {
 
   // ---------------------------------------------------------------- run-time indices
 
-  /** Element of `from` at `index` as an index in 0..size-1; other values raise a fault and read at the nearest, unless they cannot occur. */
+  /** Element of `from` at `index` as an index in 0..size-1; other values raise a fault, said as `what`, and read at the nearest, unless they cannot occur. */
   private runtimeIndex(node: Node, from: Node, value: Value, size: number, what: string): IndexExpr {
     const { b } = this;
     if (size === 0) return ix(0);
     const clamped = b.clamp(value, 0, size - 1);
-    if (!this.fits(from, size)) b.fault(b.op('eq', [value, clamped], 'bool'), this.storage.fault(node, what));
+    if (!this.fits(from, size)) b.fault(b.op('eq', [value, clamped], 'bool'), this.storage.fault(node, what), value);
     return ofAtom({ kind: 'value', value: clamped.id, lo: 0, hi: size - 1 });
   }
 
@@ -253,7 +254,7 @@ export class Puller implements ElementWriter {
     if (size === 0) return this.b.constant(0, node.type.dtype);
     const rest = [...index.slice(0, axis), ix(0), ...index.slice(axis + rank)];
     if (at.width === 4) return this.gatherPerLane(node, index);
-    rest[axis] = this.runtimeIndex(node, indices, at, size, `index into an axis of size ${size}`);
+    rest[axis] = this.runtimeIndex(node, indices, at, size, indexMessage('{index}', size));
     return this.pull(operand, rest);
   }
 
@@ -266,7 +267,7 @@ export class Puller implements ElementWriter {
         starts[a],
         this.pull(starts[a], []),
         room + 1,
-        `start of a slice, at most ${room}`,
+        windowMessage('{index}', node.type.shape[a], operand.type.shape[a]),
       );
       return addIndex(start, e);
     });
@@ -287,7 +288,7 @@ export class Puller implements ElementWriter {
         starts[a],
         this.pull(starts[a], []),
         room + 1,
-        `start of an update, at most ${room}`,
+        windowMessage('{index}', size, operand.type.shape[a]),
       );
       const position = addIndex(e, scaleIndex(start, -1));
       const test = b.inside(position, 0, size - 1);

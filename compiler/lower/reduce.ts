@@ -2,6 +2,7 @@
  * Reductions and small contractions as loops within an invocation, in the outermost place where the result's index is known. Rows along the last
  * axis are walked four elements at a time; other axes are summed for four neighbouring results at once.
  */
+import { indexMessage } from '../ops/index.ts';
 import { op as opOf } from '../ops/table.ts';
 import type { DType, Node } from '../ops/types.ts';
 import { InternalError } from '../diagnostics/diagnostic.ts';
@@ -123,7 +124,8 @@ export function scatterAddAt(p: ElementWriter, node: Node, index: readonly Index
       const chosen = p.pull(indices, at);
       const clamped = b.clamp(chosen, 0, Math.max(0, size - 1));
       if (!fits(indices, size)) {
-        b.fault(b.op('eq', [chosen, clamped], 'bool'), p.storage.fault(node, `index into an axis of size ${size}`));
+        const number = p.storage.fault(node, indexMessage('{index}', size));
+        b.fault(b.op('eq', [chosen, clamped], 'bool'), number, chosen);
       }
       const value = p.pull(updates, [...index.slice(0, axis), ...at, ...index.slice(axis + 1)]);
       const hit = b.op('eq', [chosen, target], 'bool');

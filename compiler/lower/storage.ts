@@ -18,7 +18,7 @@ export interface Storage {
   /** The parameter words that hold a host value, if it is one. */
   host(node: Node): View | undefined;
   /** Number of the fault that an out-of-range index at this node raises. */
-  fault(node: Node, what: string): number;
+  fault(node: Node, message: string): number;
 }
 
 /** Writes the code of one element of a node: what `pull.ts` is to the rules that it calls. */

@@ -1,14 +1,17 @@
 /** Reads and writes of a window whose place is known only at run time. A window that does not fit is a fault (see `index.ts`). */
 import { drawArray, drawShape, need, shapeAttr, shapeText, sizeOf, stridedOffsets, stridesOf } from './arrays.ts';
 import { equatable, named } from './elementwise.ts';
-import { checked, drawIndices, EXACT, isIndex } from './index.ts';
+import { drawIndices, EXACT, IndexFault, isIndex, windowMessage } from './index.ts';
 import { Terms } from './terms.ts';
 import type { NdArray, Node, OpDef, Rng, TensorType } from './types.ts';
 
 /** Flat offset of the window's first element; faults where the window does not fit. */
 function windowBase(shape: readonly number[], sizes: readonly number[], starts: readonly NdArray[]): number {
   const strides = stridesOf(shape);
-  return starts.reduce((base, start, a) => base + checked(start.data[0], shape[a] - sizes[a] + 1) * strides[a], 0);
+  return starts.reduce((base, { data: [start] }, a) => {
+    if (!(start >= 0 && start <= shape[a] - sizes[a])) throw new IndexFault(windowMessage(start, sizes[a], shape[a]));
+    return base + start * strides[a];
+  }, 0);
 }
 
 function checkWindow(operand: TensorType, sizes: readonly number[], starts: readonly TensorType[]): void {

@@ -15,10 +15,20 @@ export class IndexFault extends Error {
   }
 }
 
+/** What is said of an index out of range; on devices `{index}` stands for the number, which the run finds. */
+export function indexMessage(index: number | '{index}', size: number): string {
+  return `index ${index} is out of range: the axis has ${size} element${size === 1 ? '' : 's'}`;
+}
+
+/** The same of a window of `size` elements (of one: an index) along an axis of `length`. */
+export function windowMessage(start: number | '{index}', size: number, length: number): string {
+  if (size === 1) return indexMessage(start, length);
+  return `a window of ${size} that begins at ${start} does not fit: the axis has ${length} element${length === 1 ? '' : 's'}`;
+}
+
 /** The index itself, or a fault. */
 export function checked(index: number, size: number): number {
-  if (!(index >= 0 && index < size))
-    throw new IndexFault(`index ${index} is out of range: the axis has ${size} elements`);
+  if (!(index >= 0 && index < size)) throw new IndexFault(indexMessage(index, size));
   return index;
 }
 

@@ -277,14 +277,15 @@ export class Executor implements Backend {
   }
 }
 
-/** Throws OPT708 for the first fault that a kernel has stored. */
+/** Throws OPT708 for the fault that kernels have stored. */
 function reportFault(entry: BundleEntry, words: Uint32Array, steps: readonly Scalars[]): void {
-  const number = words.find((w) => w !== 0);
-  if (number === undefined) return;
+  const number = words[0];
+  if (number === 0) return;
   const fault = entry.faults[number - 1];
   if (!fault) throw new InternalError(`entry '${entry.id}' stored fault ${number}, which it does not have`);
   const [first, last] = [steps[0].step, steps[steps.length - 1].step];
-  fail('OPT708', undefined, `${fault.message} (${first === last ? `step ${first}` : `in steps ${first} to ${last}`})`, {
+  const message = fault.message.replace('{index}', String(words[number] | 0));
+  fail('OPT708', undefined, `${message} (${first === last ? `step ${first}` : `in steps ${first} to ${last}`})`, {
     place: fault.place,
   });
 }

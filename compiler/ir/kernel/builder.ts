@@ -176,13 +176,14 @@ export class BranchBuilder {
     this.push({ kind: 'store', view, index: this.inTensor(view, index), value: value.id });
   }
 
-  fault(ok: Value, number: number): void {
+  /** Records fault `number`, and the value that is to blame, where `ok` is false. */
+  fault(ok: Value, number: number, value: Value): void {
     const depth = (this.values.get(ok.id) as { depth: number }).depth;
     const block = this.blocks[depth];
     const key = `fault ${ok.id} ${number}`;
     if (block.memo.has(key)) return;
     block.memo.set(key, ok);
-    block.statements.push({ kind: 'fault', ok: ok.id, number });
+    block.statements.push({ kind: 'fault', ok: ok.id, number, value: value.id });
   }
 
   /**

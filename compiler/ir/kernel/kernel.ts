@@ -95,8 +95,8 @@ export type Statement =
       readonly body: readonly Statement[];
     }
   | { readonly kind: 'store'; readonly view: View; readonly index: IndexExpr; readonly value: ValueId }
-  /** Records fault `number` where `ok` is false in some component. */
-  | { readonly kind: 'fault'; readonly ok: ValueId; readonly number: number };
+  /** Records fault `number`, and the i32 value that is to blame, where `ok` is false in some component. */
+  | { readonly kind: 'fault'; readonly ok: ValueId; readonly number: number; readonly value: ValueId };
 
 export interface Branch {
   /** Index of the workgroup within this branch, and of the invocation within its workgroup. */

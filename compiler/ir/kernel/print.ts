@@ -36,7 +36,7 @@ function printBlock(body: readonly Statement[], indent: string, lines: string[])
         lines.push(`${indent}${s.view.tensor}[${s.index.key}] = ${value(s.value)}`);
         break;
       case 'fault':
-        lines.push(`${indent}fault ${s.number} unless ${value(s.ok)}`);
+        lines.push(`${indent}fault ${s.number} for ${value(s.value)} unless ${value(s.ok)}`);
         break;
       case 'within':
         lines.push(`${indent}within ${variable(s.variable)} = ${s.index.key} < ${s.variable.extent}`);

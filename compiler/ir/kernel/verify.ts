@@ -59,6 +59,7 @@ function verifyBlock(body: readonly Statement[], scope: Scope): void {
         break;
       case 'fault':
         known(s.ok, 'fault');
+        known(s.value, 'fault');
         break;
       case 'loop': {
         s.carries.forEach((c) => known(c.init, 'loop'));

@@ -148,7 +148,7 @@ describe('loops', () => {
     };
     const inputs = { x: [0], table: [9, 9, 9, 9] };
     expect(check(make(3), inputs).faults).toEqual([]);
-    expect(interpretEntry(make(20), 'main', { inputs }).faults[0]).toContain('size 4');
+    expect(interpretEntry(make(20), 'main', { inputs }).faults[0]).toContain('4 elements');
   });
 
   it('take their number of turns from the device', () => {
@@ -229,7 +229,7 @@ describe('choices', () => {
   it('take one branch; the other raises no fault', () => {
     const p = build((b, v) => b.op('gt', v, b.num(0, v)));
     expect(check(p, inputs(1)).faults).toEqual([]);
-    expect(interpretEntry(p, 'main', { inputs: inputs(-1) }).faults[0]).toContain('size 7');
+    expect(interpretEntry(p, 'main', { inputs: inputs(-1) }).faults[0]).toContain('7 elements');
   });
 
   it('are made by the host where it can', () => {

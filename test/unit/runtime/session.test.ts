@@ -199,7 +199,7 @@ describe('refusals', () => {
     const session = await begin(tinyBundle({ steps: 50 }), { hypers: { limit: 20 } });
     const caught = await failure(all(session));
     expect(caught.code).toBe('OPT708');
-    expect(caught.message).toMatch(/index 12 is out of range 0..10 \(in steps \d+ to \d+\)/);
+    expect(caught.message).toMatch(/index 12 is out of range: the axis has 10 elements \(in steps \d+ to \d+\)/);
     expect(caught.place?.line).toBe(9);
     await session.dispose();
   });

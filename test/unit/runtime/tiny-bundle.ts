@@ -54,7 +54,7 @@ const kernels: BundleKernel[] = [
      ${head}(3) var<storage, read_write> faults: array<u32>;
      ${main} {
        cells[0] = cells[0] - params[0] * temps[0]; cells[1] = cells[1] - params[0] * temps[1]; cells[64] = cells[64] + 1.0;
-       if (params[1] > 0.0 && cells[64] > params[1]) { faults[0] = 2u; }
+       if (params[1] > 0.0 && cells[64] > params[1]) { faults[0] = 2u; faults[2] = 12u; }
      }`,
   ),
   kernel(
@@ -139,7 +139,10 @@ const entries = (run: string): BundleEntry[] => {
         { name: 'loss', kind: 'objective', word: 1, dtype: 'f32', place },
       ],
       hostOutputs: [{ name: 'lr', kind: 'report', value: 0, dtype: 'f32' }],
-      faults: [{ message: 'never' }, { message: 'index 12 is out of range 0..10', place: { ...place, line: 9 } }],
+      faults: [
+        { message: 'never' },
+        { message: 'index {index} is out of range: the axis has 10 elements', place: { ...place, line: 9 } },
+      ],
     }),
     entry(`measure${run}`, {
       commands: [dispatch('measure', cells, 'reports')],

@@ -42,7 +42,9 @@ export function startOfTurn(
       typeof r === 'string' ? (starts.get(r) as Start).start : r,
     );
     const source = from.length === 0 ? param : standOn(e, param, from);
-    const start = e.make('version', [source], { cell: cell.id, version: 1 });
+    // a derivative that is refused is refused at the write
+    const written = dry.cells.get(cell.id)?.now.span;
+    const start = e.graph.at(written, () => e.make('version', [source], { cell: cell.id, version: 1 }));
     starts.set(cell.id, { cell, initial: initials.get(cell.id) as Node, param, source, start });
   }
   return [...carried.keys()].map((id) => starts.get(id) as Start);

@@ -14,7 +14,8 @@ export function activeNodes(
     const node = stack.pop() as Node;
     if (seen.has(node)) continue;
     seen.add(node);
-    if (!leaves.has(node)) stack.push(...node.inputs);
+    // What lies behind a stop carries nothing, even where it could not be differentiated.
+    if (!leaves.has(node) && differentiates(node, mode)) stack.push(...node.inputs);
   }
   const active = new Set<Node>();
   for (const node of [...seen].sort((a, b) => a.id - b.id)) {
@@ -25,8 +26,11 @@ export function activeNodes(
 
 /** Do derivatives pass from an active input to the node? A node of several results passes on what flows to any of them. */
 function passes(node: Node, active: ReadonlySet<Node>, mode: 'vjp' | 'jvp'): boolean {
+  return differentiates(node, mode) && node.inputs.some((input) => active.has(input));
+}
+
+function differentiates(node: Node, mode: 'vjp' | 'jvp'): boolean {
   const { several, lower, [mode]: rule } = op(node.op);
-  if (!several && node.type.dtype !== 'f32') return false;
-  const differentiates = several !== undefined || lower.family === 'part' || rule !== 'none';
-  return differentiates && node.inputs.some((input) => active.has(input));
+  if (several) return true;
+  return node.type.dtype === 'f32' && (lower.family === 'part' || rule !== 'none');
 }

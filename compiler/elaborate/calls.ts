@@ -3,6 +3,7 @@ import type * as ast from '../ast/nodes.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { giveArguments, openParameters } from './arguments.ts';
 import { elementwiseBuiltins } from './builtins-elementwise.ts';
+import { linearBuiltins } from './builtins-linear.ts';
 import { orderBuiltins, reductions } from './builtins-order.ts';
 import { shapeBuiltins } from './builtins-shape.ts';
 import { windowBuiltins } from './builtins-windows.ts';
@@ -26,6 +27,7 @@ const builtins: Readonly<Record<string, BuiltinFn>> = {
   ...shapeBuiltins,
   ...windowBuiltins,
   ...orderBuiltins,
+  ...linearBuiltins,
 };
 
 const specialForms: Readonly<Record<string, SpecialForm>> = { ...derivativeForms, jacobian, hessian, logp };

@@ -35,12 +35,14 @@ export function outerDependencies(node: Node): readonly Node[] {
   const inside = new Set<Node>();
   const stack = regions.flatMap((region) => [...region.results]);
   regions.forEach((region) => region.params.forEach((param) => inside.add(param)));
+  // what is older than every param depends on none
+  const oldest = Math.min(...[...inside].map((param) => param.id));
   while (stack.length > 0) {
     const next = stack.pop() as Node;
     if (seen.has(next)) continue;
     seen.add(next);
     if (!next.type.parts) regionsOf(next).forEach((region) => region.params.forEach((param) => inside.add(param)));
-    stack.push(...ownDependencies(next));
+    if (next.id > oldest) stack.push(...ownDependencies(next));
   }
   const order = [...seen].sort((a, b) => a.id - b.id);
   for (const next of order) if (ownDependencies(next).some((d) => inside.has(d))) inside.add(next);

@@ -5,7 +5,7 @@
  *   const session = await load(bundle).start({ device: await openDevice(), data });
  */
 import { compileSpec } from './cli/compile.ts';
-import { describeData, openSpec, overridesBySource, type Opened } from './cli/spec.ts';
+import { describeData, describeLoads, openSpec, overridesBySource, type Opened } from './cli/spec.ts';
 import type { Bundle, BundleData } from './compiler/bundle/format.ts';
 import { type Diagnostic, InternalError, SaddleError } from './compiler/diagnostics/diagnostic.ts';
 import type { Source } from './compiler/source/source.ts';
@@ -23,6 +23,8 @@ export interface CompileFileOptions {
   readonly set?: Readonly<Record<string, number>>;
   /** Paths or named sets in place of those of `data` declarations, by name, as `--data`. */
   readonly data?: Readonly<Record<string, string>>;
+  /** Files of initial values (safetensors, or a `model.json` of TensorFlow.js) by the name of the model that takes them, as `--load`. */
+  readonly load?: Readonly<Record<string, string>>;
   /** Device to compile for: `(await openDevice()).profile`. Without it, the kernels keep to what every WebGPU device grants. */
   readonly profile?: DeviceProfile;
 }
@@ -44,7 +46,8 @@ export async function compileFile(file: string, options: CompileFileOptions = {}
   const overrides = overridesBySource(spec, set, new Map(Object.entries(options.data ?? {})));
   const { infos, diagnostics } = await describeData(spec, overrides, true);
   if (diagnostics.some((d) => d.severity === 'error')) throw new SaddleError(diagnostics);
-  const compiled = compileSpec(spec, opened, { set, infos, stage: 'bundle', profile: options.profile });
+  const weights = await describeLoads(spec, new Map(Object.entries(options.load ?? {})), overrides);
+  const compiled = compileSpec(spec, opened, { set, infos, stage: 'bundle', profile: options.profile, weights });
   if (!compiled.bundle) throw new InternalError('the compiler gave no bundle');
   return {
     bundle: compiled.bundle,

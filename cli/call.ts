@@ -2,11 +2,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fail } from '../compiler/diagnostics/diagnostic.ts';
-import { dataPaths, settings, wholeNumber } from './options.ts';
+import { dataPaths, loadPaths, settings, wholeNumber } from './options.ts';
 
 export interface Call {
   readonly set: ReadonlyMap<string, number>;
   readonly data: ReadonlyMap<string, string>;
+  /** Files of initial values by model. */
+  readonly load: ReadonlyMap<string, string>;
   readonly steps?: number;
   readonly seed?: number;
   /** Of --seeds. */
@@ -17,6 +19,7 @@ export interface Call {
 export interface CallOptions {
   readonly set: readonly string[];
   readonly data: readonly string[];
+  readonly load?: readonly string[];
   readonly steps?: string;
   readonly seed?: string;
 }
@@ -26,6 +29,7 @@ export function readCall(options: CallOptions, resumed: string | undefined): Cal
   const call: Call = {
     set: settings(options.set),
     data: dataPaths(options.data),
+    load: loadPaths(options.load),
     steps: options.steps === undefined ? undefined : wholeNumber('--steps', options.steps, 0),
     seed: options.seed === undefined ? undefined : wholeNumber('--seed', options.seed, 0, 2 ** 32 - 1),
   };
@@ -47,6 +51,7 @@ export function readCall(options: CallOptions, resumed: string | undefined): Cal
   return {
     set: before.set,
     data: new Map([...before.data, ...call.data]),
+    load: new Map([...before.load, ...call.load]),
     steps: keep('--steps', call.steps, before.steps),
     seed: keep('--seed', call.seed, before.seed),
     seeds: before.seeds,
@@ -58,6 +63,7 @@ export function writeCall(folder: string, file: string, call: Call): void {
     file,
     set: Object.fromEntries(call.set),
     data: Object.fromEntries(call.data),
+    load: Object.fromEntries(call.load),
     steps: call.steps,
     seed: call.seed,
     seeds: call.seeds,
@@ -70,6 +76,7 @@ function earlierCall(folder: string): Call | undefined {
     const value = JSON.parse(readFileSync(path.join(folder, 'call.json'), 'utf8')) as {
       set: Record<string, number>;
       data: Record<string, string>;
+      load?: Record<string, string>;
       steps?: number;
       seed?: number;
       seeds?: number[];
@@ -77,6 +84,7 @@ function earlierCall(folder: string): Call | undefined {
     return {
       set: new Map(Object.entries(value.set)),
       data: new Map(Object.entries(value.data)),
+      load: new Map(Object.entries(value.load ?? {})),
       steps: value.steps,
       seed: value.seed,
       seeds: value.seeds,

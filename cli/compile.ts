@@ -9,6 +9,7 @@ export interface CompileRequest {
   readonly infos: ReadonlyMap<string, DataInfo>;
   readonly stage: CompileOptions['stage'];
   readonly profile?: CompileOptions['profile'];
+  readonly weights?: CompileOptions['weights'];
 }
 
 /** Compiles up to a stage. Throws SaddleError with all diagnostics where there are errors; warnings are in the result. */
@@ -21,6 +22,7 @@ export function compileSpec(spec: Spec, opened: Opened, request: CompileRequest)
     set: request.set,
     stage: request.stage,
     profile: request.profile,
+    weights: request.weights,
   });
   if (!result.ok) throw new SaddleError(result.diagnostics);
   return result.value;

@@ -71,6 +71,17 @@ export function dataPaths(texts: readonly string[]): Map<string, string> {
   return paths;
 }
 
+/** Values of `--load`: paths by the name of the model. Throws OPT803. */
+export function loadPaths(texts: readonly string[] = []): Map<string, string> {
+  const paths = new Map<string, string>();
+  for (const text of texts) {
+    const [name, path] = nameAndValue('--load', text);
+    if (paths.has(name)) fail('OPT803', undefined, `--load gives '${name}' twice`);
+    paths.set(name, path);
+  }
+  return paths;
+}
+
 /** Names that a spec lets the command line replace. */
 export interface Settable {
   readonly dims: ReadonlySet<string>;

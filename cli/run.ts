@@ -19,7 +19,7 @@ import { Interrupts } from './interrupts.ts';
 import { exitCodeOf, exitCodes, type ExitCode } from './outcome.ts';
 import { writeReport } from './report.ts';
 import { folderToResume, RunFolder } from './run-folder.ts';
-import { describeData, openSpec, overridesBySource, type Opened, type Spec } from './spec.ts';
+import { describeData, describeLoads, openSpec, overridesBySource, type Opened, type Spec } from './spec.ts';
 import { describeErrors, describeExecution, type RunDocument } from './summary.ts';
 import { note, printDiagnostics, printJson } from './terminal.ts';
 
@@ -27,6 +27,7 @@ import { note, printDiagnostics, printJson } from './terminal.ts';
 export interface RunOptions {
   readonly set: readonly string[];
   readonly data: readonly string[];
+  readonly load?: readonly string[];
   readonly steps?: string;
   readonly seed?: string;
   readonly device?: string;
@@ -156,7 +157,8 @@ async function prepare(
   if (device.status === 'fulfilled') got.device = device.value;
   if (described.status === 'rejected') throw described.reason;
   if (described.value.diagnostics.length > 0) throw new SaddleError(described.value.diagnostics);
-  const request = { set: call.set, infos: described.value.infos, profile: got.device?.profile };
+  const weights = await describeLoads(spec, call.load, overrides);
+  const request = { set: call.set, infos: described.value.infos, profile: got.device?.profile, weights };
   const compiled = compileSpec(spec, opened, { ...request, stage: device.status === 'rejected' ? 'check' : 'bundle' });
   if (device.status === 'rejected') throw device.reason;
   printDiagnostics(compiled.diagnostics, opened, options.errorsOnly);

@@ -12,6 +12,7 @@ import { SaddleError, fail, type Diagnostic } from '../compiler/diagnostics/diag
 import { Source } from '../compiler/source/source.ts';
 import { describeSource } from '../runtime/data/load.ts';
 import { nodeDataHost } from '../runtime/data/node-files.ts';
+import { describeWeights, weightSource, type DescribedWeights } from '../runtime/data/weights.ts';
 import type { FieldRequest } from '../runtime/data/fields.ts';
 import type { DataHost } from '../runtime/data/files.ts';
 import { refusal } from '../runtime/data/paths.ts';
@@ -117,6 +118,23 @@ export async function describeData(
 /** Two declarations may read different columns of one source: their fields together, the first of a name counting. */
 function merge(a: DataInfo, b: DataInfo): DataInfo {
   return { rows: a.rows, fields: [...a.fields, ...b.fields.filter((f) => !a.fields.some((g) => g.name === f.name))] };
+}
+
+/**
+ * What the files of `--load` hold, by the model that takes them; their paths join `overrides`, since the program knows them as data. Throws as
+ * `describeWeights` does.
+ */
+export async function describeLoads(
+  spec: Spec,
+  loads: ReadonlyMap<string, string>,
+  overrides: Map<string, string>,
+): Promise<Map<string, DescribedWeights>> {
+  const weights = new Map<string, DescribedWeights>();
+  for (const [model, path] of loads) {
+    weights.set(model, await describeWeights(model, path, spec.host));
+    overrides.set(weightSource(model), path);
+  }
+  return weights;
 }
 
 function requests(source: Source, decl: DataDecl): FieldRequest[] {

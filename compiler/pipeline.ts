@@ -13,6 +13,7 @@ import { checkNames } from './check/names.ts';
 import { updatesText } from './check/updates.ts';
 import { type Diagnostic, type Result, SaddleError } from './diagnostics/diagnostic.ts';
 import { elaborate } from './elaborate/elaborate.ts';
+import type { WeightFile } from './elaborate/weights.ts';
 import { compileProgram, type CompileProgramOptions } from './emit/bundle.ts';
 import { costText, graphText, kernelsText, planText, programText, wgslText } from './emit/texts.ts';
 import type { Program } from './ir/program.ts';
@@ -29,6 +30,8 @@ export interface CompileOptions {
   /** Values of `dim` and `hyper` declarations. */
   readonly set: ReadonlyMap<string, number>;
   readonly profile?: CompileProgramOptions['limits'];
+  /** Files of initial values by the name of the model that takes them (`--load`). */
+  readonly weights?: ReadonlyMap<string, WeightFile>;
   /** The tree of the source, where the caller has parsed it already. */
   readonly module?: Module;
   readonly stage?: 'check' | 'program' | 'bundle';
@@ -84,6 +87,7 @@ export function compile(source: Source, options: CompileOptions): Result<Compile
       name,
       set: options.set,
       dataInfo: options.dataInfo,
+      weights: options.weights,
       readImport: (name, from) => {
         const found = modules.find(name, from);
         return found === 'unknown' ? undefined : found;

@@ -16,6 +16,7 @@ import type { Exacted } from './exact.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { Binding, Frame, Scope } from './scope.ts';
 import type { CellRef, CellValue, ModelInstance, Template, Value } from './values.ts';
+import type { WeightFile } from './weights.ts';
 import { Witnesses } from './witness.ts';
 
 export interface ElaborateOptions {
@@ -30,6 +31,8 @@ export interface ElaborateOptions {
   text(span: Span): string;
   place(span: Span): Place;
   readonly limits?: Partial<Limits>;
+  /** Files of initial values by the name of the model that takes them. */
+  readonly weights?: ReadonlyMap<string, WeightFile>;
 }
 
 export interface Limits {
@@ -112,6 +115,8 @@ export class Elaboration {
   readonly schedule: Phase[] = [];
   readonly hypers: Hyper[] = [];
   readonly data: Data[] = [];
+  /** `Model.path` of every parameter whose model has a file of initial values. */
+  readonly loadedPaths = new Set<string>();
   readonly runs: Run[] = [];
   readonly exports: Export[] = [];
   readonly claims: Claim[] = [];

@@ -15,6 +15,7 @@ import { claim } from './claims.ts';
 import { type Constructs, Elaboration, type ElaborateOptions } from './context.ts';
 import { expression } from './expressions.ts';
 import { initial } from './initializers.ts';
+import { checkLoaded } from './weights.ts';
 import { importNames } from './imports.ts';
 import { trialTemplate } from './runs.ts';
 import { type Frame, noLoop, Scope } from './scope.ts';
@@ -68,6 +69,7 @@ function elaborateModule(e: Elaboration, module: ast.Module): Program | undefine
   for (const stmt of module.statements) e.do.statement(e, stmt, frame);
   if (!e.hasRuns) e.runs.push({ name: '', mayFail: false });
   for (const job of e.fileRun.later.splice(0)) job();
+  checkLoaded(e);
   // Claims and the program itself need every part to be right.
   if (e.errors.length > 0) return undefined;
   for (const { stmt, frame: at, run } of e.expects) {

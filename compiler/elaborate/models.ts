@@ -13,6 +13,7 @@ import { sameType, toDim, toNode } from './convert.ts';
 import type { Frame } from './scope.ts';
 import { staticType } from './types.ts';
 import { type CallSite, callLayerBody } from './templates.ts';
+import { loadedValue } from './weights.ts';
 import {
   type CellRef,
   type CellValue,
@@ -170,7 +171,10 @@ export function layerCell(e: Elaboration, decl: ast.CellDecl, frame: Frame): Cel
     const source = instance.from?.params.get(path);
     if (source) return copyParameter(e, instance, path, source);
     const value = initialValue(e, decl, type, frame, [instance.name, path]);
-    const node = toNode(e, value, decl.span, type?.dtype ?? 'f32');
+    const written = toNode(e, value, decl.span, type?.dtype ?? 'f32');
+    const isParameter = decl.word === 'param' || decl.word === 'frozen';
+    const loaded = isParameter && loadedValue(e, instance.name, path, written.type, decl.name.span);
+    const node = loaded || written;
     const made = newParameter(
       e,
       instance,

@@ -12,6 +12,8 @@ export interface ByteSource {
   /** Exactly `length` bytes from `offset`, or all to the end of the file where it is shorter. */
   read(offset: number, length: number): Promise<Uint8Array>;
   close(): Promise<void>;
+  /** A file in the same folder or below it, by its relative path: formats of several files. Throws as `DataHost.open` does. */
+  sibling?(path: string): Promise<ByteSource>;
 }
 
 export interface Photograph {

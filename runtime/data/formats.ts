@@ -11,9 +11,10 @@ import { damaged, quote, tooLarge } from './refusals.ts';
 import { openSafetensors } from './safetensors.ts';
 import type { RawTable } from './table.ts';
 import { openText } from './text.ts';
+import { openTfjs } from './tfjs.ts';
 import { isZip } from './zip.ts';
 
-const FORMATS = ['npy', 'npz', 'csv', 'tsv', 'idx', 'safetensors', 'parquet', 'arrow', 'txt'] as const;
+const FORMATS = ['npy', 'npz', 'csv', 'tsv', 'idx', 'safetensors', 'parquet', 'arrow', 'txt', 'json'] as const;
 type Format = (typeof FORMATS)[number];
 /** Other endings of the same formats. */
 const ALIASES: Readonly<Record<string, Format>> = { feather: 'arrow', arrows: 'arrow', ipc: 'arrow', pq: 'parquet' };
@@ -57,6 +58,8 @@ async function openAs(format: Format, file: ByteSource): Promise<RawTable> {
       return openIdx(file);
     case 'safetensors':
       return openSafetensors(file);
+    case 'json':
+      return openTfjs(file);
     case 'txt':
       return openText(file.name, await readAll(file));
     // Parsers of packages are loaded when they are needed: most programs read other formats, and `saddle check` has to start fast.

@@ -17,6 +17,8 @@ export const MAX_AXES = 16;
 /** Columns of a table, and characters of one of its lines. */
 export const MAX_COLUMNS = 100_000;
 export const MAX_CSV_LINE = 2 ** 24;
+/** The `model.json` of a set of weights. */
+export const MAX_MODEL_JSON = 2 ** 26;
 /** Footer of a parquet file, in bytes. */
 export const MAX_TABLE_FOOTER = 2 ** 26;
 /** Images of a folder, side of an image, and bytes of an image's file. */

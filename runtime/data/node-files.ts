@@ -71,6 +71,7 @@ function isBelow(target: string, root: string): boolean {
 
 /** Opens a regular file; a pipe or a device is refused without blocking on it. */
 async function openFile(name: string, real: string): Promise<ByteSource> {
+  const folder = path.dirname(real);
   const handle = await open(real, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)).catch((cause: unknown) =>
     unreadable(name, cause),
   );
@@ -99,6 +100,12 @@ async function openFile(name: string, real: string): Promise<ByteSource> {
       return bytes;
     },
     close: () => handle.close(),
+    sibling: async (inner) => {
+      const reason = refusal(inner);
+      if (reason) refuse(inner, reason);
+      // A file names others only below its own folder, wherever that is.
+      return openFile(inner, await confine(inner, path.resolve(folder, inner), [folder]));
+    },
   };
 }
 

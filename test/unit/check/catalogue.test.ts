@@ -41,6 +41,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   OPT652: 'test/unit/runtime/checkpoint.test.ts',
   OPT653: 'test/faults/checkpoint.test.ts',
   OPT654: 'test/unit/runtime/checkpoint.test.ts',
+  OPT655: 'test/unit/data/weights.test.ts',
   OPT701: 'test/faults/driver.test.ts',
   OPT702: 'test/faults/driver.test.ts',
   OPT703: 'test/unit/runtime/session.test.ts',

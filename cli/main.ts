@@ -20,6 +20,10 @@ const data = () =>
   new Option('--data <NAME=PATH>', 'file or named set for a data declaration (repeatable)')
     .argParser(collect)
     .default([], '');
+const load = () =>
+  new Option('--load <MODEL=FILE>', 'initial values of a model: .safetensors, or model.json of TensorFlow.js (repeatable)')
+    .argParser(collect)
+    .default([], '');
 const sweep = () =>
   new Option('--sweep <NAME=V1,V2>', 'one run for each value of a dim or hyper; repeated, for each combination')
     .argParser(collect)
@@ -65,6 +69,7 @@ function program(): Command {
     .addOption(seed())
     .addOption(device())
     .addOption(data())
+    .addOption(load())
     .option('--resume [DIR]', 'go on with an earlier run: its folder, or the latest of this spec')
     .option('--out <DIR>', 'the run folder (default: runs/NAME-N)')
     .addOption(sweep())
@@ -98,6 +103,7 @@ function program(): Command {
     .addOption(seed())
     .addOption(device())
     .addOption(data())
+    .addOption(load())
     .addOption(json())
     .addOption(quiet())
     .action(async (paths: string[], options) => {

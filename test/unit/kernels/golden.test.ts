@@ -6,6 +6,7 @@ import type { DeviceProfile } from '../../../compiler/lower/profile.ts';
 import { unitsOf } from '../../../compiler/lower/unit.ts';
 import type { Program } from '../../../compiler/ir/program.ts';
 import { Build, cell, f32, program, resultsProgram } from '../../device/programs.ts';
+import { Regions } from '../../device/region-programs.ts';
 
 const golden = (name: string): string => `../../golden/kernels/${name}`;
 
@@ -35,6 +36,25 @@ describe('kernels of small graphs', () => {
     const z = b.op('add', b.matmul(x, w), b.spread(c, [18, 12], [1]));
     const types = { x: x.type, w: w.type, c: c.type };
     await compare('layer', resultsProgram(b.g, types, { r: b.op('tanh', z) }), { class: 'software', subgroups: 8 });
+  });
+
+  it('a loop that stops by itself, in single launches and in one', async () => {
+    for (const sequences of [false, true]) {
+      const b = new Regions();
+      const [x, w] = [b.input('x', f32(8)), b.input('w', f32(6, 8))];
+      const loop = b.repeat(
+        6,
+        [x],
+        (_, [h], [row]) => {
+          const next = b.op('add', b.op('sin', h), row);
+          return { carries: [next], ys: [b.sum(next, 0)] };
+        },
+        { xs: [w], cond: (_, [h]) => b.op('lt', b.sum(b.op('mul', h, h), 0), b.g.constant(9, f32())) },
+      );
+      const results = { h: loop.carry(0), ys: loop.ys(0), turns: loop.turns() };
+      const p = resultsProgram(b.g, { x: x.type, w: w.type }, results);
+      await compare(sequences ? 'loop-fused' : 'loop', p, { class: 'software', sequences });
+    }
   });
 
   it('an update of several leaves at once', async () => {

@@ -63,7 +63,7 @@ function scopeOf(e: Elaboration, module: ast.Module, from: Span): Scope {
   const known = e.modules.get(module.file);
   if (known) return known;
   if (e.importDepth >= MAX_DEPTH)
-    fail('OPT504', from, `imports nest deeper than ${MAX_DEPTH} files`, {
+    fail('OPT218', from, `imports nest deeper than ${MAX_DEPTH} files`, {
       hint: 'files may not use each other in a circle',
     });
   nameSites(module);

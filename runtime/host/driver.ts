@@ -18,7 +18,7 @@ import { type DeviceChoice, readSettings } from './settings.ts';
 import { preloadLoader, swiftshaderArchive, swiftshaderManifest, unpackSwiftshader } from './swiftshader.ts';
 import { defaultLimitMs, waitWithin } from './wait.ts';
 
-type Dawn = { create(options: string[]): GPU };
+export type Dawn = { create(options: string[]): GPU };
 
 /** One way of getting an adapter, and what came of it; `doctor` shows them all. */
 export interface Attempt {
@@ -169,8 +169,11 @@ function restoreEnv(name: string, value: string | undefined): void {
   else process.env[name] = value;
 }
 
-/** Asks Dawn for an adapter. `text` is what native code wrote, or undefined where it could not be kept from the terminal. */
-async function request(dawn: Dawn, options: string[]): Promise<{ found: Found | undefined; text: string | undefined }> {
+/** Asks Dawn for an adapter; its null backend is none. `text` is what native code wrote, or undefined where it could not be kept from the terminal. */
+export async function request(
+  dawn: Dawn,
+  options: string[],
+): Promise<{ found: Found | undefined; text: string | undefined }> {
   const { value, text } = await listen(async () => {
     try {
       const instance = dawn.create(options);

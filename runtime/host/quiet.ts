@@ -1,11 +1,12 @@
 /**
  * What native code writes to standard error while adapters are looked for: Dawn's two warnings about "maxDynamic…BuffersPerPipelineLayout", which it
  * prints on every start, and the Vulkan loader's complaints, which explain a failure and are of no interest after a success. Native code cannot be asked
- * to be silent, so descriptor 2 leads to a file meanwhile; the caller decides what of it people should see.
+ * to be silent, so descriptor 2 leads to a file meanwhile, or is taken back in the file that it is; the caller decides what of it people should see.
  */
 import { closeSync, constants, fstatSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { placeInFile, takeBack } from './rewind.ts';
 
 const noise = [
   /^Warning: maxDynamic\w+BuffersPerPipelineLayout artificially reduced .*\n?/gm,
@@ -16,7 +17,7 @@ const noise = [
 export async function listen<T>(
   body: () => Promise<T>,
 ): Promise<{ readonly value: T; readonly text: string | undefined }> {
-  const diverted = divert();
+  const diverted = divert() ?? rewound();
   let value: T;
   let text: string | undefined;
   try {
@@ -33,8 +34,19 @@ export function withoutNoise(text: string): string {
 }
 
 interface Diverted {
-  /** Puts descriptor 2 back and returns what was written meanwhile. */
-  restore(): string;
+  /** Puts descriptor 2 back and returns what was written meanwhile; undefined where it is still there. */
+  restore(): string | undefined;
+}
+
+/** Where descriptor 2 is a plain file, which cannot be led elsewhere: what was written is taken back. */
+function rewound(): Diverted | undefined {
+  if (process.platform !== 'linux') return undefined;
+  try {
+    const place = placeInFile();
+    return place === undefined ? undefined : { restore: () => takeBack(place) };
+  } catch {
+    return undefined;
+  }
 }
 
 function divert(): Diverted | undefined {

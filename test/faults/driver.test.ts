@@ -1,6 +1,6 @@
 /** The search for a driver, on machines that lack this or that: simulated by the environment of a child process. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -82,6 +82,14 @@ describe('a driver of one kind', { timeout: 40000 }, () => {
   });
 });
 
+describe("Dawn's null backend", { timeout: 40000 }, () => {
+  it('accepts everything and computes nothing, so it is refused', async () => {
+    const { stdout } = await run('null-backend', { env: { SADDLE_CACHE: cache } });
+    const found = JSON.parse(stdout) as { dawn: boolean; search: boolean; real: boolean };
+    expect(found).toMatchObject({ dawn: true, search: false });
+  });
+});
+
 describe('what the driver search writes', () => {
   it.runIf(process.platform === 'linux')(
     'is not shown after a success, in a pipe as in a terminal',
@@ -91,6 +99,18 @@ describe('what the driver search writes', () => {
       const program = join(root, 'test', 'faults', 'programs', 'driver.ts');
       const command = `"${process.execPath}" --import tsx "${program}" auto 2>&1 >/dev/null | cat`;
       expect(execFileSync('sh', ['-c', command], { cwd: root, encoding: 'utf8' })).toBe('');
+    },
+  );
+
+  it.runIf(process.platform === 'linux')(
+    'is taken back in a plain file, which others write before and after',
+    { timeout: 40000 },
+    () => {
+      const program = join(root, 'test', 'faults', 'programs', 'driver.ts');
+      const file = join(cache, 'stderr.txt');
+      const command = `{ echo before >&2; "${process.execPath}" --import tsx "${program}" auto >/dev/null; echo after >&2; } 2> "${file}"`;
+      execFileSync('sh', ['-c', command], { cwd: root });
+      expect(readFileSync(file, 'utf8')).toBe('before\nafter\n');
     },
   );
 

@@ -2,10 +2,6 @@
 import type { CatalogEntry } from '../catalog.ts';
 
 export const callCodes = {
-  OPT800: {
-    title: 'The command line and the session API (unclassified)',
-    about: 'Fallback of this group; every message should have a code of its own.',
-  },
   OPT801: {
     title: 'wrong command line',
     about:

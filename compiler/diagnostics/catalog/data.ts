@@ -2,10 +2,6 @@
 import type { CatalogEntry } from '../catalog.ts';
 
 export const dataCodes = {
-  OPT600: {
-    title: 'Data files and checkpoints (unclassified)',
-    about: 'Fallback of this group; every message should have a code of its own.',
-  },
   OPT601: {
     title: 'data file not found',
     about:

@@ -2,10 +2,6 @@
 import type { CatalogEntry } from '../catalog.ts';
 
 export const deviceCodes = {
-  OPT700: {
-    title: 'Devices, drivers and what happens while a program runs (unclassified)',
-    about: 'Fallback of this group; every message should have a code of its own.',
-  },
   OPT701: {
     title: 'no device',
     about:

@@ -2,10 +2,6 @@
 import type { CatalogEntry } from '../catalog.ts';
 
 export const flowCodes = {
-  OPT400: {
-    title: 'Owners, directions, versions, gradients (unclassified)',
-    about: 'Fallback of this group; every message should have a code of its own.',
-  },
   OPT401: {
     title: 'derivative through a write',
     about:

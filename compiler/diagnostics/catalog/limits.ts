@@ -2,10 +2,6 @@
 import type { CatalogEntry } from '../catalog.ts';
 
 export const limitsCodes = {
-  OPT500: {
-    title: 'Limits and constructs that this version does not compile yet (unclassified)',
-    about: 'Fallback of this group; every message should have a code of its own.',
-  },
   OPT510: {
     title: 'A constant table is too large',
     about:
@@ -33,10 +29,6 @@ export const limitsCodes = {
   OPT503: {
     title: 'tensor too large',
     about: 'A single value has more elements than can be addressed. Split the computation or use a smaller batch.',
-  },
-  OPT504: {
-    title: 'imports too deep',
-    about: 'Files use each other in a chain that is too long, or in a circle.',
   },
   OPT505: {
     title: 'endless template',

@@ -2,10 +2,6 @@
 import type { CatalogEntry } from '../catalog.ts';
 
 export const namesCodes = {
-  OPT200: {
-    title: 'Names, imports, placement (unclassified)',
-    about: 'Fallback of this group; every message should have a code of its own.',
-  },
   OPT201: {
     title: 'unknown name',
     about:

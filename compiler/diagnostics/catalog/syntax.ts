@@ -2,10 +2,6 @@
 import type { CatalogEntry } from '../catalog.ts';
 
 export const syntaxCodes = {
-  OPT100: {
-    title: 'Syntax (unclassified)',
-    about: 'Fallback of this group; every message should have a code of its own.',
-  },
   OPT101: {
     title: 'unexpected text',
     about:

@@ -2,10 +2,6 @@
 import type { CatalogEntry } from '../catalog.ts';
 
 export const typesCodes = {
-  OPT300: {
-    title: 'Types, shapes, dims (unclassified)',
-    about: 'Fallback of this group; every message should have a code of its own.',
-  },
   OPT301: {
     title: 'number types do not agree',
     about:

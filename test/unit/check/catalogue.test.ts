@@ -11,9 +11,6 @@ import { readSource, root, specs } from './sources.ts';
 const entries = Object.entries(catalog as Record<string, CatalogEntry>);
 const codes = entries.map(([code]) => code);
 
-/** Entries that only name their group: no source gives them. */
-const fallbacks = ['OPT100', 'OPT200', 'OPT300', 'OPT400', 'OPT500', 'OPT600', 'OPT700', 'OPT800'];
-
 /** Codes of settings, import chains, data, checkpoints, devices and calls: which test shows them. */
 const elsewhere: Readonly<Record<string, string>> = {
   OPT218: 'test/unit/check/names.test.ts',
@@ -73,9 +70,6 @@ const elsewhere: Readonly<Record<string, string>> = {
   OPT900: 'test/unit/cli/main.test.ts',
 };
 
-/** A second guard behind another: OPT504 stands behind OPT218, which the names pass finds first. */
-const unreachable = ['OPT504'];
-
 /** Codes that the first lines of the wrong specs expect. */
 const cases = new Set(
   specs('test/cases/bad').flatMap((path) =>
@@ -93,10 +87,10 @@ const sources = ['grammar', 'compiler', 'runtime', 'cli']
   .join('\n');
 
 test('every code has a case, or a test that names it, and no more than one of both', () => {
-  const known = new Set([...cases, ...Object.keys(elsewhere), ...fallbacks, ...unreachable]);
+  const known = new Set([...cases, ...Object.keys(elsewhere)]);
   expect(codes.filter((code) => !known.has(code))).toEqual([]);
   expect([...known].filter((code) => !codes.includes(code))).toEqual([]);
-  expect([...Object.keys(elsewhere), ...fallbacks, ...unreachable].filter((code) => cases.has(code))).toEqual([]);
+  expect(Object.keys(elsewhere).filter((code) => cases.has(code))).toEqual([]);
 });
 
 test.each(Object.entries(elsewhere))('%s is shown by %s', (code, file) => {
@@ -104,9 +98,9 @@ test.each(Object.entries(elsewhere))('%s is shown by %s', (code, file) => {
   expect(readFileSync(join(root, file), 'utf8')).toContain(code);
 });
 
-test('every code but the fallbacks is given by some source, and none that is given is unknown', () => {
+test('every code is given by some source, and none that is given is unknown', () => {
   const given = new Set([...sources.matchAll(/['"[](OPT\d{3})['"\]]/g)].map((match) => match[1]));
-  expect(codes.filter((code) => !given.has(code))).toEqual(fallbacks);
+  expect(codes.filter((code) => !given.has(code))).toEqual([]);
   expect([...given].filter((code) => !codes.includes(code))).toEqual([]);
 });
 
@@ -117,7 +111,7 @@ describe('entries', () => {
       expect(title.length, code).toBeLessThan(80);
       expect(title, code).not.toMatch(/[.]$/);
       expect(about, code).toMatch(/[.)]$/);
-      if (!fallbacks.includes(code)) expect(about.length, code).toBeGreaterThan(40);
+      expect(about.length, code).toBeGreaterThan(40);
     }
   });
 

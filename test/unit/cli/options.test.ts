@@ -44,13 +44,13 @@ it.each(['-1', '1.5', '', 'ten', '1e3', '99999999999'])('--seed refuses %j', asy
 it('exit codes follow the group of the code', () => {
   const of = (...codes: Diagnostic['code'][]) => exitCodeOf(codes.map((code) => error(code, undefined, '')));
   expect(of()).toBe(0);
-  expect(of('OPT100')).toBe(1);
-  expect(of('OPT500')).toBe(1);
+  expect(of('OPT101')).toBe(1);
+  expect(of('OPT501')).toBe(1);
   expect(of('OPT601')).toBe(3);
   expect(of('OPT709')).toBe(3);
   expect(of('OPT802')).toBe(2);
   expect(of('OPT900')).toBe(70);
-  expect(of('OPT601', 'OPT100')).toBe(1);
+  expect(of('OPT601', 'OPT101')).toBe(1);
 });
 
 it('folders are searched for specs', () =>

@@ -6,7 +6,7 @@ import { Source } from '../../../compiler/source/source.ts';
 
 const render = (text: string, start: number, end: number, name = 'a.opt') => {
   const source = new Source(name, text);
-  return renderText(error('OPT600', { file: name, start, end }, 'here'), new Map([[name, source]])).split('\n');
+  return renderText(error('OPT601', { file: name, start, end }, 'here'), new Map([[name, source]])).split('\n');
 };
 
 describe('long lines are shown around the span', () => {

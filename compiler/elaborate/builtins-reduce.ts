@@ -177,8 +177,8 @@ function shifted(c: BuiltinCall, x: Node, axis: number): { y: Node; top: Node } 
   return { y: c.e.make('sub', [x, alongAxis(c, top, x.type.shape, axis)]), top };
 }
 
-/** Most numbers in one sort: sorts count ranks, which takes n comparisons for each of n numbers. */
-const MOST_SORTED = 65_536;
+/** Most numbers in one sort: a merge sort of more takes seconds on slow devices. */
+const MOST_SORTED = 4_194_304;
 
 /** Sorts along an axis, which must not be long: beyond the limit a device would seem to hang. */
 function sorting(op: 'sort' | 'argsort'): BuiltinFn {

@@ -12,6 +12,7 @@ import { size } from './fuse.ts';
 import { lowerNest, type Root } from './nest.ts';
 import { lowerCumulative } from './cumulative.ts';
 import { lowerFactor } from './factor.ts';
+import { lowerBlocks, lowerMerge } from './merge-sort.ts';
 import { lowerSort } from './sort.ts';
 import type { DeviceProfile } from './profile.ts';
 import { NotFusable, type Storage } from './storage.ts';
@@ -107,6 +108,8 @@ export class Grouping {
       case 'factor':
         return lowerFactor(roots[0], storage, this.profile);
       case 'sort':
+        if (roots[0].node.attrs.$block !== undefined) return lowerBlocks(roots[0], storage, this.profile);
+        if (roots[0].node.attrs.$run !== undefined) return lowerMerge(roots[0], storage, this.profile);
         return lowerSort(roots[0], storage, this.profile);
     }
   }

@@ -1,5 +1,5 @@
 /**
- * Stable sorts by counting ranks: the place of an element is the number of elements that come before it, ties in order of position and NaN
+ * Short stable sorts (long ones are merged: merge-sort.ts) by counting ranks: the place of an element is the number of elements that come before it, ties in order of position and NaN
  * last. One invocation per element, n comparisons each: exact and deterministic for any n, quadratic in work.
  */
 import { InternalError } from '../diagnostics/diagnostic.ts';
@@ -61,7 +61,7 @@ export function lowerSort(root: Root, storage: Storage, profile: DeviceProfile):
 }
 
 /** Whether x comes strictly before y; NaN comes last. */
-function precedes(b: BranchBuilder, x: Value, y: Value, descending: boolean): Value {
+export function precedes(b: BranchBuilder, x: Value, y: Value, descending: boolean): Value {
   const less = b.op(descending ? 'gt' : 'lt', [x, y], 'bool');
   if (x.dtype !== 'f32') return less;
   const nan = b.op('and', [b.op('not', [b.op('is_nan', [x], 'bool')], 'bool'), b.op('is_nan', [y], 'bool')], 'bool');

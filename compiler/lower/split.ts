@@ -8,6 +8,7 @@ import { reachable, sizeOf } from '../ir/tensor/graph.ts';
 import { contractionOf } from './dims.ts';
 import { inBlocks } from './factor.ts';
 import { convAsProduct } from './windows.ts';
+import { inRuns } from './merge-sort.ts';
 import type { DeviceProfile } from './profile.ts';
 
 /** Items that one invocation may as well take alone. */
@@ -28,6 +29,7 @@ export function splitReductions(roots: readonly Node[], profile: DeviceProfile):
 function split(node: Node, wanted: number): Node {
   const { lower } = opOf(node.op);
   if (lower.family === 'reduce' && node.attrs.axes !== undefined) return splitReduce(node, wanted);
+  if (lower.family === 'sort') return inRuns(node);
   if (lower.family === 'factor') return inBlocks(node);
   if (node.op === 'conv') return convAsProduct(node);
   if (lower.family === 'contraction') return splitContraction(node, wanted);

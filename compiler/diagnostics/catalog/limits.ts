@@ -42,7 +42,7 @@ export const limitsCodes = {
   OPT507: {
     title: 'sort too long',
     about:
-      'Sorts are exact and the same on every device: the place of a number is the count of those before it, which takes n comparisons for each of n numbers. Beyond a length that would take a device many seconds, so it is refused before anything runs.',
+      'Sorts are exact, stable and the same on every device; a long one is some twenty passes over the data. Beyond a length that would take a device many seconds, so it is refused before anything runs.',
   },
   OPT508: {
     title: 'program too large for memory',

@@ -3,7 +3,7 @@
  * free use of what stands around it into regions that read only their params.
  */
 import { bodyParams, condSpec, loopSpec, regionParameter } from '../../ops/closed.ts';
-import { dependencies, rebuild } from '../../ops/region.ts';
+import { ownDependencies, rebuild } from '../../ops/region.ts';
 import type { Node, Region } from '../../ops/types.ts';
 import type { Graph } from './graph.ts';
 
@@ -89,7 +89,7 @@ function captured(marker: number, regions: readonly Region[]): Node[] {
     if (node.op === 'parameter' && node.attrs.source !== 'region') found.add(node);
     // a result of an outer loop or choice may be named only here
     else if (node.op === 'part' && node.inputs[0].id < marker) found.add(node);
-    else if (node.id >= marker) stack.push(...dependencies(node));
+    else if (node.id >= marker) stack.push(...ownDependencies(node));
     else if (node.op !== 'constant') found.add(node);
   }
   return [...found].sort((a, b) => a.id - b.id);

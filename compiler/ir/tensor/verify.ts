@@ -3,7 +3,7 @@
  * the graph, never of a user.
  */
 import { sameType } from '../../ops/arrays.ts';
-import { dependencies, regionsOf } from '../../ops/region.ts';
+import { dependencies, ownDependencies, regionsOf } from '../../ops/region.ts';
 import { isOp, op } from '../../ops/table.ts';
 import { type Node, ShapeError, type TensorType } from '../../ops/types.ts';
 import { typeText } from './graph.ts';
@@ -60,8 +60,31 @@ function ownProblems(node: Node, leaves: ReadonlySet<Node> | undefined): string[
       }
     }
   }
+  if (node.type.parts) problems.push(...openReads(node));
   const outer = node.op === 'parameter' && node.attrs.source !== 'region';
   if (outer && leaves && !leaves.has(node)) problems.push(`'${String(node.attrs.name)}' is no known leaf`);
+  return problems;
+}
+
+/** Leaves that the regions of a loop or choice read beside their own params: they are closed, so there must be none. */
+function openReads(node: Node): string[] {
+  const problems: string[] = [];
+  for (const { params, results } of regionsOf(node)) {
+    const bound = new Set(params);
+    const seen = new Set<Node>();
+    const stack = [...results];
+    while (stack.length > 0) {
+      const inner = stack.pop() as Node;
+      if (seen.has(inner)) continue;
+      seen.add(inner);
+      // inner loops and choices are closed themselves; the params of a rule are its own
+      if (!inner.type.parts) regionsOf(inner).forEach((region) => region.params.forEach((param) => bound.add(param)));
+      stack.push(...ownDependencies(inner));
+    }
+    for (const leaf of seen) {
+      if (leaf.op === 'parameter' && !bound.has(leaf)) problems.push(`a closed region reads %${leaf.id} from outside`);
+    }
+  }
   return problems;
 }
 

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { grad, jvp, vectorize } from '../../../compiler/autodiff/index.ts';
 import { Graph } from '../../../compiler/ir/tensor/graph.ts';
-import { closeRegions, makeCond, makeLoop, regionParameter } from '../../../compiler/ir/tensor/regions.ts';
+import { closeRegions, loopSpec, makeCond, makeLoop, regionParameter } from '../../../compiler/ir/tensor/regions.ts';
 import { print } from '../../../compiler/ir/tensor/print.ts';
 import { parse } from '../../../compiler/ir/tensor/parse.ts';
 import { verify } from '../../../compiler/ir/tensor/verify.ts';
@@ -268,6 +268,24 @@ describe('what no derivative reaches', () => {
       [one],
     );
     expect(moved.reached).toEqual([false, true, false]);
+  });
+
+  it('is known through nested loops, forward too', () => {
+    const { graph, a, b, h0, m0, loop } = threeCarries(false);
+    const marker = graph.nextId;
+    // one turn of an outer loop that runs an inner one, h and k each
+    const [i, h, k] = [index, scalar, scalar].map((type) => regionParameter(graph, 'p', type));
+    const inner = makeLoop(graph, {
+      ...loopSpec(loop.node),
+      carries: [h, k, m0],
+    });
+    const body = { params: [i, h, k], results: [inner.carry(0), inner.carry(1)] };
+    const { regions, consts } = closeRegions(graph, marker, [body]);
+    const outer = makeLoop(graph, { carries: [h0, h0], xs: [], consts, max: 2, body: regions[0] });
+    expect(grad(graph, outer.carry(0), [a, b]).reached).toEqual([true, false]);
+    expect(grad(graph, outer.carry(1), [a, b]).reached).toEqual([false, true]);
+    const one = graph.constant(1, scalar);
+    expect(jvp(graph, [outer.carry(0), outer.carry(1)], [b], [one]).reached).toEqual([false, true]);
   });
 
   it('counts that a loop may take no turn', () => {

@@ -6,6 +6,12 @@ export interface Binding {
   readonly slot: boolean;
 }
 
+/** A word of a buffer; `offset` in bytes. */
+export interface Word {
+  readonly buffer: string;
+  readonly offset: number;
+}
+
 export type Command =
   | {
       readonly kind: 'dispatch';
@@ -21,8 +27,8 @@ export type Command =
       readonly toOffset: number;
       readonly bytes: number;
     }
-  /** The commands, `turns` times. The device itself counts, and skips what is not to happen. */
-  | { readonly kind: 'loop'; readonly turns: number; readonly commands: readonly Command[] }
+  /** The commands, `turns` times. The device itself counts, and skips what is not to happen: from the turn on at whose end the flag is 0. */
+  | { readonly kind: 'loop'; readonly turns: number; readonly flag?: Word; readonly commands: readonly Command[] }
   /** Decided for each execution by value `value` of the host program: the first commands where it is not 0. */
   | {
       readonly kind: 'if';
@@ -54,6 +60,55 @@ export function* flatCommands(
   for (const c of commands) {
     if (c.kind === 'loop') for (let turn = 0; turn < c.turns; turn++) yield* flatCommands(c.commands, taken);
     else if (c.kind === 'if') yield* flatCommands(taken(c.value) ? c.commands : c.otherwise, taken);
+    else yield c;
+  }
+}
+
+/** A loop that may have ended: the answer is whether its flag was set when it was asked for the last time but one (true at first). */
+export interface Question {
+  readonly kind: 'question';
+  readonly flag: Word;
+  /** The answer to come; kept by whoever answers. */
+  waiting: Promise<boolean> | undefined;
+}
+
+/** Dispatches after the end of a loop that are worth a question. */
+const LONG = 128;
+/** Turns before the first question; twice as many before the next, up to the most. */
+const FIRST_TURNS = 16;
+const MOST_TURNS = 256;
+
+const isLong = (c: Command): boolean =>
+  c.kind === 'loop' && c.flag !== undefined && c.turns > FIRST_TURNS && c.turns * countDispatches(c.commands) > LONG;
+
+/** Whether there are loops whose end is worth waiting for. */
+export function hasLongLoops(commands: readonly Command[]): boolean {
+  return commands.some((c) => {
+    if (c.kind === 'loop') return isLong(c) || hasLongLoops(c.commands);
+    return c.kind === 'if' && (hasLongLoops(c.commands) || hasLongLoops(c.otherwise));
+  });
+}
+
+/** As `flatCommands`, with questions in long loops, which end where the answer is no. */
+export function* patientCommands(
+  commands: readonly Command[],
+  taken: (value: number) => boolean,
+): Generator<SimpleCommand | Question, void, boolean> {
+  for (const c of commands) {
+    if (c.kind === 'loop') {
+      const question: Question | undefined =
+        isLong(c) && c.flag ? { kind: 'question', flag: c.flag, waiting: undefined } : undefined;
+      let next = FIRST_TURNS;
+      let step = FIRST_TURNS;
+      for (let turn = 0; turn < c.turns; turn++) {
+        if (question && turn === next) {
+          if (!(yield question)) break;
+          step = Math.min(MOST_TURNS, 2 * step);
+          next += step;
+        }
+        yield* patientCommands(c.commands, taken);
+      }
+    } else if (c.kind === 'if') yield* patientCommands(taken(c.value) ? c.commands : c.otherwise, taken);
     else yield c;
   }
 }

@@ -1,4 +1,5 @@
 /** The commands of one entry: every unit's kernel as WGSL with its tensors' places written in, and its dispatch. Equal kernels are shared. */
+import type { Word } from '../bundle/commands.ts';
 import type { Binding, BundleKernel, Command, Place as SourcePlace } from '../bundle/format.ts';
 import { fail, InternalError } from '../diagnostics/diagnostic.ts';
 import type { View } from '../ir/kernel/kernel.ts';
@@ -48,7 +49,12 @@ export function planSteps(steps: readonly Step[], ctx: PlanContext): Command[] {
       case 'kernel':
         return planUnit(step, ctx);
       case 'repeat':
-        return { kind: 'loop', turns: step.turns, commands: planSteps(step.steps, ctx) };
+        return {
+          kind: 'loop',
+          turns: step.turns,
+          ...(step.flag && { flag: wordOf(ctx.place(step.flag.tensor)) }),
+          commands: planSteps(step.steps, ctx),
+        };
       case 'choice':
         return {
           kind: 'if',
@@ -59,6 +65,8 @@ export function planSteps(steps: readonly Step[], ctx: PlanContext): Command[] {
     }
   });
 }
+
+const wordOf = ({ buffer, offset }: Place): Word => ({ buffer, offset: 4 * offset });
 
 function planUnit(unit: Unit, ctx: PlanContext): Command {
   const problems = verifyKernel(unit.kernel);

@@ -71,7 +71,7 @@ function commandLines(commands: readonly Command[], indent: string): string[] {
       case 'copy':
         return [`${indent}copy ${c.from}+${c.fromOffset} -> ${c.to}+${c.toOffset} ${c.bytes} bytes`];
       case 'loop':
-        return [`${indent}loop ${c.turns} turns`, ...commandLines(c.commands, inner)];
+        return [`${indent}loop ${c.flag ? 'at most ' : ''}${c.turns} turns`, ...commandLines(c.commands, inner)];
       case 'if': {
         const otherwise = c.otherwise.length > 0 ? [`${indent}else`, ...commandLines(c.otherwise, inner)] : [];
         return [`${indent}if host value ${c.value}`, ...commandLines(c.commands, inner), ...otherwise];

@@ -50,7 +50,7 @@ export function fuseTurns(
   const each = Math.ceil(turns / Math.ceil(turns / most));
   const whole = Math.floor(turns / each);
   const rest = turns - whole * each;
-  return [{ kind: 'repeat', turns: whole, steps: [repeated(each)] }, ...(rest > 0 ? [repeated(rest)] : [])];
+  return [{ kind: 'repeat', turns: whole, flag, steps: [repeated(each)] }, ...(rest > 0 ? [repeated(rest)] : [])];
 }
 
 /** The kernels of the steps if they fit into one; undefined otherwise. */

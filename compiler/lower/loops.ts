@@ -64,8 +64,9 @@ class LoopLowering {
     const steps = [...this.prologue()];
     if (spec.max > 0) {
       const turn = [...this.head(), ...this.body()];
-      const fused = fuseTurns(turn, spec.max, this.flag?.view, ctx);
-      if (turn.length > 0) steps.push(...(fused ?? [{ kind: 'repeat' as const, turns: spec.max, steps: turn }]));
+      const flag = this.flag?.view;
+      const fused = fuseTurns(turn, spec.max, flag, ctx);
+      if (turn.length > 0) steps.push(...(fused ?? [{ kind: 'repeat' as const, turns: spec.max, flag, steps: turn }]));
     }
     const written = [...carries.map((v) => v.tensor), ...this.stacked.map((k) => this.partView(k).tensor)];
     if (region.used.has(0)) written.push(...this.turnsDone(steps));

@@ -40,7 +40,8 @@ export type Item = Unit | Block;
 /** What is run, in order. */
 export type Step =
   | Unit
-  | { readonly kind: 'repeat'; readonly turns: number; readonly steps: readonly Step[] }
+  /** At most `turns` times; `flag` is 0 where no turn happens any more. */
+  | { readonly kind: 'repeat'; readonly turns: number; readonly flag?: View; readonly steps: readonly Step[] }
   /** By a value of the entry's host program. */
   | {
       readonly kind: 'choice';

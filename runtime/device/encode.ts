@@ -2,7 +2,13 @@
  * Encodes the commands of entries. Bind groups are made once per (kernel, bindings, slot) and kept: making one costs as much as ten dispatches.
  * Consecutive dispatches share one compute pass, over steps too; WebGPU orders them. A copy ends the pass, since copies stand outside passes.
  */
-import { type SimpleCommand, eachCommand, flatCommands } from '../../compiler/bundle/commands.ts';
+import {
+  type SimpleCommand,
+  type Word,
+  eachCommand,
+  flatCommands,
+  patientCommands,
+} from '../../compiler/bundle/commands.ts';
 import type { Binding, BundleEntry } from '../../compiler/bundle/format.ts';
 import { InternalError } from '../../compiler/diagnostics/diagnostic.ts';
 import { type Buffers, type DeviceBuffer, usage } from './buffers.ts';
@@ -31,6 +37,46 @@ export class Submission {
   }
 }
 
+/** Values of the host program, for each execution of a submission. */
+export type HostValues = readonly (readonly (readonly number[])[])[];
+
+/** Commands on their way into a submission: consecutive dispatches share a pass, and long sequences are sent in pieces. */
+class Recording {
+  private readonly submission: Submission;
+  private readonly encoder: Encoder;
+  private pass: GPUComputePassEncoder | undefined;
+  private dispatches = 0;
+
+  constructor(submission: Submission, encoder: Encoder) {
+    this.submission = submission;
+    this.encoder = encoder;
+  }
+
+  add(command: SimpleCommand, slot: number): void {
+    if (command.kind === 'copy') {
+      this.end();
+      this.encoder.copy(this.submission.encoder, command, slot);
+      return;
+    }
+    // Nothing to do, and Dawn would print a remark to standard output.
+    if (command.groups.some((n) => n === 0)) return;
+    this.pass ??= this.submission.encoder.beginComputePass();
+    this.encoder.dispatch(this.pass, command, slot);
+    this.dispatches++;
+    if (this.dispatches % CHUNK === 0) {
+      this.end();
+      this.submission.flush();
+    }
+  }
+
+  /** Ends the pass; returns the number of dispatches so far. */
+  end(): number {
+    this.pass?.end();
+    this.pass = undefined;
+    return this.dispatches;
+  }
+}
+
 export class Encoder {
   private readonly device: GPUDevice;
   private readonly buffers: Buffers;
@@ -47,35 +93,51 @@ export class Encoder {
   }
 
   /** Encodes one execution for each element of `hostValues` (values of the host program), execution k on slot k. Returns the number of dispatches. */
-  encode(submission: Submission, entry: BundleEntry, hostValues: readonly (readonly number[])[][]): number {
-    let pass: GPUComputePassEncoder | undefined;
-    let dispatches = 0;
-    const end = (): void => {
-      pass?.end();
-      pass = undefined;
-    };
+  encode(submission: Submission, entry: BundleEntry, hostValues: HostValues): number {
+    const recording = new Recording(submission, this);
     for (const [slot, values] of hostValues.entries()) {
       for (const command of flatCommands(entry.commands, (value) => values[value][0] !== 0)) {
-        if (command.kind === 'copy') {
-          end();
-          this.copy(submission.encoder, command, slot);
-          continue;
-        }
-        // Nothing to do, and Dawn would print a remark to standard output.
-        if (command.groups.some((n) => n === 0)) continue;
-        pass ??= submission.encoder.beginComputePass();
-        pass.setPipeline(this.pipeline(command).gpu);
-        pass.setBindGroup(0, this.bindGroup(command, slot));
-        pass.dispatchWorkgroups(...command.groups);
-        dispatches++;
-        if (dispatches % CHUNK === 0) {
-          end();
-          submission.flush();
-        }
+        recording.add(command, slot);
       }
     }
-    end();
-    return dispatches;
+    return recording.end();
+  }
+
+  /**
+   * The same for entries with long loops: sends them in pieces and ends them where the device says so, having at least one piece in the queue all the
+   * time. `ask` encodes a read of a word, sends all, and resolves to whether it is not 0.
+   */
+  async encodePatiently(
+    submission: Submission,
+    entry: BundleEntry,
+    hostValues: HostValues,
+    ask: (word: Word) => Promise<boolean>,
+  ): Promise<number> {
+    const recording = new Recording(submission, this);
+    for (const [slot, values] of hostValues.entries()) {
+      const commands = patientCommands(entry.commands, (value) => values[value][0] !== 0);
+      for (let next = commands.next(); next.value;) {
+        const command = next.value;
+        if (command.kind !== 'question') {
+          recording.add(command, slot);
+          next = commands.next(true);
+          continue;
+        }
+        const before = command.waiting;
+        recording.end();
+        command.waiting = ask(command.flag);
+        // An answer that nobody waits for any more may come as an error, which the submission's own read reports too.
+        command.waiting.catch(() => undefined);
+        next = commands.next(before ? await before : true);
+      }
+    }
+    return recording.end();
+  }
+
+  dispatch(pass: GPUComputePassEncoder, command: Dispatch, slot: number): void {
+    pass.setPipeline(this.pipeline(command).gpu);
+    pass.setBindGroup(0, this.bindGroup(command, slot));
+    pass.dispatchWorkgroups(...command.groups);
   }
 
   private pipeline(command: Dispatch): Pipeline {
@@ -111,7 +173,7 @@ export class Encoder {
     return { buffer: buffer.gpu, offset: slot * buffer.bytes, size: buffer.bytes };
   }
 
-  private copy(encoder: GPUCommandEncoder, command: Copy, slot: number): void {
+  copy(encoder: GPUCommandEncoder, command: Copy, slot: number): void {
     if (command.bytes === 0) return;
     const from = this.buffers.get(command.from);
     const to = this.buffers.get(command.to);

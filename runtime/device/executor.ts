@@ -4,6 +4,7 @@
  * One submission holds many steps. Its parameter slots are written before it, its report slots and the faults buffer are copied to staging within it
  * and mapped while the next submission already runs: training never waits for a read-back. Submissions are ordered by the queue, so one ring suffices.
  */
+import { type Word, hasLongLoops } from '../../compiler/bundle/commands.ts';
 import type { Bundle, BundleCell, BundleEntry } from '../../compiler/bundle/format.ts';
 import type { Scalars } from '../../compiler/bundle/host-program.ts';
 import { InternalError, fail } from '../../compiler/diagnostics/diagnostic.ts';
@@ -25,8 +26,24 @@ interface Prepared {
   readonly reports: DeviceBuffer | undefined;
   readonly faults: DeviceBuffer | undefined;
   readonly pace: Pace;
+  /** It has loops that may end long before their last turn. */
+  readonly patient: boolean;
   /** The first submission runs inside an error scope. */
   proven: boolean;
+}
+
+/** A submission under construction; its errors are waited for where it is the entry's first. */
+interface Begun {
+  readonly to: Submission;
+  readonly scoped: boolean;
+}
+
+/** A submission on its way. */
+interface Sent {
+  /** Resolves to the ranges read back. */
+  finished(): Promise<ArrayBuffer>;
+  readonly offsets: readonly number[];
+  checkFaults(bytes: ArrayBuffer, steps: readonly Scalars[]): void;
 }
 
 /** Cells read in one go: bounds the staging memory. */
@@ -62,6 +79,8 @@ export class Executor implements Backend {
   private readonly hostFields: HostFields;
   private readonly prepared = new Map<string, Prepared>();
   private readonly cells: ReadonlyMap<string, BundleCell>;
+  /** While a submission is sent piece by piece. Whoever waits asks again: another may have begun. */
+  private sending: Promise<void> | undefined;
 
   constructor(bundle: Bundle, owner: OpenDevice, buffers: Buffers, encoder: Encoder) {
     this.bundle = bundle;
@@ -80,6 +99,7 @@ export class Executor implements Backend {
         reports: bufferOf(entry, 'reports', buffers),
         faults: bufferOf(entry, 'faults', buffers),
         pace: new Pace(buffers.slots),
+        patient: hasLongLoops(entry.commands),
         proven: false,
       });
     }
@@ -102,6 +122,7 @@ export class Executor implements Backend {
   }
 
   async loadData(name: string, field: string, values: NumberArray): Promise<void> {
+    while (this.sending) await this.sending;
     this.owner.check();
     const spec = this.bundle.data.find((d) => d.name === name)?.fields.find((f) => f.name === field);
     if (!spec) fail('OPT711', undefined, `the program has no data '${name}.${field}'`);
@@ -121,9 +142,10 @@ export class Executor implements Backend {
     if (steps.length === 0) return [];
     if (steps.length > this.buffers.slots) throw new InternalError(`${steps.length} executions in one submission`);
     this.owner.check();
+    while (this.sending) await this.sending;
     const start = performance.now();
     const hostValues = this.writeParams(p, steps);
-    const sent = this.send(
+    const sent = await this.send(
       p,
       hostValues,
       p.reports ? [{ gpu: p.reports.gpu, offset: 0, bytes: steps.length * p.reports.bytes }] : [],
@@ -143,6 +165,7 @@ export class Executor implements Backend {
     scalars: Scalars,
   ): Promise<Record<string, NumberArray>> {
     const p = this.entry(id);
+    while (this.sending) await this.sending;
     this.owner.check();
     for (const input of p.entry.inputs) {
       const values = Object.hasOwn(inputs, input.name) ? inputs[input.name] : undefined;
@@ -156,7 +179,7 @@ export class Executor implements Backend {
       offset: r.offset,
       bytes: 4 * elements(r.type),
     }));
-    const sent = this.send(p, hostValues, ranges);
+    const sent = await this.send(p, hostValues, ranges);
     this.stats.executions++;
     const bytes = await sent.finished();
     sent.checkFaults(bytes, [scalars]);
@@ -164,6 +187,7 @@ export class Executor implements Backend {
   }
 
   async reset(): Promise<void> {
+    while (this.sending) await this.sending;
     this.owner.check();
     const encoder = this.owner.device.createCommandEncoder();
     for (const buffer of this.buffers.ofRole('cells')) encoder.clearBuffer(buffer.gpu);
@@ -190,6 +214,7 @@ export class Executor implements Backend {
   }
 
   private async readBatch(cells: readonly BundleCell[], into: Map<string, NumberArray>): Promise<void> {
+    while (this.sending) await this.sending;
     this.owner.check();
     const { device } = this.owner;
     const encoder = device.createCommandEncoder();
@@ -204,6 +229,7 @@ export class Executor implements Backend {
   }
 
   async writeCells(values: ReadonlyMap<string, NumberArray>): Promise<void> {
+    while (this.sending) await this.sending;
     this.owner.check();
     for (const [id, array] of values) {
       const cell = this.cell(id);
@@ -241,17 +267,49 @@ export class Executor implements Backend {
   }
 
   /** Encodes and submits an execution for each of the host's values, with a read-back of the ranges and, last, of the faults. */
-  private send(p: Prepared, hostValues: number[][][], ranges: readonly ReadRange[]) {
+  private async send(p: Prepared, hostValues: number[][][], ranges: readonly ReadRange[]): Promise<Sent> {
+    if (!p.patient) {
+      const submission = this.begin(p);
+      return this.finish(submission, p, this.encoder.encode(submission.to, p.entry, hostValues), ranges);
+    }
+    // Piece by piece, while everything else waits: it comes after all of it in the queue.
+    let done: () => void = () => undefined;
+    this.sending = new Promise((resolve) => (done = resolve));
+    try {
+      const submission = this.begin(p);
+      const ask = (word: Word): Promise<boolean> => this.ask(submission.to, word);
+      const dispatches = await this.encoder.encodePatiently(submission.to, p.entry, hostValues, ask);
+      return this.finish(submission, p, dispatches, ranges);
+    } finally {
+      this.sending = undefined;
+      done();
+    }
+  }
+
+  /** Submits what has been encoded and a read of a word; resolves to whether it is not 0. */
+  private async ask(submission: Submission, { buffer, offset }: Word): Promise<boolean> {
+    const range = { gpu: this.buffers.get(buffer).gpu, offset, bytes: 4 };
+    const pending = this.readback.encode(submission.encoder, [range]);
+    submission.flush();
+    return new Uint32Array(await pending.read())[0] !== 0;
+  }
+
+  private begin(p: Prepared): Begun {
     const { device } = this.owner;
     const scoped = !p.proven;
     p.proven = true;
     if (scoped) device.pushErrorScope('validation');
-    const submission = new Submission(device);
-    if (p.faults) submission.encoder.clearBuffer(p.faults.gpu);
-    this.stats.dispatches += this.encoder.encode(submission, p.entry, hostValues);
+    const to = new Submission(device);
+    if (p.faults) to.encoder.clearBuffer(p.faults.gpu);
+    return { to, scoped };
+  }
+
+  private finish({ to, scoped }: Begun, p: Prepared, dispatches: number, ranges: readonly ReadRange[]): Sent {
+    const { device } = this.owner;
+    this.stats.dispatches += dispatches;
     const all = p.faults ? [...ranges, { gpu: p.faults.gpu, offset: 0, bytes: p.faults.bytes }] : ranges;
-    const pending = this.readback.encode(submission.encoder, all);
-    device.queue.submit([submission.encoder.finish()]);
+    const pending = this.readback.encode(to.encoder, all);
+    device.queue.submit([to.encoder.finish()]);
     this.stats.submits++;
     const scope = scoped ? device.popErrorScope() : undefined;
     const finished = async (): Promise<ArrayBuffer> => {

@@ -78,6 +78,37 @@ describe('loops and choices on the device', () => {
     expect((await check(p, inputs)).dispatches).toBeLessThan(8);
   });
 
+  it(
+    'end soon after their last turn where turns are many launches, in order with what is submitted beside',
+    { timeout: 240_000 },
+    async () => {
+      const { owner, profile } = await openDevice();
+      const b = new Regions();
+      const [x, w] = [b.input('x', f32(32, 32)), b.input('w', f32(32, 32))];
+      const loop = b.repeat(2000, [x], (_, [h]) => ({ carries: [b.op('mul', b.matmul(h, w), b.num(0.5, h))] }), {
+        cond: (_, [h]) => b.op('gt', b.sum(b.op('mul', h, h), 0, 1), b.g.constant(1e-3, f32())),
+      });
+      const p = resultsProgram(b.g, { x: x.type, w: w.type }, { h: loop.carry(0), turns: loop.turns() });
+      const bundle = compileProgram(p, { limits: { ...profile, sequences: false } });
+      const executor = await createExecutor(bundle, owner);
+      const eye = Array.from({ length: 1024 }, (_, i) => (i % 33 === 0 ? 1 : 0));
+      const call = (scale: number) =>
+        executor.call('main', { x: Float32Array.from(ramp(1024, scale)), w: Float32Array.from(eye) }, scalars);
+      const scales = [1, 1e-9, 100, 1];
+      const got = await Promise.all(scales.map(call));
+      const turns = got.map((r) => r.turns[0]);
+      scales.forEach((scale, k) => {
+        const start = ramp(1024, scale).reduce((sum, v) => sum + v * v, 0);
+        const want = Math.max(0, Math.ceil(Math.log(start / 1e-3) / Math.log(4)));
+        expect(turns[k]).toBe(want);
+        expect(got[k].h[5]).toBeCloseTo(ramp(1024, scale)[5] * 0.5 ** want, 6);
+      });
+      // Four times at most 48 turns of a few launches instead of 2000.
+      expect(executor.stats.dispatches).toBeLessThan(4 * (48 * 5 + 10));
+      await executor.dispose();
+    },
+  );
+
   it('stop inside of a scan, with products of matrices under a flag', { timeout: 240_000 }, async () => {
     const b = new Regions();
     const [x, w] = [b.input('x', f32(16, 16)), b.input('w', f32(16, 16))];

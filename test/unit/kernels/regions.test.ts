@@ -7,7 +7,7 @@ import { Graph } from '../../../compiler/ir/tensor/graph.ts';
 import type { DeviceProfile } from '../../../compiler/lower/profile.ts';
 import type { NdArray, Node } from '../../../compiler/ops/types.ts';
 import { evaluate } from '../../../runtime/reference/interpreter.ts';
-import { f32, i32, program, resultsProgram } from '../../device/programs.ts';
+import { cell, f32, i32, program, resultsProgram } from '../../device/programs.ts';
 import { Regions } from '../../device/region-programs.ts';
 import { randomControl, vector } from '../../fuzz/random-control.ts';
 import { seededRng } from '../../fuzz/rng.ts';
@@ -201,6 +201,66 @@ describe('loops', () => {
     const carries = 4 * 64 * turns;
     expect(entries[0].tempBytes).toBeGreaterThanOrEqual(carries);
     expect(entries[0].tempBytes).toBeLessThan(carries + 4 * 64 * 12);
+  });
+});
+
+describe('loops in an entry', () => {
+  it('read cells before they are written, rows of packed data, and tables', () => {
+    for (const limits of profiles) {
+      const b = new Regions();
+      const cells = [cell('w', f32(5, 6)), cell('h', f32(6)), cell('n', i32())];
+      const [w, h, n] = cells.map((c) => b.g.parameter('cell', c.id, c.type));
+      const field = { name: 'x', type: f32(4, 5), storage: 'u8' as const, scale: 0.5 };
+      const data = [{ name: 'train', source: 'x', rows: 4, fields: [field] }];
+      const table = b.g.dense(ramp(4), f32(4));
+      const loop = b.repeat(
+        4,
+        [h, w],
+        (i, [state, weights], [row, scale]) => {
+          const wide = b.g.make('reshape', [row], { shape: [1, 5] });
+          const product = b.g.make('reshape', [b.matmul(wide, weights)], { shape: [6] });
+          const next = b.op('tanh', b.op('add', b.op('mul', product, b.spread(scale, [6], [])), state));
+          const moved = b.op('add', weights, b.op('mul', w, b.spread(b.cast(b.op('add', i, n), 'f32'), [5, 6], [])));
+          return { carries: [next, moved], ys: [b.op('mul', row, row)] };
+        },
+        { xs: [b.g.parameter('data', 'train.x', field.type), table] },
+      );
+      const writes = [
+        { cell: 'w', value: loop.carry(1) },
+        { cell: 'h', value: b.op('add', h, loop.carry(0)) },
+        { cell: 'n', value: b.op('add', n, loop.turns()) },
+      ];
+      const outputs = [{ name: 'ys', kind: 'result' as const, value: loop.ys(0) }];
+      const p = program(b.g, { cells, data, entries: [{ id: 'main', writes, outputs, inputs: [] }] });
+      const before = { w: ramp(30), h: ramp(6, 2), n: [3] };
+      const bytes = Array.from({ length: 20 }, (_, i) => (i * 37) % 7);
+      const got = interpretEntry(p, 'main', { cells: before, data: { 'train.x': bytes } }, limits);
+      const leaf = (node: Node): NdArray => {
+        const name = node.attrs.name as keyof typeof before | 'train.x';
+        return {
+          type: node.type,
+          data: Float64Array.from(name === 'train.x' ? bytes.map((v) => v / 2) : before[name]),
+        };
+      };
+      const entry = p.entries[0];
+      const want = evaluate([...entry.writes.map((x) => x.value), entry.outputs[0].value], leaf);
+      const all = [...entry.writes.map((x) => got.cells[x.cell]), got.outputs.ys];
+      want.forEach((value, k) => value.data.forEach((x, i) => expect(all[k][i], `${k}[${i}]`).toBeCloseTo(x, 9)));
+    }
+  });
+
+  it('update all leaves that they carry in one kernel', () => {
+    const b = new Regions();
+    const shapes = [[4, 8], [8], [8, 3], [3]];
+    const leaves = shapes.map((shape, k) => b.input(`p${k}`, f32(...shape)));
+    const loop = b.repeat(3, leaves, (_, own) => ({
+      carries: own.map((x) => b.op('sub', x, b.op('mul', b.num(0.1, x), b.op('sin', x)))),
+    }));
+    const types = Object.fromEntries(leaves.map((x, k) => [`p${k}`, x.type]));
+    const results = Object.fromEntries(leaves.map((_, k) => [`r${k}`, loop.carry(k)]));
+    const inputs = Object.fromEntries(leaves.map((x, k) => [`p${k}`, ramp(x.type.shape.reduce((a, c) => a * c, 1))]));
+    // The leaves into the loop, three turns, the leaves out of it.
+    expect(check(resultsProgram(b.g, types, results), inputs, { sequences: false }).dispatches).toBeLessThanOrEqual(5);
   });
 });
 

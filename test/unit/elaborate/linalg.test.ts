@@ -126,6 +126,20 @@ test('parts, products, power iteration', () => {
   expect([t, d, o]).toEqual([5, 0, 36]);
 });
 
+test('map of each is each of map, with its derivative', () => {
+  const single = (i: number, f: string) => f.replaceAll('M', `m_${i}`);
+  const fs = ['sum(eigh(M)[0]^3)', 'sum(svd(M)[1])', 'sum(solve(M, [1.0, 2.0, 3.0]))', 'det(M)', 'sum(abs(qr(M)[1]))'];
+  const cases = fs.flatMap((f) => [f, `sum(sin(grad(${f}, M)))`]);
+  const found = evaluateAll(
+    cases.flatMap((f) => [
+      `sum(map d as e { ${f.replaceAll('M', 'e.M')} })`,
+      [0, 1, 2].map((i) => single(i, f)).join(' + '),
+    ]),
+    `use linalg { eigh, svd, solve, det, qr }\ndata d = { M: ${chirp(3, 3, 3)} }\nlet m_0 = d.M[0]\nlet m_1 = d.M[1]\nlet m_2 = d.M[2]`,
+  );
+  cases.forEach((f, i) => expect(found[2 * i], f).toBeCloseTo(found[2 * i + 1], 6));
+});
+
 test('third derivatives through an elimination or rotations are refused', () => {
   for (const f of ['det(A)', 'sum(eigh(A)[0]^3)', 'sum(svd(A)[1]^3)', 'sum(solve(A, [1.0, 2.0]))']) {
     const [error] = errorsOf(`use linalg { det, eigh, svd, solve }

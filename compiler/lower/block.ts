@@ -63,6 +63,8 @@ export class BlockLowering {
   private used: ReadonlySet<string> = new Set();
   private readonly extra = new Map<Node, View[]>();
   private readonly copies: Send[] = [];
+  /** Nodes that this block computes, stored or not. */
+  private computed: ReadonlySet<Node> = new Set();
   private stages: ReadonlyMap<Node, number> = new Map();
   private regions: ReadonlySet<Node> = new Set();
 
@@ -89,6 +91,7 @@ export class BlockLowering {
     const roots = splitReductions(values, ctx.profile);
     const { nodes, regions, stages } = collect(roots, isLeaf);
     this.stages = stages;
+    this.computed = new Set(nodes.filter((n) => !isLeaf(n)));
     const needed = regions.flatMap((r) => r.needs.filter((n) => !isLeaf(n)));
     const starts = regions.flatMap((r) => r.starts.filter((n) => !isLeaf(n)));
     const results = new Set([...roots, ...needed, ...starts]);
@@ -259,6 +262,8 @@ export class BlockLowering {
     }
     if (this.stored.has(node))
       return own.has(node) || size(node) === 0 ? undefined : ctx.tensors.view(this.key(node), node.type);
+    // Made of constants alone, it may be in an outer block too, where nobody knows that it is read here.
+    if (this.computed.has(node)) return undefined;
     return this.parent ? this.parent.view(node) : node.op === 'parameter' ? ctx.leafView(node) : undefined;
   }
 

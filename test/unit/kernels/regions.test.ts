@@ -1,6 +1,6 @@
 /** Loops and choices through their kernels in float64, against the reference: random programs with their derivatives, and what single forms must do. */
 import { describe, expect, it } from 'vitest';
-import { grad, jvp } from '../../../compiler/autodiff/index.ts';
+import { grad, jvp, vectorize } from '../../../compiler/autodiff/index.ts';
 import { compileProgram, prepareProgram } from '../../../compiler/emit/bundle.ts';
 import type { Program } from '../../../compiler/ir/program.ts';
 import { Graph } from '../../../compiler/ir/tensor/graph.ts';
@@ -61,6 +61,25 @@ describe('random nested loops and branches', () => {
 
   it('and their derivatives are the same through kernels', { timeout: 240_000 }, () => {
     for (let seed = 0; seed < 24; seed++) for (const limits of profiles) compare(seed, seed % 3, limits);
+  });
+
+  it('for many elements at once, with gradients and their derivatives', { timeout: 240_000 }, () => {
+    const n = 5;
+    for (const seed of [0, 1, 2, 3, 33, 83, 113]) {
+      const graph = new Graph();
+      const rng = seededRng(seed);
+      const draw = (size: number): number[] => Array.from({ length: size }, () => rng.normal());
+      const params = ['p', 'q'].map((name) => graph.parameter('input', name, vector));
+      const many = graph.parameter('input', 'many', f32(n, ...vector.shape));
+      const y = randomControl(seed, PARAMS, 1 + (seed % 2)).regions(graph, params);
+      const first = grad(graph, y, params).values;
+      const along = graph.make('reduce_sum', [graph.make('sin', [first[0]])], { axes: [0] });
+      const results: Record<string, Node> = { second: grad(graph, along, params).values[0] };
+      const mapped = vectorize(graph, [y, first[0]], new Map([[params[0], many]]), n);
+      mapped.forEach((node, k) => (results[`v${k}`] = node));
+      const p = resultsProgram(graph, { p: vector, q: vector, many: many.type }, results);
+      check(p, { p: draw(3), q: draw(3), many: draw(3 * n) }, profiles[seed % profiles.length]);
+    }
   });
 
   it('do so where mistakes have been: rows of rows, blocks of tensors that overlap, one value for two states', () => {

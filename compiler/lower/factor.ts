@@ -29,14 +29,14 @@ import { launchShape, type DeviceProfile } from './profile.ts';
 import { Puller } from './pull.ts';
 import type { Storage } from './storage.ts';
 
-/** Rows up to which a matrix is done by one invocation. */
-const LEAF = 32;
+/** Rows up to which a block is done by one invocation: every block is a kernel that a driver compiles once, so large matrices have larger ones. */
+const leafOf = (n: number): number => (n <= 512 ? 64 : 128);
 
 /** Large factors and systems in blocks; small ones as they are. */
 export function inBlocks(node: Node): Node {
   const n = node.inputs[0].type.shape.at(-2) as number;
-  if (n <= LEAF) return node;
-  const blocks = new Blocks(node);
+  if (n <= leafOf(n)) return node;
+  const blocks = new Blocks(node, leafOf(n));
   if (node.op === 'cholesky') return blocks.replaced(blocks.cholesky(blocks.symmetric(node.inputs[0])));
   if (node.op !== 'triangular_solve') throw new InternalError(`no blocks for ${node.op}`);
   const { lower, transpose } = node.attrs as { readonly lower: boolean; readonly transpose: boolean };
@@ -47,10 +47,12 @@ export function inBlocks(node: Node): Node {
 class Blocks {
   private readonly node: Node;
   private readonly lead: readonly number[];
+  private readonly leaf: number;
   private id: number;
 
-  constructor(node: Node) {
+  constructor(node: Node, leaf: number) {
     this.node = node;
+    this.leaf = leaf;
     this.lead = node.type.shape.slice(0, -2);
     this.id = node.id - 0.9;
   }
@@ -62,7 +64,7 @@ class Blocks {
 
   cholesky(a: Node): Node {
     const n = a.type.shape.at(-1) as number;
-    if (n <= LEAF) return this.make('cholesky', [a], a.type.shape, {});
+    if (n <= this.leaf) return this.make('cholesky', [a], a.type.shape, {});
     const h = half(n);
     const top = this.cholesky(this.block(a, [0, h], [0, h]));
     const below = this.turn(this.solve(top, this.turn(this.block(a, [h, n], [0, h])), true, false));
@@ -75,7 +77,7 @@ class Blocks {
   solve(t: Node, b: Node, lower: boolean, transpose: boolean): Node {
     const n = t.type.shape.at(-1) as number;
     const columns = b.type.shape.at(-1) as number;
-    if (n <= LEAF) return this.make('triangular_solve', [t, b], b.type.shape, { lower, transpose });
+    if (n <= this.leaf) return this.make('triangular_solve', [t, b], b.type.shape, { lower, transpose });
     const h = half(n);
     const parts = [
       [0, h],

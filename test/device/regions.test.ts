@@ -109,6 +109,31 @@ describe('loops and choices on the device', () => {
     },
   );
 
+  it('raise faults of the branch that is taken, and of no other', async () => {
+    const { owner, profile } = await openDevice();
+    for (const sequences of [true, false]) {
+      const b = new Regions();
+      const [x, p] = [b.input('x', f32(4)), b.input('p', f32())];
+      const loop = b.repeat(3, [x], (i, [h]) => {
+        const far = b.op('add', i, b.int(9));
+        const one = b.choose(
+          b.op('gt', p, b.num(0, p)),
+          () => [b.op('mul', h, b.spread(b.g.make('gather', [h, far], { axis: 0 }), [4], []))],
+          () => [b.op('sin', h)],
+        );
+        return { carries: [one.result(0)] };
+      });
+      const program = resultsProgram(b.g, { x: x.type, p: f32() }, { h: loop.carry(0) });
+      const executor = await createExecutor(compileProgram(program, { limits: { ...profile, sequences } }), owner);
+      const call = (sign: number) =>
+        executor.call('main', { x: Float32Array.of(1, 2, 3, 4), p: Float32Array.of(sign) }, scalars);
+      const { h } = await call(-1);
+      expect(h[0]).toBeCloseTo(Math.sin(Math.sin(Math.sin(1))), 5);
+      await expect(call(1)).rejects.toThrow(/axis has 4 elements/);
+      await executor.dispose();
+    }
+  });
+
   it('stop inside of a scan, with products of matrices under a flag', { timeout: 240_000 }, async () => {
     const b = new Regions();
     const [x, w] = [b.input('x', f32(16, 16)), b.input('w', f32(16, 16))];

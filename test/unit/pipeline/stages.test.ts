@@ -1,5 +1,5 @@
 /**
- * Every stage of the compiler on two small specs, as `saddle explain --stage` prints it, against golden files; and the folder of goldens holds
+ * Every stage of the compiler on small specs, as `saddle explain --stage` prints it, against golden files; and the folder of goldens holds
  * nothing that no suite compares with. `npm run test:update` accepts what has changed.
  */
 import { readFileSync, readdirSync } from 'node:fs';
@@ -34,6 +34,17 @@ train 2 {
 }
 eval every 1 over D as e { metric out = mean(C(F(e.x))) }
 export fn score(x: f32[1, 2]) = C(F(x))
+`,
+  // Kept large: little work would be one kernel.
+  loops: `var W: f32[256, 256] = 0.01
+train 3 {
+  let x = ones(256, 256)
+  repeat 12 { W <- tanh(W @ x) }
+  while sum(W) > 1 max 40 { W <- W @ W }
+  every 2 { W <- W @ x }
+  if sum(W) > 5 { W <- x @ W }
+  report s = sum(W)
+}
 `,
 };
 const stages: readonly Stage[] = ['ast', 'updates', 'program', 'graph', 'optimized', 'kernels', 'wgsl', 'plan', 'cost'];

@@ -26,7 +26,7 @@ class LoopLowering {
   private readonly region: RegionNode;
   private readonly spec: LoopSpec;
   private readonly params: ReturnType<typeof bodyParams>;
-  /** The number of the turn, and the flag whether turns go on, where the device needs them. */
+  /** The number of the turn (0 where there is none), and the flag whether turns go on, where the device needs them. */
   private readonly turn: Control | undefined;
   private readonly flag: Control | undefined;
   /** Numbers of the results stacked up that are read. */
@@ -43,8 +43,9 @@ class LoopLowering {
     this.stacked = [...region.used].filter((k) => k >= first && sizeOf(this.partType(k).shape) > 0);
     const steered = spec.count !== undefined || spec.cond !== undefined;
     const read = new Set(reachable(spec.body.results));
-    const counts = steered || this.stacked.length > 0 || [params.i, ...params.rows].some((p) => read.has(p));
-    this.turn = counts ? this.ctx.control('i32') : undefined;
+    const counts = this.stacked.length > 0 || [params.i, ...params.rows].some((p) => read.has(p));
+    // The only turn of a loop has the number 0.
+    this.turn = steered || (counts && spec.max > 1) ? this.ctx.control('i32') : undefined;
     this.flag = steered ? this.ctx.control('bool') : undefined;
   }
 
@@ -61,16 +62,19 @@ class LoopLowering {
       block.send(node, ctx.tensors.view(key, node.type));
       return [key];
     });
-    const steps = [...this.prologue()];
-    if (spec.max > 0) {
-      const turn = [...this.head(), ...this.body()];
-      const flag = this.flag?.view;
-      const fused = fuseTurns(turn, spec.max, flag, ctx);
-      if (turn.length > 0) steps.push(...(fused ?? [{ kind: 'repeat' as const, turns: spec.max, flag, steps: turn }]));
-    }
+    const steps = [...this.prologue(), ...this.turns()];
     const written = [...carries.map((v) => v.tensor), ...this.stacked.map((k) => this.partView(k).tensor)];
     if (region.used.has(0)) written.push(...this.turnsDone(steps));
     return blockOf(ctx, fuseSteps(steps, ctx), initial, written);
+  }
+
+  private turns(): readonly Step[] {
+    const { ctx, spec } = this;
+    if (spec.max === 0) return [];
+    const turn = [...this.head(), ...this.body()];
+    if (spec.max === 1 || turn.length === 0) return turn;
+    const flag = this.flag?.view;
+    return fuseTurns(turn, spec.max, flag, ctx) ?? [{ kind: 'repeat', turns: spec.max, flag, steps: turn }];
   }
 
   private partType(k: number): TensorType {
@@ -126,20 +130,25 @@ class LoopLowering {
     if (turn) {
       leaves.set(i, turn.view);
       states.set(i, turn.memory).set(turn.node, turn.memory);
-      rows.forEach((param, k) => {
-        const node = block.resolve(spec.xs[k]);
-        if (node.op === 'constant' && node.attrs.value !== undefined) {
-          outer.set(param, ctx.graph.constant(node.attrs.value as number, rowType(node.type)));
-          return;
-        }
-        const view = block.view(node) ?? ctx.hostView(node);
-        const row = { at: turn.view, length: size(param), count: spec.max };
-        if (view) leaves.set(param, { ...view, rows: [...(view.rows ?? []), row] });
-      });
-    }
+    } else outer.set(i, ctx.graph.constant(0, INDEX));
+    rows.forEach((param, k) => {
+      const node = block.resolve(spec.xs[k]);
+      if (node.op === 'constant' && node.attrs.value !== undefined) {
+        outer.set(param, ctx.graph.constant(node.attrs.value as number, rowType(node.type)));
+        return;
+      }
+      const view = block.view(node) ?? ctx.hostView(node);
+      if (view) leaves.set(param, this.rowOf(view, size(param)));
+    });
     if (this.flag) states.set(this.flag.node, this.flag.memory);
     const ranges = new Map([[i, [0, Math.max(0, spec.max - 1)] as const]]);
     return { leaves, outer, states, ranges, gate: this.flag ?? block.gate };
+  }
+
+  /** The row of this turn of a tensor. */
+  private rowOf(view: View, length: number): View {
+    if (!this.turn) return view;
+    return { ...view, rows: [...(view.rows ?? []), { at: this.turn.view, length, count: this.spec.max }] };
   }
 
   /** Before each turn: does it happen? */
@@ -184,8 +193,7 @@ class LoopLowering {
     }
     const sends = this.stacked.map((k): Send => {
       const length = sizeOf(this.partType(k).shape) / spec.max;
-      const row = { at: (turn as Control).view, length, count: spec.max };
-      return { node: spec.body.results[k - 1], view: { ...this.partView(k), rows: [row] } };
+      return { node: spec.body.results[k - 1], view: this.rowOf(this.partView(k), length) };
     });
     return this.block.child(frame).lower(writes, sends);
   }

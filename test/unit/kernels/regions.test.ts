@@ -118,6 +118,26 @@ describe('loops', () => {
     expect(check(p, { x: ramp(40) }).dispatches).toBe(3);
   });
 
+  it('of one turn count nothing', () => {
+    for (const sequences of [true, false]) {
+      const b = new Regions();
+      const [x, w] = [b.input('x', f32(7)), b.input('w', f32(1, 7))];
+      const loop = b.repeat(
+        1,
+        [x],
+        (i, [h], [row]) => {
+          const next = b.op('mul', b.op('sin', h), b.op('add', row, b.spread(b.cast(i, 'f32'), [7], [])));
+          return { carries: [next], ys: [h, b.sum(next, 0)] };
+        },
+        { xs: [w] },
+      );
+      const results = { h: loop.carry(0), before: loop.ys(0), sums: loop.ys(1), turns: loop.turns() };
+      const p = resultsProgram(b.g, { x: x.type, w: w.type }, results);
+      check(p, { x: ramp(7), w: ramp(7, 2) }, { sequences });
+      expect(compileProgram(p, { limits: { sequences } }).buffers.some((b) => b.id === 'control')).toBe(false);
+    }
+  });
+
   it('swap and rotate what they carry', () => {
     const b = new Regions();
     const list = ['x', 'y', 'z'].map((name) => b.input(name, f32(9)));

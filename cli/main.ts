@@ -21,7 +21,10 @@ const data = () =>
     .argParser(collect)
     .default([], '');
 const load = () =>
-  new Option('--load <MODEL=FILE>', 'initial values of a model: .safetensors, or model.json of TensorFlow.js (repeatable)')
+  new Option(
+    '--load <MODEL=FILE>',
+    'initial values of a model: .safetensors, or model.json of TensorFlow.js (repeatable)',
+  )
     .argParser(collect)
     .default([], '');
 const sweep = () =>
@@ -134,6 +137,18 @@ function program(): Command {
     .addOption(json())
     .action(async (file: string, options) => {
       exit = await (await import('./verify/command.ts')).verifyCommand(file, options);
+    });
+  saddle
+    .command('profile <FILE>')
+    .description('what a step costs, kernel by kernel, at the lines of the spec')
+    .addOption(set())
+    .option('--steps <N>', 'steps of every phase before the kernels are timed (default 5)')
+    .addOption(seed())
+    .addOption(device())
+    .addOption(data())
+    .addOption(json())
+    .action(async (file: string, options) => {
+      exit = await (await import('./profile.ts')).profileCommand(file, options);
     });
   saddle
     .command('explain <CODE|FILE>')

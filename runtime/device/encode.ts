@@ -14,7 +14,7 @@ import { InternalError } from '../../compiler/diagnostics/diagnostic.ts';
 import { type Buffers, type DeviceBuffer, usage } from './buffers.ts';
 import type { Pipeline } from './pipelines.ts';
 
-type Dispatch = Extract<SimpleCommand, { kind: 'dispatch' }>;
+export type Dispatch = Extract<SimpleCommand, { kind: 'dispatch' }>;
 type Copy = Extract<SimpleCommand, { kind: 'copy' }>;
 
 /** Dispatches after which what has been encoded is sent: long loops neither fill memory nor keep the device waiting. */
@@ -138,6 +138,19 @@ export class Encoder {
     pass.setPipeline(this.pipeline(command).gpu);
     pass.setBindGroup(0, this.bindGroup(command, slot));
     pass.dispatchWorkgroups(...command.groups);
+  }
+
+  /** The dispatches of one execution in their order, those of loops once for each turn. For profiles. */
+  dispatchesOf(entry: BundleEntry, values: readonly (readonly number[])[]): Dispatch[] {
+    const commands = [...flatCommands(entry.commands, (value) => values[value][0] !== 0)];
+    return commands.flatMap((c) => (c.kind === 'dispatch' && c.groups.every((n) => n > 0) ? [c] : []));
+  }
+
+  /** One dispatch several times, on slot 0. For profiles. */
+  repeat(pass: GPUComputePassEncoder, command: Dispatch, times: number): void {
+    pass.setPipeline(this.pipeline(command).gpu);
+    pass.setBindGroup(0, this.bindGroup(command, 0));
+    for (let k = 0; k < times; k++) pass.dispatchWorkgroups(...command.groups);
   }
 
   private pipeline(command: Dispatch): Pipeline {

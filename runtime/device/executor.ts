@@ -12,6 +12,7 @@ import type { Backend, DeviceInfo, DeviceStats, NumberArray, StepOutputs } from 
 import { Buffers, type DeviceBuffer } from './buffers.ts';
 import type { OpenDevice } from './device.ts';
 import { Encoder, Submission, bufferOf } from './encode.ts';
+import { type Clock, KernelClock, type KernelTime } from './kernel-times.ts';
 import { Pace } from './pace.ts';
 import { buildPipelines } from './pipelines.ts';
 import { type ReadRange, Readback } from './readback.ts';
@@ -236,6 +237,21 @@ export class Executor implements Backend {
       if (array.length !== elements(cell.type)) throw new InternalError(`cell '${id}' given ${array.length} numbers`);
       this.write(this.buffers.get(cell.buffer).gpu, cell.offset, toDevice(array, cell.type.dtype));
     }
+  }
+
+  /**
+   * How long each kernel of an entry takes, with these scalars and the cells as they are. Afterwards the cells hold what repeated kernels have made of
+   * them. Throws OPT704, OPT705 for failures of the device.
+   */
+  async time(
+    id: string,
+    scalars: Scalars,
+  ): Promise<{ readonly clock: Clock; readonly kernels: readonly KernelTime[] }> {
+    const p = this.entry(id);
+    this.owner.check();
+    const [values] = this.writeParams(p, [scalars]);
+    const clock = new KernelClock(this.owner, this.encoder, this.buffers, this.readback);
+    return { clock: clock.kind, kernels: await clock.measure(this.encoder.dispatchesOf(p.entry, values)) };
   }
 
   /** Frees all buffers; the device stays open. */

@@ -74,7 +74,6 @@ export function call(e: Elaboration, expr: ast.Call, frame: Frame): Value {
     case 'template':
       switch (value.decl.kind) {
         case 'fn':
-          if (value.decl.opaque) e.notYet('an opaque fn', expr.span);
           return fnCall(e, giveArguments(e, value, expr.args, frame), site, frame, expr);
         case 'layer':
           return callLayer(e, value, expr.args, site, frame);

@@ -11,7 +11,7 @@ import { counted } from './call-counts.ts';
 import type { Elaboration } from './context.ts';
 import { mapLeaves, toNode } from './convert.ts';
 import { seenFrom } from './blame.ts';
-import { customGradient } from './gradient-clause.ts';
+import { blackBox, customGradient } from './gradient-clause.ts';
 import { type Frame, Scope } from './scope.ts';
 import { annotate, bindResult } from './types.ts';
 import { kindText, type ModelInstance, type Template, tensor, type Value } from './values.ts';
@@ -106,6 +106,7 @@ function callBody(
         hint: 'end the body with an expression',
       });
     if (decl.result) value = resultType(e, value, decl, decl.result, frame, site.span);
+    if (decl.kind === 'fn' && decl.opaque) value = blackBox(e, decl, value, site.span);
     if (decl.kind === 'fn' && decl.gradient) value = customGradient(e, decl, t, value, frame, site.span);
     if (decl.kind === 'fn') value = counted(e, decl, value, site.span);
     return lifted ? dropRow(e, value, decl, site.span) : value;

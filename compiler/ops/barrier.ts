@@ -42,6 +42,12 @@ function refuseVersion({ node }: DerivativeContext): never {
   });
 }
 
+function refuseDerivative({ node }: DerivativeContext): never {
+  fail('OPT430', node.span, String(node.attrs.why), {
+    hint: "stop it where it counts as a constant: stop(f(x)); or give the fn a 'gradient' clause",
+  });
+}
+
 function ruleOf(attrs: Attrs): Region {
   const { rule } = attrs;
   need(isRegion(rule), () => "custom_gradient needs a region 'rule'");
@@ -86,6 +92,13 @@ export const barrierOps = named({
     vjp: refuseVersion,
     jvp: (ctx, [t]) => (t ? refuseVersion(ctx) : undefined),
     sample: sampleOne(() => ({ cell: 'w', version: 1 })),
+  },
+  no_derivative: {
+    about: 'x, of which no derivative may be asked: an error that says {why}.',
+    ...identity,
+    vjp: refuseDerivative,
+    jvp: (ctx, [t]) => (t ? refuseDerivative(ctx) : undefined),
+    sample: sampleOne(() => ({ why: 'it is opaque' })),
   },
   guard: {
     about:

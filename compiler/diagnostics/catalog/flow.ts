@@ -117,4 +117,13 @@ export const flowCodes = {
       right: 'sample a ~ bernoulli(p) f32\n  update w by sgd(0.1) minimizing stop(cost(a)) * logp(a)',
     },
   },
+  OPT430: {
+    title: 'a derivative of what has none',
+    about:
+      "An 'opaque' fn is a black box, and a gradient clause may say 'none' for an argument: a derivative that would have to pass there is an error. Where the value counts as a constant, 'stop' says so.",
+    example: {
+      wrong: 'opaque fn f(x) = x^2\n  update w by sgd(0.1) minimizing f(w)',
+      right: 'fn f(x) = x^2\n  update w by sgd(0.1) minimizing f(w)',
+    },
+  },
 } satisfies Record<string, CatalogEntry>;

@@ -181,7 +181,7 @@ function effectPairs(
   return [...pairs, ...outputPairs(e, then, other)];
 }
 
-/** What either branch records. An objective that is not seen counts as 0: only whether it is finite matters. */
+/** What either branch records, and whether it did; where it did not, the number is 0. */
 function outputPairs(e: Elaboration, then: Effects<unknown>, other: Effects<unknown>): Pair[] {
   const names = new Map([...then.outputs, ...other.outputs].map((o) => [`${o.kind} ${o.name}`, o]));
   return [...names].flatMap(([key, output]): Pair[] => {
@@ -190,7 +190,7 @@ function outputPairs(e: Elaboration, then: Effects<unknown>, other: Effects<unkn
     const flag = (o: typeof a): Node => o?.when ?? e.constant(o ? 1 : 0, 'bool');
     let value = zero;
     const pair = { now: a?.value ?? zero, instead: b?.value ?? zero, put: (node: Node) => void (value = node) };
-    const always = output.kind !== 'report' || (a && !a.when && b && !b.when);
+    const always = a && !a.when && b && !b.when;
     const put = (when: Node | undefined) => record(e, { ...output, value, when });
     if (always) return [{ ...pair, put: (node) => record(e, { ...output, value: node, when: undefined }) }];
     return [pair, { now: flag(a), instead: flag(b), put }];

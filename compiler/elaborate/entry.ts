@@ -171,7 +171,14 @@ export class EntryBuilder {
   }
 
   finish(): Entry {
-    const outputs = this.outputs.map(({ name, kind, value, when, span }) => ({ name, kind, value, when, span }));
+    // Only whether an objective is finite matters, and where none was seen the number is 0.
+    const outputs = this.outputs.map(({ name, kind, value, when, span }) => ({
+      name,
+      kind,
+      value,
+      ...(when && kind === 'report' ? { when } : {}),
+      span,
+    }));
     const { id, exact } = this;
     const more = exact ? { exact } : {};
     return { id, writes: this.writes(), outputs, inputs: [...this.inputs], ...more };

@@ -95,7 +95,7 @@ function countCell(e: Elaboration, path: readonly string[], lifetime: Lifetime |
   const key = `${e.run.name}|${path.join('/')}|#k`;
   let found = cells.get(key);
   if (!found) {
-    const id = e.qualified(`${path.join('.')}#k`);
+    const id = e.qualified(`${path.join('.')}#k${lifetime ? `@${e.nextLocal++}` : ''}`);
     const place = {
       kind: 'state',
       id,

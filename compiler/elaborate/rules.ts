@@ -305,7 +305,7 @@ function declareState(
       const value = initialValue(e, decl, type, { ...frame, indices }, [...frame.path, name], indices);
       const place = {
         kind: 'state',
-        id: `${id}.${name}`,
+        id: lifetime ? `${id}.${name}@${e.nextLocal++}` : `${id}.${name}`,
         label: `${label}.${name}`,
         group: e.qualified(`${group}.${name}`),
         run: e.run.name,

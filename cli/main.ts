@@ -139,6 +139,17 @@ function program(): Command {
       exit = await (await import('./verify/command.ts')).verifyCommand(file, options);
     });
   saddle
+    .command('build <FILE>')
+    .description('the compiled program as an ES module with its types, for pages and for Node')
+    .requiredOption('-o, --output <DIR>', 'where the module and the runtime are written')
+    .option('--from <RUN>', 'only the exported functions, with the parameters of this run folder or checkpoint')
+    .addOption(set())
+    .addOption(data())
+    .addOption(json())
+    .action(async (file: string, options) => {
+      exit = await (await import('./build.ts')).buildCommand(file, options);
+    });
+  saddle
     .command('profile <FILE>')
     .description('what a step costs, kernel by kernel, at the lines of the spec')
     .addOption(set())

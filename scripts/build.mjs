@@ -66,6 +66,16 @@ export async function build({ types = false, dist = join(root, 'dist') } = {}) {
           js: "import { createRequire as saddleRequire } from 'node:module'; const require = saddleRequire(import.meta.url);",
         },
       }),
+      // What `saddle build` copies beside the modules that it makes.
+      bundle({
+        ...common,
+        entryPoints: { 'saddle-runtime': 'runtime/embed.ts' },
+        splitting: false,
+        minify: true,
+        sourcemap: false,
+        platform: 'neutral',
+        mainFields: ['module', 'main'],
+      }),
       bundle({
         ...common,
         entryPoints: { index: 'index.ts', compiler: 'compiler/pipeline.ts', runtime: 'runtime/session.ts' },

@@ -78,3 +78,72 @@ describe('trees of the library', () => {
     expect(check(path.join(scratch, 'cache'))).toEqual(good);
   });
 });
+
+describe('saddle build', () => {
+  const program = `use rules { sgd }
+var w: f32[2] = 0
+train 60 {
+  sample x ~ normal f32[8, 2]
+  update w by sgd(0.1) minimizing mean((x @ w - x @ [2, -1])^2)
+}
+export fn predict(x: f32[3, 2]) = x @ w
+`;
+  const cli = (...args: string[]) =>
+    spawnSync(process.execPath, [path.join(dist, 'cli.js'), ...args], { cwd: scratch, encoding: 'utf8' });
+  it('makes a module that computes in Node what the run has learned, with no word of Node in it', () => {
+    writeFileSync(path.join(scratch, 'fit.opt'), program);
+    expect(cli('run', 'fit.opt', '--device', 'reference', '--quiet', '--out', 'run').status).toBe(0);
+    const made = cli('build', 'fit.opt', '-o', 'module', '--from', 'run', '--json');
+    expect(made.status).toBe(0);
+    const { files } = JSON.parse(made.stdout) as { files: Record<string, number> };
+    expect(Object.keys(files).map((f) => path.basename(f)).sort()).toEqual(['fit.bundle.json', 'fit.d.ts', 'fit.js', 'saddle-runtime.js']); // prettier-ignore
+    for (const file of Object.keys(files).filter((f) => f.endsWith('.js'))) {
+      const text = readFileSync(path.join(scratch, file), 'utf8');
+      expect(text).not.toMatch(
+        /^(import|export)\b.*\bfrom ?["'](?!\.\/)|\bimport\(|\brequire\(|\bprocess\.(env|argv|platform|exit)/m,
+      );
+    }
+    writeFileSync(path.join(scratch, 'module', 'package.json'), '{"type": "module"}');
+    const use = `
+      import { openDevice } from ${JSON.stringify(path.join(dist, 'node.js'))};
+      import { start } from ${JSON.stringify(path.join(scratch, 'module', 'fit.js'))};
+      const device = await openDevice();
+      const session = await start({ device });
+      const { result } = await session.call('predict', { x: [1, 0, 0, 1, 1, 1] });
+      console.log(JSON.stringify([...result]));
+      await session.dispose();
+      device.close();
+      process.exit(0);`;
+    const used = spawnSync(process.execPath, ['--input-type=module', '-e', use], { encoding: 'utf8' });
+    const [a, b, c] = JSON.parse(used.stdout) as number[];
+    expect([a, b, c].map((v) => Math.round(100 * v) / 100)).toEqual([2, -1, 1]);
+  });
+  it('declares what it offers', () => {
+    const typed = `import { start, openPageDevice } from './module/fit.js';
+      const session = await start({ device: await openPageDevice(undefined) });
+      const { result } = await session.call('predict', { x: [1, 2] });
+      const first: number = result[0];
+      // @ts-expect-error there is no such function
+      await session.call('predicts', { x: [first] });`;
+    writeFileSync(path.join(scratch, 'use.ts'), typed);
+    const tsc = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+    const options = ['--noEmit', '--strict', '--module', 'esnext', '--moduleResolution', 'bundler', '--target', 'es2022', '--typeRoots',
+      'none',
+      '--lib', 'es2022,dom']; // prettier-ignore
+    const checked = spawnSync(process.execPath, [tsc, ...options, 'use.ts'], {
+      cwd: scratch,
+      encoding: 'utf8',
+    });
+    expect(checked.stdout).toBe('');
+  });
+  it('refuses what it cannot make', () => {
+    const none = program.replace(/export.*\n/, '');
+    writeFileSync(path.join(scratch, 'none.opt'), none);
+    expect(cli('build', 'none.opt').status).toBe(2);
+    const refused = cli('build', 'none.opt', '-o', 'other', '--from', 'run');
+    expect(refused.status).toBe(2);
+    expect(refused.stderr).toContain('exports none');
+    expect(cli('build', 'fit.opt', '-o', 'other', '--from', 'absent').stderr).toContain('OPT808');
+    expect(cli('build', 'fit.opt', '-o', 'fit.opt/x').stderr).toContain('OPT804');
+  });
+});

@@ -5,6 +5,7 @@
 import type { Node } from '../ops/types.ts';
 import { op as opOf } from '../ops/table.ts';
 import { reachable, sizeOf } from '../ir/tensor/graph.ts';
+import { inPieces } from './cumulative.ts';
 import { contractionOf } from './dims.ts';
 import { inBlocks } from './factor.ts';
 import { convAsProduct } from './windows.ts';
@@ -29,6 +30,7 @@ export function splitReductions(roots: readonly Node[], profile: DeviceProfile):
 function split(node: Node, wanted: number): Node {
   const { lower } = opOf(node.op);
   if (lower.family === 'reduce' && node.attrs.axes !== undefined) return splitReduce(node, wanted);
+  if (lower.family === 'scan') return inPieces(node, wanted);
   if (lower.family === 'sort') return inRuns(node);
   if (lower.family === 'factor') return inBlocks(node);
   if (node.op === 'conv') return convAsProduct(node);

@@ -12,6 +12,9 @@ const LAUNCH = 40_000;
 /** Sizes of code that drivers compile in tolerable time: it is the accesses that cost (wgsl-limits.md, 0.5). */
 const MAX_ACCESSES = 72;
 const MAX_STATEMENTS = 700;
+/** Code of one kernel takes several times as long to compile as that of many: beyond this size it must spare so many launches. */
+const FEW_ACCESSES = 32;
+const MANY_LAUNCHES = 50;
 /** Operations of one launch, so that none keeps the device for long (some kill it after two seconds). */
 const MAX_WORK = 20_000_000;
 
@@ -23,13 +26,19 @@ export interface FuseContext {
 const workOf = (unit: Unit): number => unit.flops + unit.bytes / 4;
 const launchesOf = (unit: Unit): number => unit.launches ?? 1;
 const total = (units: readonly Unit[], of: (u: Unit) => number): number => units.reduce((sum, u) => sum + of(u), 0);
-const paysOff = (units: readonly Unit[]): boolean => total(units, workOf) <= LAUNCH * total(units, launchesOf);
+
+/** Whether one workgroup is as fast as the launches, and where the code is long, whether there are so many of them that compiling it pays. */
+function paysOff(units: readonly Unit[], times: number): boolean {
+  const launches = total(units, launchesOf);
+  if (total(units, workOf) > LAUNCH * launches) return false;
+  return total(units, (u) => measure(u.kernel).accesses) <= FEW_ACCESSES || times * launches >= MANY_LAUNCHES;
+}
 
 /** The steps as one kernel, where they are small; otherwise themselves. */
 export function fuseSteps(steps: readonly Step[], ctx: FuseContext): readonly Step[] {
   const units = smallUnits(steps, ctx);
   if (!units || units.length < 2) return steps;
-  return paysOff(units) ? [sequenceOf(units, (stages) => stages, 1)] : steps;
+  return paysOff(units, 1) ? [sequenceOf(units, (stages) => stages, 1)] : steps;
 }
 
 /** `turns` turns of the steps in as few launches as possible where they are small; undefined otherwise. */
@@ -41,7 +50,7 @@ export function fuseTurns(
 ): readonly Step[] | undefined {
   const units = smallUnits(steps, ctx);
   if (!units || units.length === 0) return undefined;
-  if (!paysOff(units)) return undefined;
+  if (!paysOff(units, turns)) return undefined;
   const work = total(units, workOf);
   const repeated = (count: number): Unit =>
     sequenceOf(units, (stages) => [{ kind: 'turns', turns: count, flag, stages }], count);

@@ -2,7 +2,7 @@
 import { compile, type Compiled, type CompileOptions } from '../compiler/pipeline.ts';
 import type { DataInfo } from '../compiler/bundle/format.ts';
 import { SaddleError } from '../compiler/diagnostics/diagnostic.ts';
-import { importReader, readTree, type Opened, type Spec } from './spec.ts';
+import { importReader, infoKey, readTree, type Opened, type Spec } from './spec.ts';
 
 export interface CompileRequest {
   readonly set: ReadonlyMap<string, number>;
@@ -18,7 +18,7 @@ export function compileSpec(spec: Spec, opened: Opened, request: CompileRequest)
     module: spec.module,
     readImport: importReader(spec, opened),
     readTree,
-    dataInfo: (source) => request.infos.get(source),
+    dataInfo: (source, declaration) => request.infos.get(infoKey(source, declaration)) ?? request.infos.get(source),
     set: request.set,
     stage: request.stage,
     profile: request.profile,

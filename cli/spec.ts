@@ -100,8 +100,12 @@ export async function describeData(
     ),
   );
   described.forEach((result, i) => {
-    const { from } = spec.loads[i];
+    const { decl, from } = spec.loads[i];
     if (result.status === 'fulfilled') {
+      // The arrays of one source may differ in rows, so that each declaration has its own; one of the same name elsewhere adds its fields.
+      const key = infoKey(from.value, decl.name.text);
+      const own = infos.get(key);
+      infos.set(key, own ? merge(own, result.value) : result.value);
       const before = infos.get(from.value);
       infos.set(from.value, before ? merge(before, result.value) : result.value);
     } else if (result.reason instanceof SaddleError) {
@@ -114,6 +118,9 @@ export async function describeData(
   });
   return { infos, diagnostics };
 }
+
+/** Key of what a source holds for a declaration. */
+export const infoKey = (source: string, declaration: string): string => `${source}\n${declaration}`;
 
 /** Two declarations may read different columns of one source: their fields together, the first of a name counting. */
 function merge(a: DataInfo, b: DataInfo): DataInfo {

@@ -25,8 +25,8 @@ export interface CompileOptions {
   readImport(module: string, from: string): Source | undefined;
   /** Trees of library modules that were parsed beforehand; undefined where there is none. */
   readTree?(source: Source): Module | undefined;
-  /** What a data source holds; undefined where it is not there, which `check` allows. */
-  dataInfo(source: string): DataInfo | undefined;
+  /** What a data source holds for a declaration (its arrays may have rows of their own); undefined where it is not there, which `check` allows. */
+  dataInfo(source: string, declaration: string): DataInfo | undefined;
   /** Values of `dim` and `hyper` declarations. */
   readonly set: ReadonlyMap<string, number>;
   readonly profile?: CompileProgramOptions['limits'];

@@ -24,7 +24,7 @@ export interface ElaborateOptions {
   readonly name: string;
   /** Values for `dim` and `hyper` declarations of the main file, from `--set`. */
   readonly set: ReadonlyMap<string, number>;
-  dataInfo(source: string): DataInfo | undefined;
+  dataInfo(source: string, declaration: string): DataInfo | undefined;
   /** Module of a `use`, already parsed; undefined where it does not exist. */
   readImport(module: string, from: string): ast.Module | undefined;
   /** Source text of a span, for names of objectives and pipelines in reports. */

@@ -25,7 +25,7 @@ export function dataset(e: Elaboration, decl: ast.DataDecl, frame: Frame): Datas
 // ---------------------------------------------------------------- loaded
 
 function loaded(e: Elaboration, decl: ast.DataDecl, from: ast.StringLit, frame: Frame): Dataset {
-  const info = e.options.dataInfo(from.value);
+  const info = e.options.dataInfo(from.value, decl.name.text);
   const all = info?.rows;
   const slice = decl.rows && rowSlice(e, decl.rows, frame);
   if (slice && all !== undefined && slice[1] > all) {

@@ -130,6 +130,28 @@ describe('--load', () => {
   });
 });
 
+it('two declarations of one file may differ in rows, and give parameters under any names', () =>
+  inFolder(async (folder) => {
+    const spec = path.join(folder, 's.opt');
+    writeFileSync(path.join(folder, 'w.safetensors'), writeSafetensors(new Map(Object.entries(tensors))));
+    writeFileSync(
+      spec,
+      `data a from "w.safetensors" { W: f32[*, 2] = "linear_0.W" }
+data c from "w.safetensors" { v: f32[*] = "linear_0.b" }
+model Net(x: f32[n, 3]) {
+  param W: f32[3, 2] = a.W
+  param b: f32[2] = c.v
+  x @ W + b
+}
+metric m = sum(Net(ones(1, 3)))
+`,
+    );
+    const { bundle, data } = await compileFile(spec);
+    expect(bundle.data.map((d) => d.rows)).toEqual([3, 2]);
+    const values = await Promise.all(bundle.data.map((d) => data(d)));
+    expect(Array.from(values[1].v)).toEqual([0.5, -20]);
+  }));
+
 describe('weights of TensorFlow.js', () => {
   const manifest = (weights: unknown, paths: unknown = ['s1', 's2']) =>
     JSON.stringify({ weightsManifest: [{ paths, weights }] });

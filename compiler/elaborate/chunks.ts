@@ -23,7 +23,7 @@ export interface Examples {
   oversized?: Node;
 }
 
-/** Largest value over the examples, in bytes, that an eval keeps at once without being told. */
+/** Largest field or value over the examples, in bytes, that an eval keeps at once without being told. */
 const WHOLE_BYTES = 64 * 2 ** 20;
 
 /** What is known of the nodes that the outputs of an eval need. */
@@ -47,7 +47,7 @@ export function chunked(
     refuse(e, examples, analysis);
     return [entry];
   }
-  const rows = chunkRows(analysis, examples);
+  const rows = chunkRows(e, analysis, examples);
   if (rows >= examples.rows && examples.chunk === undefined) return [entry];
   if (e.witnesses.involved(examples.rows)) return [entry];
   return new Chunking(e.graph, entry, examples, analysis, Math.min(rows, examples.rows), run, addCell).entries();
@@ -112,10 +112,19 @@ function analysed(entry: Entry, { sources, rows }: Examples): Analysis | Mixed {
   return { axes, roles, levels };
 }
 
-/** Rows of a chunk: as asked for, or as many as keep the largest value over the examples small; the chunks then about equal. */
-function chunkRows({ axes }: Analysis, { rows, chunk, sources }: Examples): number {
+/** Bytes of a field on the device: of a loaded one as it is stored. */
+function fieldBytes(e: Elaboration, field: Node): number {
+  let node = field;
+  while (node.op === 'name') node = node.inputs[0];
+  const stored = e.data.flatMap((d) => d.fields.filter((f) => `${d.name}.${f.name}` === node.attrs.name));
+  const bytes = node.op === 'parameter' && node.attrs.source === 'data' && stored[0]?.storage === 'u8' ? 1 : 4;
+  return bytes * sizeOf(node.type.shape);
+}
+
+/** Rows of a chunk: as asked for, or as many as keep the examples, and the largest value over them, small; the chunks then about equal. */
+function chunkRows(e: Elaboration, { axes }: Analysis, { rows, chunk, sources }: Examples): number {
   if (chunk) return chunk.rows;
-  let largest = 0;
+  let largest = Math.max(0, ...[...sources].map((source) => fieldBytes(e, source.inputs[0])));
   for (const [node] of axes) {
     const { family } = opOf(node.op).lower;
     if (family !== 'index' && family !== 'alias' && !sources.has(node))

@@ -106,15 +106,27 @@ class Splitter {
       node.op === 'parameter' && node.attrs.source === 'data' && this.host.has(node.attrs.name as string);
     if (!reachable(roots).some(isLarge)) return [...roots];
     const rewritten = rewrite(this.graph, roots, (node) => {
-      const [field, rows] = node.inputs;
-      if (node.op !== 'gather' || !isLarge(field) || node.attrs.axis !== 0) return node;
-      const program = rowProgram(rows);
+      const [field] = node.inputs;
+      const rows = field && isLarge(field) ? this.rowsRead(node) : undefined;
+      const program = rows && rowProgram(rows);
       return program ? this.part(field, node, program) : node;
     });
     const left = reachable(rewritten);
     const whole = left.find(isLarge);
     if (whole) this.refuse(whole, left.find((node) => node.inputs.includes(whole)) ?? whole);
     return rewritten;
+  }
+
+  /** Numbers of the rows that a node reads of its first input: those of a batch, or neighbours from a place on (chunks of an eval). */
+  private rowsRead(node: Node): Node | undefined {
+    const [field, rows, ...others] = node.inputs;
+    if (node.op === 'gather') return node.attrs.axis === 0 ? rows : undefined;
+    if (node.op !== 'dynamic_slice') return undefined;
+    const [count, ...rest] = node.attrs.sizes as readonly number[];
+    const whole = rest.every((size, i) => size === field.type.shape[i + 1]);
+    if (!whole || !others.every((start) => start.op === 'constant' && start.attrs.value === 0)) return undefined;
+    const places = this.graph.make('iota', [], { dtype: 'i32', shape: [count], axis: 0 });
+    return this.graph.make('add', [places, this.graph.make('broadcast', [rows], { shape: [count], axes: [] })]);
   }
 
   /** The field that holds the gathered rows. Two reads of the same rows have been made one by the passes. */
@@ -142,7 +154,7 @@ class Splitter {
       reader.span ?? set?.span,
       `the field '${name}' (${typeText(field.type)}) needs ${mib(info ? fieldBytes(info) : 0)}, but the device binds at most ${mib(this.limit)} at once, and here it is not read by batches`,
       {
-        hint: 'a field this large stays with the host, which sends the rows of each batch: read it by `batch b = D[64]` alone, or take fewer rows: "file"[0..10000]',
+        hint: 'a field this large stays with the host, which sends the rows of each batch: read it by `batch b = D[64]` and by evals in chunks alone, or take fewer rows: "file"[0..10000]',
       },
     );
   }

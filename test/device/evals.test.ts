@@ -11,10 +11,10 @@ import { readLibrary } from '../unit/elaborate/run-spec.ts';
 let device: OpenDevice | undefined;
 afterAll(() => device?.close());
 
-const bytes = Uint8Array.from({ length: 53 * 6 }, (_, i) => (i * 37 + ((i * i) % 11) * 5) % 256);
-const classes = Int32Array.from({ length: 53 }, (_, i) => (i * 7) % 3);
+const bytes = Uint8Array.from({ length: 203 * 6 }, (_, i) => (i * 37 + ((i * i) % 11) * 5) % 256);
+const classes = Int32Array.from({ length: 203 }, (_, i) => (i * 7) % 3);
 const info = {
-  rows: 53,
+  rows: 203,
   fields: [
     { name: 'x', dtype: 'f32', shape: [6], storage: 'u8', scale: 1 / 255 },
     { name: 'y', dtype: 'i32', shape: [], storage: 'i32', scale: 1 },
@@ -42,12 +42,16 @@ metric error = abs(half - whole)
 metric half_again = half
 `;
 
-async function metrics(text: string, on: 'device' | 'reference'): Promise<Record<string, readonly number[]>> {
+async function metrics(
+  text: string,
+  on: 'device' | 'reference',
+  limits: Partial<OpenDevice['profile']> = {},
+): Promise<Record<string, readonly number[]>> {
   const made = compile(new Source('spec.opt', text), {
     readImport: readLibrary(),
     dataInfo: () => info,
     set: new Map(),
-    profile: device?.profile,
+    profile: { ...device?.profile, ...limits },
   });
   if (!made.ok) throw new Error(made.diagnostics.map((d) => d.message).join('\n'));
   const { bundle, program } = made.value;
@@ -76,4 +80,18 @@ describe('an eval in chunks', () => {
       expect(found.error[0]).toBeLessThan(1e-5);
     }
   });
+
+  it(
+    'reads rows that stay with the host, where the field is more than the device binds',
+    { timeout: 120_000 },
+    async () => {
+      device ??= await search();
+      const text = spec('in chunks of 10').replace(/^let whole[^]*/m, '');
+      const want = await metrics(text, 'reference');
+      const found = await metrics(text, 'device', { maxBindingBytes: 1024 });
+      expect(found.right).toEqual(want.right);
+      for (const name of ['loss', 'spread', 'top', 'classes'])
+        found[name].forEach((v, i) => expect(v, name).toBeCloseTo(want[name][i], 4));
+    },
+  );
 });

@@ -26,9 +26,10 @@ export function takeBack(place: number): string | undefined {
 const text = (s: string): number[] => [s.length, ...Buffer.from(s)];
 const section = (id: number, bytes: readonly number[]): number[] => [id, bytes.length, ...bytes];
 
+const header = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
 /** A module with one function: from an offset (i64) to the result of `fd_seek(2, offset, from the start)`. */
 const seeker = [
-  ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+  ...header,
   ...section(1, [2, 0x60, 4, 0x7f, 0x7e, 0x7f, 0x7f, 1, 0x7f, 0x60, 1, 0x7e, 1, 0x7f]),
   ...section(2, [1, ...text('wasi_snapshot_preview1'), ...text('fd_seek'), 0, 0]),
   ...section(3, [1, 1]),

@@ -6,7 +6,7 @@ import { reduceBuiltins } from './builtins-reduce.ts';
 import { BuiltinCall, type BuiltinFn } from './builtins.ts';
 import { broadcastTo, toNode, toSize } from './convert.ts';
 import { einsum } from './einsum.ts';
-import { exact, tensor, type Value } from './values.ts';
+import { exact, kindText, tensor, type Value } from './values.ts';
 
 /** permute(x, [2, 0, 1]): axis i of the result is axis axes[i] of x. */
 const permute: BuiltinFn = (c) => {
@@ -136,6 +136,15 @@ function keepable(reduce: BuiltinFn): BuiltinFn {
 const keepers = ['sum', 'mean', 'max', 'min', 'prod', 'all', 'any', 'variance', 'std', 'norm', 'logsumexp'] as const;
 
 /** The reductions and row functions, with keep: where an axis goes. */
+/** count(s): rows of a batch that count, fewer than len(s) where the run decides. */
+const count: BuiltinFn = (c) => {
+  c.expect(1, 1);
+  const v = c.value(0);
+  if (v.kind !== 'batch')
+    fail('OPT304', c.at(0), `count takes a batch, not ${kindText(v)}`, { hint: 'len(x) is the length of an array' });
+  return v.capped ? tensor(v.capped) : exact(v.count, true);
+};
+
 /** pairs(x): (x[0..n - 1], x[1..n]), for loops over consecutive times. */
 const pairs: BuiltinFn = (c) => {
   c.expect(1, 1);
@@ -159,6 +168,7 @@ const pairs: BuiltinFn = (c) => {
 
 export const reductions: Record<string, BuiltinFn> = {
   pairs,
+  count,
   ...reduceBuiltins,
   ...Object.fromEntries(keepers.map((name) => [name, keepable(reduceBuiltins[name])])),
 };

@@ -8,6 +8,7 @@ import type { DType, Node, TensorType } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
 import {
+  type Batch,
   type CellValue,
   defaultType,
   type Exact,
@@ -190,6 +191,7 @@ export function leaves(e: Elaboration, given: Value, span: Span): { path: string
       return value.leaves.map((l) => ({ path: l.path, value: tensor(l.node) }));
     case 'dataset':
     case 'batch':
+      if (value.kind === 'batch') refuseCapped(value, value.dataset.name, span);
       return [...value.fields].flatMap(([name, read]) => under(name, leaves(e, read(), span)));
     case 'exact':
     case 'exactArray':
@@ -202,6 +204,14 @@ export function leaves(e: Elaboration, given: Value, span: Span): { path: string
         hint: value.kind === 'template' ? callHint(value) : 'name a value made of numbers',
       });
   }
+}
+
+/** Refuses to read the whole of a batch of which the run decides how many rows count. */
+export function refuseCapped(batch: Batch, name: string, span: Span): void {
+  if (!batch.capped) return;
+  fail('OPT304', span, `${name}, a batch of a run-time count, has no length that is known`, {
+    hint: 'read it by element: mean over s as e { … e.x … }; count(s) is how many there are',
+  });
 }
 
 function under(name: string, items: { path: string; value: Value }[]): { path: string; value: Value }[] {

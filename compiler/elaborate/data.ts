@@ -1,22 +1,19 @@
 /**
  * Data sets: loaded ones become `data` parameters whose rows come from the host's information about the source (or from witnesses while it is unknown);
- * generated ones are values computed once. A batch is a keyed walk through the rows: every epoch a new permutation.
+ * generated ones are values computed once.
  */
 import type * as ast from '../ast/nodes.ts';
 import type { DataField, DataInfo } from '../bundle/format.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { didYouMean } from '../diagnostics/suggest.ts';
-import type { DType, Node } from '../ops/types.ts';
+import type { DType } from '../ops/types.ts';
+import type { Span } from '../source/source.ts';
 import { carry } from './bindings.ts';
 import type { Elaboration } from './context.ts';
 import { plain, toDim, toNode } from './convert.ts';
-import { counter } from './execution.ts';
-import { key } from './random.ts';
 import type { Frame } from './scope.ts';
-import { siteName } from './sites.ts';
 import { dtypeOf } from './types.ts';
-import { below } from './variates.ts';
-import { type Batch, type Dataset, exact, kindText, tensor, type Value } from './values.ts';
+import { type Dataset, exact, kindText, tensor, type Value } from './values.ts';
 
 export function dataset(e: Elaboration, decl: ast.DataDecl, frame: Frame): Dataset {
   return decl.from ? loaded(e, decl, decl.from, frame) : generated(e, decl, frame);
@@ -177,30 +174,48 @@ function generated(e: Elaboration, decl: ast.DataDecl, frame: Frame): Dataset {
     fail('OPT316', decl.span, 'a data set comes from a file or from a record of arrays', {
       hint: 'write data D from "…" { … } or data D = { x: … }',
     });
-  const home = e.entry;
   const { base, changes } = parts(e, expr, frame);
+  return withFields(e, decl.name, base, changes, expr.span, decl.span);
+}
+
+/** A data set made of the fields of another and of new values, which belong to the entry that is current. */
+function withFields(
+  e: Elaboration,
+  as: ast.Name,
+  base: Dataset | undefined,
+  changes: ReadonlyMap<string, Value>,
+  at: Span,
+  span: Span,
+): Dataset {
+  const home = e.entry;
   const fields = new Map<string, () => Value>(base ? base.fields : []);
   let rows = base?.rows;
   for (const [name, value] of changes) {
-    const node = toNode(e, value, expr.span);
+    const node = toNode(e, value, at);
     const length = node.type.shape[0];
     if (length === undefined || (rows !== undefined && rows !== length)) {
       fail(
         'OPT316',
-        expr.span,
+        at,
         `the field ${name} has ${length === undefined ? 'no rows' : `${e.dim(length)} rows`}${rows === undefined ? '' : `, but the others have ${e.dim(rows)}`}`,
         { hint: 'every field has the same first axis' },
       );
     }
     rows = length;
-    const named = tensor(e.make('name', [node], { name: `${decl.name.text}.${name}` }));
-    fields.set(name, () =>
-      e.entry === home ? named : carry(e, named, home, `${decl.name.text}.${name}`, decl.name.span, decl.name.span),
-    );
+    const full = `${as.text}.${name}`;
+    const named = tensor(e.make('name', [node], { name: full }));
+    fields.set(name, () => (e.entry === home ? named : carry(e, named, home, full, as.span, as.span)));
   }
   if (rows === undefined)
-    fail('OPT316', expr.span, 'a data set needs at least one field', { hint: 'write data D = { x: … }' });
-  return { kind: 'dataset', name: decl.name.text, rows, fields, span: decl.span };
+    fail('OPT316', at, 'a data set needs at least one field', { hint: 'write data D = { x: … }' });
+  return { kind: 'dataset', name: as.text, rows, fields, span };
+}
+
+/** `D with { y: e }` as an expression: D with some of its fields replaced or added. */
+export function datasetWith(e: Elaboration, expr: ast.WithExpr, frame: Frame): Dataset {
+  const { base, changes } = parts(e, expr, frame);
+  const name = { text: (base as Dataset).name, span: expr.expr.span };
+  return withFields(e, name, base, changes, expr.span, expr.span);
 }
 
 function parts(e: Elaboration, expr: ast.Expr, frame: Frame): { base?: Dataset; changes: ReadonlyMap<string, Value> } {
@@ -219,49 +234,4 @@ function parts(e: Elaboration, expr: ast.Expr, frame: Frame): { base?: Dataset; 
       hint: 'write { x: …, y: … }',
     });
   return { changes: value.fields };
-}
-
-// ---------------------------------------------------------------- batches
-
-/** `batch s = source[B]`: rows B·t … B·t + B of the walk, t counting the executions of this statement; `replacement` draws rows independently. */
-export function batch(e: Elaboration, stmt: ast.BatchStmt, frame: Frame): Batch {
-  const expr = stmt.value;
-  if (expr.kind !== 'index' || expr.items.length !== 1)
-    fail('OPT316', expr.span, 'a batch takes rows of a data set', { hint: 'write batch b = D[64]' });
-  const source = e.do.expression(e, expr.object, frame);
-  if (source.kind !== 'dataset')
-    fail('OPT304', expr.object.span, `a batch takes rows of a data set, not of ${kindText(source)}`, {
-      hint: 'name a data declaration',
-    });
-  const item = expr.items[0];
-  if (item.kind === 'capped') return e.notYet('a batch of a run-time count', expr.span, 'use a static count: D[64]');
-  if (item.kind !== 'at') fail('OPT316', expr.span, 'a batch needs its number of rows', { hint: 'write D[64]' });
-  const count = toDim(e, e.do.expression(e, item.expr, frame), item.expr.span, 'the number of rows of a batch');
-  if (count < 1)
-    fail('OPT316', item.expr.span, `a batch needs at least one row, not ${count}`, { hint: 'write D[64]' });
-  const path = [...frame.path, siteName(stmt)];
-  const rows = e.graph.at(stmt.span, () =>
-    expr.replacement ? drawRows(e, path, frame, source.rows, count) : walk(e, path, frame, source.rows, count),
-  );
-  const fields = new Map<string, () => Value>();
-  for (const [name, read] of source.fields) {
-    let node: Node | undefined;
-    fields.set(name, () => {
-      node ??= e.graph.at(stmt.span, () => e.make('gather', [toNode(e, read(), stmt.span), rows], { axis: 0 }));
-      return tensor(node);
-    });
-  }
-  return { kind: 'batch', dataset: source, index: rows, count, fields };
-}
-
-function walk(e: Elaboration, path: readonly string[], frame: Frame, rows: number, count: number): Node {
-  const cursor = counter(e, frame, path);
-  const executed = cursor.before() ?? e.constant(0, 'i32');
-  cursor.done();
-  const position = e.make('mul', [executed, e.constant(count, 'i32')]);
-  return e.make('shuffle_index', [key(e, path, []), position], { rows, count });
-}
-
-function drawRows(e: Elaboration, path: readonly string[], frame: Frame, rows: number, count: number): Node {
-  return below(e, key(e, path, frame.indices), [count], e.constant(rows, 'u32', [count]));
 }

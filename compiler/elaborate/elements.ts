@@ -42,10 +42,12 @@ export function elementsOf(e: Elaboration, head: ast.MapHead | ast.ScanExpr, fra
     fail('OPT304', span, `${word} goes over arrays, not over ${kindText(value)}`, {
       hint: 'name a batch, a data set, a range or an array',
     });
-  const arrays = leaves(e, value, span).map((leaf) => toNode(e, leaf.value, span));
+  // Rows that do not count are left out by whoever reduces.
+  const rows = value.kind === 'batch' ? { ...value, capped: undefined } : value;
+  const arrays = leaves(e, rows, span).map((leaf) => toNode(e, leaf.value, span));
   const length = commonLength(e, arrays, span, word);
   const count = value.kind === 'batch' ? value.capped : undefined;
-  return { length, count, arrays, element: (_, rows) => rebuild(e, value, rows, span) };
+  return { length, count, arrays, element: (_, row) => rebuild(e, value, row, span) };
 }
 
 function commonLength(e: Elaboration, arrays: readonly Node[], span: Span, word: string): number {

@@ -90,16 +90,24 @@ export function counter(e: Elaboration, frame: Frame, path: readonly string[], l
   };
 }
 
-function countCell(e: Elaboration, path: readonly string[], lifetime: Lifetime | undefined): CellRef {
+/** Rows that a batch statement whose counts the run decides has taken before, i32 scalar; it goes on by `n` of them. */
+export function rowsBefore(e: Elaboration, path: readonly string[], n: Node): Node {
+  const cell = countCell(e, path, undefined, '#rows');
+  const before = e.entry.read(cell);
+  e.entry.write(cell, e.make('add', [before, n]));
+  return before;
+}
+
+function countCell(e: Elaboration, path: readonly string[], lifetime: Lifetime | undefined, what = '#k'): CellRef {
   const cells = lifetime?.states ?? e.states;
-  const key = `${e.run.name}|${path.join('/')}|#k`;
+  const key = `${e.run.name}|${path.join('/')}|${what}`;
   let found = cells.get(key);
   if (!found) {
-    const id = e.qualified(`${path.join('.')}#k${lifetime ? `@${e.nextLocal++}` : ''}`);
+    const id = e.qualified(`${path.join('.')}${what}${lifetime ? `@${e.nextLocal++}` : ''}`);
     const place = {
       kind: 'state',
       id,
-      label: `${path[path.length - 1]}#k`,
+      label: `${path[path.length - 1]}${what}`,
       group: id,
       run: e.run.name,
       persistent: !lifetime,

@@ -8,7 +8,8 @@ import { readName } from './bindings.ts';
 import { call } from './calls.ts';
 import { ifExpression } from './choices.ts';
 import type { Elaboration } from './context.ts';
-import { modelCells, plain, toNode } from './convert.ts';
+import { modelCells, plain, refuseCapped, toNode } from './convert.ts';
+import { datasetWith } from './data.ts';
 import { at } from './derivatives.ts';
 import { exactValue } from './exact.ts';
 import { fresh } from './fresh.ts';
@@ -62,7 +63,8 @@ function evaluate(e: Elaboration, expr: ast.Expr, frame: Frame): Value {
     case 'ifExpr':
       return ifExpression(e, expr, frame);
     case 'with':
-      return e.notYet(expr.expr.kind === 'call' ? "'with' of an estimator" : "'with' of a data set", expr.span);
+      if (expr.expr.kind === 'call') return e.notYet("'with' of an estimator", expr.span);
+      return datasetWith(e, expr, frame);
     case 'map':
       return map(e, expr, frame);
     case 'reduceOver':
@@ -163,6 +165,7 @@ function member(e: Elaboration, expr: ast.Member, frame: Frame): Value {
   switch (object.kind) {
     case 'dataset':
     case 'batch': {
+      if (object.kind === 'batch') refuseCapped(object, `${object.dataset.name}.${name}`, expr.span);
       if (object.kind === 'batch' && name === 'index' && !object.fields.has('index')) return tensor(object.index);
       const read = object.fields.get(name);
       return read ? read() : missing(object.fields.keys());

@@ -5,7 +5,7 @@
 import type * as ast from '../ast/nodes.ts';
 import { BatchError, vectorize } from '../autodiff/index.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
-import { regionParameter } from '../ir/tensor/regions.ts';
+import { closeRegions, makeCond, regionParameter } from '../ir/tensor/regions.ts';
 import type { Node } from '../ops/types.ts';
 import { bindPattern } from './bindings.ts';
 import type { Elaboration } from './context.ts';
@@ -46,17 +46,31 @@ function mapped(e: Elaboration, expr: ast.MapExpr | ast.ReduceOver, frame: Frame
   const index = regionParameter(e.graph, 'i', { dtype: 'i32', shape: [] });
   const images = new Map<Node, Node>([[index, e.make('iota', [], { shape: [length], axis: 0, dtype: 'i32' })]]);
   const inner = elementFrame(frame, [...frame.indices, index]);
+  let marker = 0;
   const hint = 'a map gives a value for each element: let y = map … and write y, or use repeat';
   const value = withoutEffects(e, frame, word, expr.span, hint, () => {
     expr.heads.forEach((head, k) => bindElement(e, head, all[k], index, images, inner));
+    marker = e.graph.nextId;
     const result = e.do.body(e, expr.body, inner);
     if (result === undefined)
       fail('OPT304', expr.body.span, `the body of ${word} has no value`, { hint: 'end it with an expression' });
     return plain(e, result, expr.body.span);
   });
-  const roots = leafNodes(e, value, expr.body.span);
   const count = all.find((elements) => elements.count)?.count;
+  const results = leafNodes(e, value, expr.body.span);
+  const roots = count ? e.graph.at(expr.span, () => whereCounted(e, marker, results, index, count)) : results;
   return { value, nodes: batched(e, expr, roots, images, length), length, count };
+}
+
+/** Values of the body for an element that counts, else zeros: one that does not has no effect, as a branch that is not taken. */
+function whereCounted(e: Elaboration, marker: number, results: readonly Node[], index: Node, count: Node): Node[] {
+  const zeros = results.map(({ type }) => e.constant(0, type.dtype, type.shape));
+  const { regions, consts } = closeRegions(e.graph, marker, [
+    { params: [], results },
+    { params: [], results: zeros },
+  ]);
+  const choice = makeCond(e.graph, e.make('lt', [index, count]), consts, [regions[0], regions[1]]);
+  return results.map((_, k) => choice.result(k));
 }
 
 /** Binds the pattern of a head to the element, made of row parameters. */

@@ -2,12 +2,13 @@
 import type * as ast from '../ast/nodes.ts';
 import { fail, SaddleError } from '../diagnostics/diagnostic.ts';
 import { hasNodes } from './arguments.ts';
+import { batch } from './batches.ts';
 import { bindPattern, named, readBinding } from './bindings.ts';
 import { localVariable } from './cells.ts';
 import { checkChosen, ifStatement, together } from './choices.ts';
 import type { Elaboration } from './context.ts';
 import { plain, toDim } from './convert.ts';
-import { batch, dataset } from './data.ts';
+import { dataset } from './data.ts';
 import { evaluation } from './evals.ts';
 import { prepareExact } from './exact.ts';
 import { every, repeat, staticFor, whileStatement } from './loops.ts';

@@ -112,6 +112,24 @@ train 4 as main {
   });
 });
 
+describe('batches', () => {
+  it('of a run-time count, reduced and scanned', { timeout: 300_000 }, async () => {
+    await agree(`
+use rules { sgd }
+data D = { v: f32(0..50) + 1, r: 1 / f32(0..50) }
+var n: i32 = 1
+var w: f32 = 0.5
+train 6 as main {
+  batch s = D[n max 12]
+  report rows = f32(count(s)), total = sum over s as e { e.v }, spread = variance over s as e { e.v }, top = max over s as e { e.v }
+  report chain = scan h = 0.0 for e in s { next 0.5 * h + e.v }
+  update w by sgd(0.001) minimizing mean over s as e { (if e.v > 1 { e.r * w } else { w } - e.v)^2 }
+  report w
+  n <- 2 * n
+}`, 1e-4); // prettier-ignore
+  });
+});
+
 describe('scans', () => {
   it('values and derivatives, checkpoints, maps of scans, fixed points', { timeout: 300_000 }, async () => {
     await agree(`

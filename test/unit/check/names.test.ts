@@ -136,6 +136,10 @@ describe('imports', () => {
 test('builtins read their signatures', () => {
   expect(builtinValues.get('clamp')).toMatchObject({ min: 3, max: 3, positions: ['x', 'lo', 'hi'], named: [] });
   expect(builtinValues.get('segment_sum')).toMatchObject({ min: 1, max: 1, required: ['by', 'into'] });
-  expect(builtinValues.get('max')).toMatchObject({ min: 1, max: Number.POSITIVE_INFINITY, named: ['axis', 'last', 'keep'] });
+  expect(builtinValues.get('max')).toMatchObject({
+    min: 1,
+    max: Number.POSITIVE_INFINITY,
+    named: ['axis', 'last', 'keep'],
+  });
   expect(builtinDistributions.get('uniform')).toMatchObject({ min: 0, max: 2 });
 });

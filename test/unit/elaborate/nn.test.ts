@@ -137,7 +137,8 @@ WRITES`,
 });
 
 test('a low-rank change starts at 0 and moves; sinusoids; global pools; layers of one example', () => {
-  const machine = runSpec(`use nn { linear, low_rank, sinusoids, global_avg_pool, global_max_pool, flatten, standardize, conv2d }
+  const machine =
+    runSpec(`use nn { linear, low_rank, sinusoids, global_avg_pool, global_max_pool, flatten, standardize, conv2d }
 use rules { sgd }
 let x = ${wave(3, 4)}
 model Base(x) { linear(x, 2) }

@@ -11,6 +11,7 @@ import type { Span } from '../source/source.ts';
 import { BuiltinCall } from './builtins.ts';
 import { alike } from './builtins-elementwise.ts';
 import type { Elaboration } from './context.ts';
+import { moved } from './gradient-path.ts';
 import { rebuild } from './convert.ts';
 import { adoptNames, type Effects, effectsOf, isLeaf, type State, stateOf } from './effects.ts';
 import { uncertain } from './execution.ts';
@@ -172,7 +173,7 @@ function effectPairs(
     const [now, instead] = [then, other].map((branch) => branch.cells.get(cell.id)?.now ?? old);
     // What updates have moved is a leaf for later derivatives, whichever branch it was.
     const leaf = isLeaf(now) && isLeaf(instead);
-    pairs.push({ now, instead, put: (node) => void e.entry.write(cell, leaf ? e.make('stop', [node]) : node) });
+    pairs.push({ now, instead, put: (node) => void e.entry.write(cell, leaf ? moved(e, node) : node) });
   }
   frame.ruleSlots?.forEach((slot, i) => {
     if (then.slots[i] === before.slots[i] && other.slots[i] === before.slots[i]) return;

@@ -12,7 +12,8 @@ import type { Elaboration } from './context.ts';
 import { broadcastTo, leafNodes, leaves, plain, rebuild, toFloat, toNode, zipLeaves } from './convert.ts';
 import type { Frame } from './scope.ts';
 import { checkDrawRoutes } from './draw-routes.ts';
-import { derivativeNodes, heldDraw, readsOf, target, visibleNodes } from './targets.ts';
+import { refuseMoved } from './gradient-path.ts';
+import { derivativeNodes, heldDraw, readsOf, target, type Target, visibleNodes } from './targets.ts';
 import { kindText, tensor, type Value } from './values.ts';
 
 export type SpecialForm = (e: Elaboration, call: ast.Call, frame: Frame) => Value;
@@ -38,7 +39,7 @@ export function objectiveNode(e: Elaboration, value: Value, span: Span): Node {
   return node;
 }
 
-export function floatTarget(nodes: readonly Node[], e: Elaboration, span: Span): void {
+function floatTarget(nodes: readonly Node[], e: Elaboration, span: Span): void {
   const other = nodes.find((n) => n.type.dtype !== 'f32');
   if (other)
     fail('OPT415', span, `derivatives are taken by f32 values, not by ${e.typeText(other.type)}`, {
@@ -46,13 +47,26 @@ export function floatTarget(nodes: readonly Node[], e: Elaboration, span: Span):
     });
 }
 
+/** What a derivative of `outputs` is taken by: the target and its nodes, after the checks that every such expression is asked. */
+export function takenBy(
+  e: Elaboration,
+  by: ast.Expr,
+  outputs: readonly Node[],
+  span: Span,
+  frame: Frame,
+): { readonly t: Target; readonly wrt: readonly Node[] } {
+  const t = target(e, by, frame);
+  const wrt = derivativeNodes(e, t, outputs);
+  floatTarget(wrt, e, by.span);
+  checkDrawRoutes(outputs, wrt, span);
+  refuseMoved(e, outputs, wrt, span, frame);
+  return { t, wrt };
+}
+
 const grad: SpecialForm = (e, call, frame) => {
   const [objective, by] = positional(call, 'grad', ['objective', 'by']);
   const output = objectiveNode(e, e.do.expression(e, objective, frame), objective.span);
-  const t = target(e, by, frame);
-  const wrt = derivativeNodes(e, t, [output]);
-  floatTarget(wrt, e, by.span);
-  checkDrawRoutes([output], wrt, call.span);
+  const { t, wrt } = takenBy(e, by, [output], call.span, frame);
   return rebuild(e, t.value, reverseMode(e.graph, output, wrt).values, call.span);
 };
 
@@ -84,10 +98,7 @@ const jvp: SpecialForm = (e, call, frame) => {
   const [expr, by, along] = positional(call, 'jvp', ['e', 'x', 'v']);
   const value = e.do.expression(e, expr, frame);
   const outputs = leafNodes(e, value, expr.span, 'f32');
-  const t = target(e, by, frame);
-  const wrt = derivativeNodes(e, t, outputs);
-  floatTarget(wrt, e, by.span);
-  checkDrawRoutes(outputs, wrt, call.span);
+  const { t, wrt } = takenBy(e, by, outputs, call.span, frame);
   const v = direction(e, e.do.expression(e, along, frame), t.value, wrt, along.span);
   return rebuild(e, value, forwardMode(e.graph, outputs, wrt, v).values, call.span);
 };
@@ -96,10 +107,7 @@ const vjp: SpecialForm = (e, call, frame) => {
   const [expr, by, weights] = positional(call, 'vjp', ['e', 'x', 'u']);
   const value = e.do.expression(e, expr, frame);
   const outputs = leafNodes(e, value, expr.span, 'f32');
-  const t = target(e, by, frame);
-  const wrt = derivativeNodes(e, t, outputs);
-  floatTarget(wrt, e, by.span);
-  checkDrawRoutes(outputs, wrt, call.span);
+  const { t, wrt } = takenBy(e, by, outputs, call.span, frame);
   const u = direction(e, e.do.expression(e, weights, frame), value, outputs, weights.span);
   return rebuild(e, t.value, pullBack(e.graph, outputs, u, wrt).values, call.span);
 };
@@ -108,10 +116,7 @@ const vjp: SpecialForm = (e, call, frame) => {
 const hvp: SpecialForm = (e, call, frame) => {
   const [expr, by, along] = positional(call, 'hvp', ['e', 'x', 'v']);
   const output = objectiveNode(e, e.do.expression(e, expr, frame), expr.span);
-  const t = target(e, by, frame);
-  const wrt = derivativeNodes(e, t, [output]);
-  floatTarget(wrt, e, by.span);
-  checkDrawRoutes([output], wrt, call.span);
+  const { t, wrt } = takenBy(e, by, [output], call.span, frame);
   const v = direction(e, e.do.expression(e, along, frame), t.value, wrt, along.span);
   const gradient = reverseMode(e.graph, output, wrt).values;
   return rebuild(e, t.value, forwardMode(e.graph, gradient, wrt, v).values, call.span);

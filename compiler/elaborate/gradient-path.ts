@@ -1,4 +1,4 @@
-/** Why a gradient is zero everywhere: no path at all, or a path that is cut; the place of the cut is found and named. */
+/** Paths of derivatives: why a gradient is zero everywhere (no path at all, or one that is cut), and expressions whose derivative would have to pass an update. */
 import { fail } from '../diagnostics/diagnostic.ts';
 import { reachable } from '../ir/tensor/graph.ts';
 import { dependencies } from '../ops/region.ts';
@@ -6,6 +6,7 @@ import { op as opOf } from '../ops/table.ts';
 import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
+import type { Frame } from './scope.ts';
 import { cellRead, type Target, visible, visibleNodes } from './targets.ts';
 
 /** Fails with the reason why `output` has no derivative by any of `wrt`. */
@@ -87,4 +88,52 @@ const FLAT = new Set(['sign', 'floor', 'ceil', 'round']);
 function cutText(node: Node): string {
   if (node.op === 'stop') return 'stop cuts the path here';
   return `${node.op} has no derivative: the path is cut here`;
+}
+
+/** The value that an update leaves in a cell: a leaf for later derivatives, known by its mark from what the text stops itself. */
+export function moved(e: Elaboration, value: Node): Node {
+  return e.make('stop', [value], { moved: true });
+}
+
+/**
+ * Refuses a derivative written as an expression whose outputs read a cell that an update moved by way of what it is taken by: the path through the update
+ * would be dropped without a word. An update statement is not asked: alternating players and levels take each other as they stand. Nor is a rule, which
+ * speaks for its statement.
+ */
+export function refuseMoved(
+  e: Elaboration,
+  outputs: readonly Node[],
+  wrt: readonly Node[],
+  span: Span,
+  frame: Frame,
+): void {
+  if (frame.body === 'rule') return;
+  const leaves = new Set(wrt);
+  for (const node of visibleNodes(outputs, true)) {
+    if (leaves.has(node) || !isMoved(node) || !dependsOn(node, leaves)) continue;
+    const cell = cellRead(node) as string;
+    const label = e.allCells.get(cell)?.label ?? cell;
+    fail('OPT401', span, `this derivative would have to pass an update of ${label}`, {
+      labels: node.span
+        ? [{ span: node.span, text: `${label} was moved here, by way of what the derivative is taken by` }]
+        : [],
+      hint: `to differentiate through it, call the rule purely (rule.step) or write the loop as scan; to take ${label} as it stands, write … at { ${label}: stop(${label}) }`,
+    });
+  }
+}
+
+const isMoved = (node: Node): boolean => node.op === 'version' && node.inputs[0].attrs.moved === true;
+
+/** Does a value depend on one of the leaves through floats, behind updates too but not behind a stop of the text? */
+function dependsOn(root: Node, leaves: ReadonlySet<Node>): boolean {
+  const seen = new Set<Node>();
+  const stack = [root];
+  while (stack.length > 0) {
+    const node = stack.pop() as Node;
+    if (leaves.has(node)) return true;
+    if (seen.has(node) || (node.op === 'stop' && node.attrs.moved !== true)) continue;
+    seen.add(node);
+    if (node.type.dtype === 'f32' || node.type.parts) stack.push(...dependencies(node));
+  }
+  return false;
 }

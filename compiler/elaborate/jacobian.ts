@@ -9,8 +9,7 @@ import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
 import { leafNodes } from './convert.ts';
-import { floatTarget, objectiveNode, positional, type SpecialForm } from './derivatives.ts';
-import { derivativeNodes, target } from './targets.ts';
+import { objectiveNode, positional, type SpecialForm, takenBy } from './derivatives.ts';
 import { tensor } from './values.ts';
 
 /** Most derivatives that one matrix may need. */
@@ -19,9 +18,7 @@ const MAX_DERIVATIVES = 256;
 export const jacobian: SpecialForm = (e, call, frame) => {
   const [expr, by] = positional(call, 'jacobian', ['e', 'x']);
   const outputs = leafNodes(e, e.do.expression(e, expr, frame), expr.span, 'f32');
-  const t = target(e, by, frame);
-  const wrt = derivativeNodes(e, t, outputs);
-  floatTarget(wrt, e, by.span);
+  const { wrt } = takenBy(e, by, outputs, call.span, frame);
   const [m, n] = [total(outputs), total(wrt)];
   checkCount(e, Math.min(m, n), call.span);
   if (n <= m) return tensor(columns(e, outputs, wrt));
@@ -38,9 +35,7 @@ export const jacobian: SpecialForm = (e, call, frame) => {
 export const hessian: SpecialForm = (e, call, frame) => {
   const [expr, by] = positional(call, 'hessian', ['e', 'x']);
   const output = objectiveNode(e, e.do.expression(e, expr, frame), expr.span);
-  const t = target(e, by, frame);
-  const wrt = derivativeNodes(e, t, [output]);
-  floatTarget(wrt, e, by.span);
+  const { wrt } = takenBy(e, by, [output], call.span, frame);
   checkCount(e, total(wrt), call.span);
   return tensor(columns(e, reverseMode(e.graph, output, wrt).values, wrt));
 };

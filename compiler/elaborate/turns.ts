@@ -10,6 +10,7 @@ import type { Node, Region } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import { branch, decide } from './choices.ts';
 import type { Elaboration } from './context.ts';
+import { moved } from './gradient-path.ts';
 import { adoptNames, type Effects, effectsOf, isLeaf, stateOf, trial } from './effects.ts';
 import type { Output } from './entry.ts';
 import { turnLoop } from './execution.ts';
@@ -159,7 +160,7 @@ function carryCell(
   const result = done.cells.get(cell.id)?.now ?? start;
   // What updates have moved is a leaf for later derivatives; where it may be that no turn is taken, only if it was one before.
   const leaf = isLeaf(result) && (certainlyTaken(loop) || isLeaf(initial));
-  return { initial, param, result, put: (last) => void e.entry.write(cell, leaf ? e.make('stop', [last]) : last) };
+  return { initial, param, result, put: (last) => void e.entry.write(cell, leaf ? moved(e, last) : last) };
 }
 
 /** What the body records, carried to the end: the number, and whether a turn has recorded it. */

@@ -12,7 +12,7 @@ import { broadcastTo, leafNodes, plain } from './convert.ts';
 import { objectiveNode } from './derivatives.ts';
 import { checkDrawRoutes } from './draw-routes.ts';
 import { counter } from './execution.ts';
-import { explainCut } from './gradient-path.ts';
+import { explainCut, moved } from './gradient-path.ts';
 import { lifetimeOf } from './lifetime.ts';
 import { record } from './outputs.ts';
 import { alternativesOf, move } from './pipelines.ts';
@@ -96,7 +96,7 @@ export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void
   });
   all.forEach((cell, i) => {
     noteMove(e, cell, stmt.span, 'update');
-    e.entry.write(cell, e.make('stop', [moving[i].p]));
+    e.entry.write(cell, moved(e, moving[i].p));
   });
   e.updates.push({
     run: e.run.name,

@@ -13,6 +13,52 @@ train 1 {
   update y by sgd(0.1) minimizing ly
 }`;
 
+describe('derivatives of expressions after an update', () => {
+  const spec = (objective: string, inside = 'update h by sgd(0.1) minimizing w * h^2') => `use rules { sgd }
+var w: f32 = 1
+var h: f32 = 2
+train 1 {
+  ${inside}
+  report r = ${objective}
+}`;
+  test.each([
+    'grad(h * w, w)',
+    'jvp(h, w, 1)',
+    'vjp(h, w, 1)',
+    'hvp(h * w, w, 1)',
+    'jacobian(h, w)[0, 0]',
+    'hessian(h * w, w)[0, 0]',
+  ])('%s would have to pass it', (text) => expect(errorsOf(spec(text))[0].code).toBe('OPT401'));
+  test('in a choice and in a loop, and behind another update', () => {
+    expect(errorsOf(spec('grad(h, w)', 'if h > w { update h by sgd(0.1) minimizing w * h^2 }'))[0].code).toBe('OPT401');
+    expect(errorsOf(spec('grad(h, w)', 'repeat 20 { update h by sgd(0.1) minimizing w * h^2 }'))[0].code).toBe(
+      'OPT401',
+    );
+    const twice = 'update h by sgd(0.1) minimizing w * h^2\n update h by sgd(0.1) minimizing h^2';
+    expect(errorsOf(spec('grad(h, w)', twice))[0].code).toBe('OPT401');
+  });
+  test('what is stopped, moved without it, or moved itself is meant', () => {
+    // h = 2 - 0.1 * 4 = 1.6
+    expect(runSpec(spec('grad((h * w) at { h: stop(h) }, w)')).last('r')).toBeCloseTo(1.6, 12);
+    expect(runSpec(spec('grad(stop(h) * w, w)')).last('r')).toBeCloseTo(1.6, 12);
+    expect(runSpec(spec('grad(h * w, w)', 'update h by sgd(0.1) minimizing stop(w) * h^2')).last('r')).toBeCloseTo(
+      1.6,
+      12,
+    );
+    expect(runSpec(spec('grad(w * h^2, h)')).last('r')).toBeCloseTo(3.2, 12);
+  });
+  test('update statements alternate', () => {
+    const m = runSpec(spec('w', 'update h by sgd(0.1) minimizing w * h^2\n update w by sgd(0.1) minimizing w * h'));
+    expect(m.value('w')).toBeCloseTo(1 - 0.16, 12);
+    // a rule that differentiates the objective speaks for its statement
+    const sharp = spec(
+      'w',
+      'update h by sgd(0.1) minimizing w * h^2\n update w by sam(0.1) |> sgd(0.1) minimizing w * h',
+    );
+    expect(runSpec(sharp.replace('{ sgd }', '{ sgd, sam }')).value('w')).toBeCloseTo(1 - 0.16, 12);
+  });
+});
+
 describe('order of updates', () => {
   test('let objectives are simultaneous', () => {
     const m = runSpec(players('let'));

@@ -18,10 +18,10 @@ import { bytesText } from '../runtime/report/numbers.ts';
 import { declarationsText, moduleText } from './build-texts.ts';
 import { compileSpec, type Compiled } from './compile.ts';
 import { dataPaths, settings } from './options.ts';
-import { exitCodeOf, exitCodes, type ExitCode } from './outcome.ts';
+import { exitCodes, type ExitCode } from './outcome.ts';
 import { folderToResume } from './run-folder.ts';
 import { describeData, openSpec, overridesBySource, type Opened } from './spec.ts';
-import { describeErrors } from './summary.ts';
+import { failed } from './summary.ts';
 import { print, printDiagnostics, printJson, shown } from './terminal.ts';
 
 export interface BuildOptions {
@@ -54,10 +54,7 @@ export async function buildCommand(file: string, options: BuildOptions): Promise
     else for (const [at, bytes] of Object.entries(files)) print(`${shown(at)}  ${bytesText(bytes)}`);
     return exitCodes.ok;
   } catch (cause) {
-    if (!(cause instanceof SaddleError)) throw cause;
-    printDiagnostics(cause.diagnostics, opened);
-    if (options.json) printJson({ status: 'failed', file, ...describeErrors(cause.diagnostics, opened) });
-    return exitCodeOf(cause.diagnostics);
+    return failed(cause, file, opened, options);
   }
 }
 

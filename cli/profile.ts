@@ -13,9 +13,9 @@ import { defaultSeed, load, type Session } from '../runtime/session.ts';
 import { readCall, type Call } from './call.ts';
 import { compileSpec } from './compile.ts';
 import { dataLoader } from './execute.ts';
-import { exitCodeOf, exitCodes, type ExitCode } from './outcome.ts';
+import { exitCodes, type ExitCode } from './outcome.ts';
 import { describeData, openSpec, overridesBySource, type Opened } from './spec.ts';
-import { describeErrors } from './summary.ts';
+import { failed } from './summary.ts';
 import { tableLines } from './table.ts';
 import { coloursFor, print, printDiagnostics, printJson, shown } from './terminal.ts';
 
@@ -69,10 +69,7 @@ export async function profileCommand(file: string, options: ProfileOptions): Pro
     await profileBundle(file, compiled.bundle, options, { call, device, data: dataLoader(spec.host, overrides) });
     return exitCodes.ok;
   } catch (cause) {
-    if (!(cause instanceof SaddleError)) throw cause;
-    printDiagnostics(cause.diagnostics, opened);
-    if (options.json) printJson({ status: 'failed', file, ...describeErrors(cause.diagnostics, opened) });
-    return exitCodeOf(cause.diagnostics);
+    return failed(cause, file, opened, options);
   } finally {
     device?.close();
   }

@@ -1,6 +1,6 @@
 /** The outcome of one spec, as the JSON document of the command line's contract and as text. */
 import { CLAIM_PART, type Bundle } from '../compiler/bundle/format.ts';
-import type { Diagnostic } from '../compiler/diagnostics/diagnostic.ts';
+import { type Diagnostic, SaddleError } from '../compiler/diagnostics/diagnostic.ts';
 import { renderJson } from '../compiler/diagnostics/render.ts';
 import type { Sources } from '../compiler/source/source.ts';
 import type { DeviceInfo } from '../runtime/backend.ts';
@@ -8,7 +8,8 @@ import type { ClaimResult } from '../runtime/report/claims.ts';
 import type { Results } from '../runtime/session-results.ts';
 import type { Executed } from './execute.ts';
 import { duration, show } from './progress.ts';
-import type { coloursFor } from './terminal.ts';
+import { exitCodeOf, type ExitCode } from './outcome.ts';
+import { type coloursFor, printDiagnostics, printJson } from './terminal.ts';
 
 /** The document of `saddle run --json`, also `summary.json` of the run folder. Absent parts were not reached. */
 export interface RunDocument {
@@ -71,6 +72,19 @@ export function describeErrors(diagnostics: readonly Diagnostic[], sources: Sour
     ...(first ? { error: renderJson(first, sources) } : {}),
     diagnostics: diagnostics.map((d) => renderJson(d, sources)),
   };
+}
+
+/** Ends a command on an error of its input: prints it, with `json` as the document too. Anything else is a bug and is thrown on. */
+export function failed(
+  cause: unknown,
+  file: string,
+  sources: Sources,
+  options: { readonly json?: boolean; readonly quiet?: boolean },
+): ExitCode {
+  if (!(cause instanceof SaddleError)) throw cause;
+  printDiagnostics(cause.diagnostics, sources, options.quiet);
+  if (options.json) printJson({ status: 'failed', file, ...describeErrors(cause.diagnostics, sources) });
+  return exitCodeOf(cause.diagnostics);
 }
 
 type Colours = ReturnType<typeof coloursFor>;

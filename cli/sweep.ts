@@ -4,18 +4,18 @@
  */
 import { mkdirSync, existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { SaddleError, fail } from '../compiler/diagnostics/diagnostic.ts';
+import { fail } from '../compiler/diagnostics/diagnostic.ts';
 import type { OpenDevice } from '../runtime/device/device.ts';
 import { deviceChoice, readSettings } from '../runtime/host/settings.ts';
 import { show, spread } from '../runtime/report/numbers.ts';
 import { checkNames, decimal, nameAndValue, seedList, settings } from './options.ts';
-import { exitCodeOf, exitCodes, worst, type ExitCode } from './outcome.ts';
+import { exitCodes, worst, type ExitCode } from './outcome.ts';
 import { runSpec, type RunOptions, type RunOutcome } from './run.ts';
 import { freeFolder } from './run-folder.ts';
 import { openSpec, type Opened } from './spec.ts';
-import { describeErrors, lastValues } from './summary.ts';
+import { failed, lastValues } from './summary.ts';
 import { tableLines } from './table.ts';
-import { note, print, printDiagnostics, printJson } from './terminal.ts';
+import { note, print, printJson } from './terminal.ts';
 
 export interface SweepOptions extends RunOptions {
   readonly sweep: readonly string[];
@@ -53,10 +53,7 @@ export async function sweepCommand(file: string, options: SweepOptions): Promise
     const outcomes = await runAll(file, options, { points, seeds, folder, device });
     return conclude(file, options, { points, seeds, folder, outcomes });
   } catch (cause) {
-    if (!(cause instanceof SaddleError)) throw cause;
-    printDiagnostics(cause.diagnostics, opened, options.quiet);
-    if (options.json) printJson({ status: 'failed', file, ...describeErrors(cause.diagnostics, opened) });
-    return exitCodeOf(cause.diagnostics);
+    return failed(cause, file, opened, options);
   } finally {
     device?.close();
   }

@@ -18,9 +18,9 @@ import { defaultSeed, load, type Session } from '../../runtime/session.ts';
 import { readCall, type Call } from '../call.ts';
 import { compileSpec, type Compiled } from '../compile.ts';
 import { dataLoader } from '../execute.ts';
-import { exitCodeOf, exitCodes, type ExitCode } from '../outcome.ts';
+import { exitCodes, type ExitCode } from '../outcome.ts';
 import { describeData, openSpec, overridesBySource, type Opened } from '../spec.ts';
-import { describeErrors } from '../summary.ts';
+import { failed } from '../summary.ts';
 import { coloursFor, print, printDiagnostics, printJson } from '../terminal.ts';
 import type { Check } from './checks.ts';
 import { verifyGradients } from './gradients.ts';
@@ -73,10 +73,7 @@ export async function verifyCommand(file: string, options: VerifyOptions): Promi
     }
     return conclude(file, options, device, checks, opened);
   } catch (cause) {
-    if (!(cause instanceof SaddleError)) throw cause;
-    printDiagnostics(cause.diagnostics, opened);
-    if (options.json) printJson({ status: 'failed', file, ...describeErrors(cause.diagnostics, opened) });
-    return exitCodeOf(cause.diagnostics);
+    return failed(cause, file, opened, options);
   } finally {
     device?.close();
   }

@@ -107,17 +107,7 @@ function obstacle(objective: Node, wrt: readonly Node[]): string | undefined {
   return undefined;
 }
 
-function topLevel(roots: readonly Node[]): Set<Node> {
-  const seen = new Set<Node>();
-  const stack = [...roots];
-  while (stack.length > 0) {
-    const node = stack.pop() as Node;
-    if (seen.has(node)) continue;
-    seen.add(node);
-    stack.push(...node.inputs);
-  }
-  return seen;
-}
+const topLevel = (roots: readonly Node[]): Set<Node> => new Set(reachable(roots, (node) => node.inputs));
 
 interface Compared {
   readonly difference: number;

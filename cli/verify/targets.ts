@@ -3,6 +3,7 @@
  * up over steps. Where an output or a cell is further off than rounding explains, the computation is done again on the device with its intermediate
  * values kept, and the first one that differs while what it is computed from agrees is named.
  */
+import { reachable } from '../../compiler/ir/tensor/graph.ts';
 import type { Bundle, Place } from '../../compiler/bundle/format.ts';
 import type { Scalars } from '../../compiler/bundle/host-program.ts';
 import { error, type Diagnostic } from '../../compiler/diagnostics/diagnostic.ts';
@@ -221,16 +222,9 @@ async function firstDifferent(found: Divergence, twin: Twin, options: TargetsOpt
 
 /** Values that an execution computes at its own level (those inside loops belong to the loop), in order. */
 function intermediates(entry: Entry): Node[] {
-  const seen = new Set<Node>();
-  const stack = [...entry.outputs.map((o) => o.value), ...entry.writes.map((w) => w.value)];
-  while (stack.length > 0) {
-    const node = stack.pop() as Node;
-    if (seen.has(node)) continue;
-    seen.add(node);
-    stack.push(...node.inputs);
-  }
+  const roots = [...entry.outputs.map((o) => o.value), ...entry.writes.map((w) => w.value)];
   const silent = ['parameter', 'constant', 'stop', 'version'];
-  return [...seen].filter((n) => !silent.includes(n.op) && !n.type.parts).sort((a, b) => a.id - b.id);
+  return reachable(roots, (node) => node.inputs).filter((n) => !silent.includes(n.op) && !n.type.parts);
 }
 
 function* chunks(nodes: readonly Node[]): Generator<Node[]> {

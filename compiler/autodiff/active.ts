@@ -1,4 +1,5 @@
 /** Which nodes carry derivatives: those that depend on a leaf through float values and records that differentiate. */
+import { reachable } from '../ir/tensor/graph.ts';
 import { bodyParams, condSpec, loopSpec } from '../ops/closed.ts';
 import { op } from '../ops/table.ts';
 import type { Node, Region } from '../ops/types.ts';
@@ -9,19 +10,12 @@ export function activeNodes(
   leaves: ReadonlySet<Node>,
   mode: 'vjp' | 'jvp',
 ): ReadonlySet<Node> {
-  const seen = new Set<Node>();
-  const stack = [...outputs];
-  while (stack.length > 0) {
-    const node = stack.pop() as Node;
-    if (seen.has(node)) continue;
-    seen.add(node);
-    // What lies behind a stop carries nothing, even where it could not be differentiated.
-    if (!leaves.has(node) && differentiates(node, mode)) stack.push(...node.inputs);
-  }
+  // What lies behind a stop carries nothing, even where it could not be differentiated.
+  const seen = reachable(outputs, (node) => (!leaves.has(node) && differentiates(node, mode) ? node.inputs : []));
   const active = new Set<Node>();
   /** Which parts of loops and choices are active. */
   const parts = new Map<Node, readonly boolean[]>();
-  for (const node of [...seen].sort((a, b) => a.id - b.id)) {
+  for (const node of seen) {
     if (leaves.has(node)) active.add(node);
     else if (node.op === 'part') {
       if (parts.get(node.inputs[0])?.[node.attrs.index as number]) active.add(node);

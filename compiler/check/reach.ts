@@ -2,6 +2,7 @@
  * Numbers of gradient reversals on the paths of derivatives from a value to what it is computed from, through loops and branches too: what arrives at a
  * result of a loop is followed from turn to turn until nothing new arrives.
  */
+import { reachable } from '../ir/tensor/graph.ts';
 import { bodyParams, condSpec, loopSpec } from '../ir/tensor/regions.ts';
 import { op } from '../ops/table.ts';
 import type { Node } from '../ops/types.ts';
@@ -128,16 +129,9 @@ function differentiableInputs(node: Node): readonly Node[] {
 
 /** Nodes on a path of derivatives from the roots to a leaf; of a loop or choice, any input counts for any result. */
 function activeBelow(roots: readonly Node[], leaves: ReadonlySet<Node>): ReadonlySet<Node> {
-  const seen = new Set<Node>();
-  const stack = [...roots];
-  while (stack.length > 0) {
-    const node = stack.pop() as Node;
-    if (seen.has(node)) continue;
-    seen.add(node);
-    if (!leaves.has(node)) stack.push(...differentiableInputs(node));
-  }
+  const seen = reachable(roots, (node) => (leaves.has(node) ? [] : differentiableInputs(node)));
   const active = new Set<Node>();
-  for (const node of [...seen].sort((a, b) => a.id - b.id)) {
+  for (const node of seen) {
     if (leaves.has(node) || differentiableInputs(node).some((i) => active.has(i))) active.add(node);
   }
   return active;

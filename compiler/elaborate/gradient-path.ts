@@ -126,14 +126,10 @@ const isMoved = (node: Node): boolean => node.op === 'version' && node.inputs[0]
 
 /** Does a value depend on one of the leaves through floats, behind updates too but not behind a stop of the text? */
 function dependsOn(root: Node, leaves: ReadonlySet<Node>): boolean {
-  const seen = new Set<Node>();
-  const stack = [root];
-  while (stack.length > 0) {
-    const node = stack.pop() as Node;
-    if (leaves.has(node)) return true;
-    if (seen.has(node) || (node.op === 'stop' && node.attrs.moved !== true)) continue;
-    seen.add(node);
-    if (node.type.dtype === 'f32' || node.type.parts) stack.push(...dependencies(node));
-  }
-  return false;
+  const stopped = (node: Node): boolean => node.op === 'stop' && node.attrs.moved !== true;
+  const flows = (node: Node): boolean => node.type.dtype === 'f32' || node.type.parts !== undefined;
+  const below = reachable([root], (node) =>
+    leaves.has(node) || stopped(node) || !flows(node) ? [] : dependencies(node),
+  );
+  return below.some((node) => leaves.has(node));
 }

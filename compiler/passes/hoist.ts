@@ -3,7 +3,7 @@
  * turns, only real work (what a kernel reads through costs nothing), never a check that may fail, and nothing that would take more memory than it is made of.
  * A loop of one turn is a checkpoint: it is there so that its body is computed again.
  */
-import type { Graph } from '../ir/tensor/graph.ts';
+import { type Graph, reachable } from '../ir/tensor/graph.ts';
 import { checkedInputs, loopSpec } from '../ir/tensor/regions.ts';
 import { rewrite } from '../ir/tensor/rewrite.ts';
 import { sizeOf } from '../ops/arrays.ts';
@@ -64,13 +64,5 @@ function canMove(root: Node): boolean {
 
 /** The node and what it is made of, down to nodes that `ends` names. */
 function everythingBelow(root: Node, ends: (node: Node) => boolean): Node[] {
-  const seen = new Set<Node>();
-  const stack = [root];
-  while (stack.length > 0) {
-    const node = stack.pop() as Node;
-    if (seen.has(node)) continue;
-    seen.add(node);
-    if (!ends(node)) stack.push(...node.inputs);
-  }
-  return [...seen];
+  return reachable([root], (node) => (ends(node) ? [] : node.inputs));
 }

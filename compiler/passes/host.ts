@@ -2,6 +2,7 @@
  * Splits off the part of a graph that the host evaluates once per step: scalars computed from hypers, step and seed, and random keys.
  * What is left reads them as parameter words.
  */
+import { reachable } from '../ir/tensor/graph.ts';
 import type { HostInstruction, HostProgram } from '../bundle/host-program.ts';
 import { op } from '../ops/table.ts';
 import type { Node } from '../ops/types.ts';
@@ -28,7 +29,7 @@ export function hostRole(node: Node, isHost: (input: Node) => boolean): 'value' 
 
 /** Program and index for everything the roots reach by inputs. (Regions are closed: what they read of the host they get as constants.) */
 export function extractHost(roots: readonly Node[]): HostPart {
-  const nodes = evaluated(roots);
+  const nodes = reachable(roots, (node) => node.inputs);
   /** Host nodes, each with the node that stands for its value (itself, or below aliases). */
   const host = new Map<Node, Node>();
   for (const node of nodes) {
@@ -43,26 +44,13 @@ export function extractHost(roots: readonly Node[]): HostPart {
     for (const input of node.inputs) if (host.has(input) && !isConstant(input)) border.add(input);
   }
 
-  const valueNodes = evaluated([...border]).filter((node) => host.get(node) === node);
+  const valueNodes = reachable([...border], (node) => node.inputs).filter((node) => host.get(node) === node);
   const place = new Map(valueNodes.map((node, i) => [node, i]));
   const at = (node: Node) => place.get(host.get(node) as Node) as number;
   return {
     program: { instructions: valueNodes.map((node) => instruction(node, at)) },
     index: new Map([...border].map((node) => [node, at(node)])),
   };
-}
-
-/** What the roots reach by inputs, in topological order. */
-function evaluated(roots: readonly Node[]): Node[] {
-  const seen = new Set<Node>();
-  const stack = [...roots];
-  while (stack.length > 0) {
-    const node = stack.pop() as Node;
-    if (seen.has(node)) continue;
-    seen.add(node);
-    stack.push(...node.inputs);
-  }
-  return [...seen].sort((a, b) => a.id - b.id);
 }
 
 function instruction(node: Node, at: (input: Node) => number): HostInstruction {

@@ -1,5 +1,5 @@
 /** Moving code out of regions: what depends only on captured values is computed before the loop or choice and captured instead. */
-import type { Graph } from '../ir/tensor/graph.ts';
+import { type Graph, reachable } from '../ir/tensor/graph.ts';
 import { condSpec, loopSpec, makeCond, makeLoop, regionParameter } from '../ir/tensor/regions.ts';
 import { ownDependencies, rebuild } from '../ops/region.ts';
 import type { Node, Region } from '../ops/types.ts';
@@ -42,15 +42,7 @@ function holderOf(graph: Graph, node: Node): Holder {
 }
 
 function insideOf(region: Region, captures: number): Inside {
-  const seen = new Set<Node>();
-  const stack = [...region.results];
-  while (stack.length > 0) {
-    const node = stack.pop() as Node;
-    if (seen.has(node)) continue;
-    seen.add(node);
-    stack.push(...ownDependencies(node));
-  }
-  const nodes = [...seen].sort((a, b) => a.id - b.id);
+  const nodes = reachable(region.results, ownDependencies);
   const invariant = new Set<Node>(region.params.slice(captures));
   for (const node of nodes) {
     if (node.op !== 'parameter' && ownDependencies(node).every((d) => invariant.has(d))) invariant.add(node);

@@ -16,7 +16,7 @@ import {
 } from '../ir/tensor/regions.ts';
 import { rewriteParts, remake } from '../ir/tensor/rewrite.ts';
 import { INDEX } from '../ops/closed.ts';
-import { applyRegion, dependencies, rebuild } from '../ops/region.ts';
+import { applyRegion, rebuild } from '../ops/region.ts';
 import { Terms } from '../ops/terms.ts';
 import type { Node, Region } from '../ops/types.ts';
 import { definePass } from './pass.ts';
@@ -68,15 +68,7 @@ function usedParts(roots: readonly Node[]): Map<Node, Set<number>> {
 
 /** Everything that the results of a region read. */
 function readBy(results: readonly Node[]): ReadonlySet<Node> {
-  const seen = new Set<Node>();
-  const stack = [...results];
-  while (stack.length > 0) {
-    const node = stack.pop() as Node;
-    if (seen.has(node)) continue;
-    seen.add(node);
-    stack.push(...dependencies(node));
-  }
-  return seen;
+  return new Set(reachable(results));
 }
 
 // ---------------------------------------------------------------- captures

@@ -2,6 +2,7 @@
  * Evaluates tensor graphs in float64, straight from the op table: slow, obvious, and the oracle of every device test.
  * Iterative; every node is evaluated once, and its value is dropped after its last use.
  */
+import { reachable } from '../../compiler/ir/tensor/graph.ts';
 import { InternalError } from '../../compiler/diagnostics/diagnostic.ts';
 import { IndexFault } from '../../compiler/ops/index.ts';
 import { op } from '../../compiler/ops/table.ts';
@@ -22,17 +23,7 @@ export class FaultError extends Error {
 }
 
 /** Nodes that evaluating the roots needs where they stand (their regions are evaluated by their primitives), inputs before users. */
-function needed(roots: readonly Node[]): Node[] {
-  const seen = new Set<Node>();
-  const stack = [...roots];
-  while (stack.length > 0) {
-    const node = stack.pop() as Node;
-    if (seen.has(node)) continue;
-    seen.add(node);
-    stack.push(...node.inputs);
-  }
-  return [...seen].sort((a, b) => a.id - b.id);
-}
+const needed = (roots: readonly Node[]): Node[] => reachable(roots, (node) => node.inputs);
 
 /**
  * Values of the roots. `leaf` supplies the value of each `parameter` node, of the node's type; values are never written to, so they may be

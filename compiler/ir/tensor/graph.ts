@@ -67,15 +67,18 @@ export class Graph implements Builder {
 
 export type ParameterSource = 'cell' | 'data' | 'scalar' | 'input' | 'region';
 
-/** All nodes that the roots reach (through region results too), in topological (id) order. */
-export function reachable(roots: Iterable<Node>): Node[] {
+/**
+ * All nodes that the roots reach, in topological (id) order. `next` says where one leads on to; without it to all that it depends on, the results of its
+ * regions included.
+ */
+export function reachable(roots: Iterable<Node>, next: (node: Node) => readonly Node[] = dependencies): Node[] {
   const seen = new Set<Node>();
   const stack: Node[] = [...roots];
   while (stack.length > 0) {
     const node = stack.pop() as Node;
     if (seen.has(node)) continue;
     seen.add(node);
-    for (const dependency of dependencies(node)) stack.push(dependency);
+    for (const dependency of next(node)) stack.push(dependency);
   }
   return [...seen].sort((a, b) => a.id - b.id);
 }

@@ -1,6 +1,6 @@
 /** Derivatives as the language writes them: against finite differences, explicit formulas, and each other. */
 import { describe, expect, test } from 'vitest';
-import { errorsOf, runSpec } from './run-spec.ts';
+import { compileSpec, errorsOf, runSpec } from './run-spec.ts';
 
 const value = (text: string, preamble = '') => runSpec(`${preamble}\nmetric m = ${text}`).last('m');
 
@@ -121,6 +121,29 @@ describe('matrices of derivatives', () => {
     const reverse = `${cells}let J = jacobian(sum(sin(a)) * b, (a, b))`;
     const wanted = [Math.cos(0.3) * 0.7, Math.cos(-1.2) * 0.7, Math.sin(0.3) + Math.sin(-1.2)];
     wanted.forEach((v, j) => expect(value(`J[0, ${j}]`, reverse)).toBeCloseTo(v, 12));
+  });
+  test('the graph of a matrix does not grow with it; empty ones are legal', () => {
+    const size = (n: number) => {
+      const text = `var a: f32[${n}] = 1\nlet H = hessian(sum(sin(a)^3) / 2 + prod(cos(a / 9)), a)\nmetric trace = sum(H * onehot(0..${n}, ${n}))`;
+      return compileSpec(text).texts('program').split('\n').length;
+    };
+    expect(size(300)).toBe(size(7));
+    const none = runSpec(
+      'var a: f32[0] = 0\nvar b: f32[2] = 1\nlet J = jacobian(b * (2 + sum(a)), a)\nmetric m = sum(J)\nlet K = jacobian(2 * a, b)\nmetric k = sum(K)',
+    );
+    expect([none.last('m'), none.last('k')]).toEqual([0, 0]);
+  });
+  test('matrices inside of map and of each other', () => {
+    // f = a^3 b: the derivative of each entry of the Hessian by (a, b), and one Hessian for each element
+    const m = runSpec(`var v: f32[2] = [2.0, 3.0]
+let T = jacobian(hessian(v[0]^3 * v[1], v), v)
+metric aab = T[0, 1]
+metric aaa = T[0, 0]
+let xs = [1.0, 2.0, 3.0]
+let all = map xs as x { hessian(x * v[0]^2 * v[1], v)[0, 1] }
+metric last = all[2]`);
+    // d3f/da2 db = 6a, d3f/da3 = 6b, and 2 x a
+    expect([m.last('aab'), m.last('aaa'), m.last('last')]).toEqual([12, 18, 12]);
   });
   test('hessian is symmetric and agrees with hvp', () => {
     const f = `${cells}fn f = sin(a[0] * a[1]) + a[0]^3 * b + b^4

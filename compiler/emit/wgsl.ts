@@ -265,10 +265,15 @@ class Emitter {
     }
   }
 
+  /** Tests are joined by `&`, not `&&`: each of those is a branch to the driver, and SwiftShader does not end compiling a kernel with hundreds of them. */
   private inside(e: IndexExpr, lo: number, hi: number): string {
     const text = indexText(e);
     const tests = [...(e.lo < lo ? [`${text} >= ${lo}`] : []), ...(e.hi > hi ? [`${text} <= ${hi}`] : [])];
-    return tests.length > 0 ? `(${tests.join(' && ')})` : 'true';
+    return tests.length > 1
+      ? `(${tests.map((t) => `(${t})`).join(' & ')})`
+      : tests.length === 1
+        ? `(${tests[0]})`
+        : 'true';
   }
 
   private op(e: Extract<Expression, { kind: 'op' }>, dtype: DType, width: Width): string {

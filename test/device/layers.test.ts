@@ -73,12 +73,12 @@ train 3 {
 });
 
 it('factors, eigenvalues, solutions and their derivatives', { timeout: 240_000 }, async () => {
-  const text = `use linalg { eigh, solve, qr, svd }
+  const text = `use linalg { eigh, solve_linear, qr, svd }
 use rules { sgd }
 let b = cos(f32(0..5))
 var A = reshape(sin(0.37 * f32(0..25)^2), 5, 5) + 2 * onehot(0..5, 5)
 train 3 {
-  let loss = sum(solve(A, b)^2) + sum(sin(eigh(A)[0])) + sum(svd(A)[1]) + sum(qr(A)[1]^2) + sum(cholesky(A @ transpose(A)))
+  let loss = sum(solve_linear(A, b)^2) + sum(sin(eigh(A)[0])) + sum(svd(A)[1]) + sum(qr(A)[1]^2) + sum(cholesky(A @ transpose(A)))
   update A by sgd(0.01) minimizing loss
   report loss
 }`;

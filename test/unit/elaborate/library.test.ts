@@ -2,7 +2,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { evaluateAll } from './run-spec.ts';
+import { errorsOf, evaluateAll } from './run-spec.ts';
 
 const root = join(import.meta.dirname, '../../..');
 
@@ -71,12 +71,32 @@ let y: i32[2] = [2, 0]`;
   );
 });
 
+test('losses of classes keep all leading axes, and refuse classes of another shape', () => {
+  compare(
+    `use losses { cross_entropy, focal, smooth_cross_entropy, multi_hinge }
+let z = reshape(sin(0.7 * f32(0..24)), 2, 3, 4)
+let y: i32[2, 3] = [[0, 3, 1], [2, 2, 0]]`,
+    ['cross_entropy', 'focal', 'smooth_cross_entropy', 'multi_hinge'].flatMap((name) => [
+      [`max(abs(${name}(z, y) - reshape(${name}(reshape(z, 6, 4), reshape(y, 6)), 2, 3)))`, 0],
+      [`${name}(z[1, 2], 0) - ${name}(z, y)[1, 2]`, 0],
+    ]),
+  );
+  for (const classes of ['y[0]', 'y[:, 0]', 'y[0..1]', 'transpose(y)']) {
+    const [error] = errorsOf(`use losses { cross_entropy }
+let z = zeros(2, 3, 4)
+let y: i32[2, 3] = [[0, 3, 1], [2, 2, 0]]
+metric m = mean(cross_entropy(z, ${classes}))`);
+    expect(error.code, classes).toMatch(/OPT30[23]/);
+  }
+});
+
 test('losses of numbers', () => {
   const [p, t] = [logits.flat(), other.flat()];
   const r = p.map((x, i) => x - t[i]);
   const mean = (xs: readonly number[]) => xs.reduce((a, b) => a + b, 0) / xs.length;
   compare(
-    `use losses { squared_error, mse, mae, huber, hinge, binary_cross_entropy }
+    `use losses { squared_error, mse, mae, huber, hinge, binary_cross_entropy, f_divergence, forward_kl, pair_contrast }
+fn chi2(u) = (u - 1)^2
 let p: f32[2, 3] = ${text(logits)}
 let t: f32[2, 3] = ${text(other)}`,
     [
@@ -87,6 +107,11 @@ let t: f32[2, 3] = ${text(other)}`,
         'sum(huber(p, t, 0.8))',
         r.reduce((s, x) => s + (Math.abs(x) < 0.8 ? x * x * 0.5 : 0.8 * (Math.abs(x) - 0.4)), 0),
       ],
+      ['f_divergence(chi2, [0.5, 0.5], [0.2, 0.8])', 0.09 / 0.2 + 0.09 / 0.8],
+      ['forward_kl([0.5, 0.5], [0.2, 0.8])', 0.5 * Math.log(0.5 / 0.2) + 0.5 * Math.log(0.5 / 0.8)],
+      ['pair_contrast([3.0, 0.0], [0.0, 4.0], 1.0)', 25],
+      ['pair_contrast([0.3, 0.0], [0.0, 0.4], 0.0, margin: 2)', 1.5 ** 2],
+      ['pair_contrast([3.0, 0.0], [0.0, 4.0], 0.0)', 0],
       ['hinge(0.3, 1.0)', 0.7],
       ['hinge(0.3, -1.0)', 1.3],
       ['hinge(1.5, 1.0)', 0],
@@ -113,7 +138,7 @@ let t: f32[4] = [1.0, 3.0, 3.0, 5.0]`,
 
 test('vectors and matrices', () => {
   compare(
-    `use linalg { eye, diag, cosine, orthogonal_part, squared_distances }
+    `use linalg { eye, diag, cosine, orthogonal_part, squared_distances, eigmin, eigmax, causal_mask, orthonormal }
 let a: f32[2] = [3.0, 4.0]
 let b: f32[2] = [1.0, 0.0]
 let m: f32[2, 2] = [[1.0, 2.0], [0.0, 1.0]]`,
@@ -127,6 +152,12 @@ let m: f32[2, 2] = [[1.0, 2.0], [0.0, 1.0]]`,
       ['orthogonal_part(a, b)[1]', 4],
       ['squared_distances(m, m)[0, 1]', 2],
       ['squared_distances(m, m)[1, 1]', 0],
+      // [[2, 1], [1, 3]] has the eigenvalues (5 -+ sqrt(5)) / 2; only the symmetric part counts.
+      ['eigmin([[2.0, 0.0], [2.0, 3.0]])', (5 - Math.sqrt(5)) / 2],
+      ['eigmax([[2.0, 0.0], [2.0, 3.0]])', (5 + Math.sqrt(5)) / 2],
+      ['softmax(ones(3, 3) + causal_mask(3))[1, 1]', 0.5],
+      ['softmax(ones(3, 3) + causal_mask(3))[1, 2]', 0],
+      ['orthonormal([[3.0], [4.0]])[1, 0]', 0.8],
     ],
   );
 });
@@ -178,7 +209,7 @@ test('every function, layer and rule of the library is named by a test', () => {
   const declared = [...library.join('\n').matchAll(/^(?:fn|layer|rule) (\w+)/gm)].map((match) => match[1]);
   // Names that the library uses itself, as steps of others.
   const inner = (
-    'central_erfinv causal_scores split_heads merge_heads solve_columns solve_once eliminate det_once pivots cholesky_qr ' +
+    'at_class spectral_norm toward is_orthonormal central_erfinv causal_scores split_heads merge_heads solve_columns solve_once eliminate det_once pivots cholesky_qr ' +
     'eigh_packed eigh_once eigh_pull gaps jacobi jacobi_tangent widened rotate_columns seats ' +
     'svd_packed svd_once svd_pull one_sided_jacobi'
   ).split(' ');

@@ -17,10 +17,10 @@ test('general systems, inverses and determinants, with first and second derivati
   compare(
     values,
     {
-      solve: 'solve(A, b)',
-      solve2: 'solve(A, B)',
-      solve_grad: `grad(sum(solve(A, B) * ${tide(5, 2)}), A)`,
-      solve_hvp: `hvp(sum(solve(A, B) * ${tide(5, 2)}), A, C)`,
+      solve: 'solve_linear(A, b)',
+      solve2: 'solve_linear(A, B)',
+      solve_grad: `grad(sum(solve_linear(A, B) * ${tide(5, 2)}), A)`,
+      solve_hvp: `hvp(sum(solve_linear(A, B) * ${tide(5, 2)}), A, C)`,
       inverse: 'inverse(A)',
       det: 'det(A)',
       det_grad: 'grad(det(A), A)',
@@ -29,7 +29,7 @@ test('general systems, inverses and determinants, with first and second derivati
       logabsdet: 'logabsdet(A)',
       logabsdet_grad: 'grad(logabsdet(A), A)',
     },
-    preamble('solve, inverse, det, logabsdet'),
+    preamble('solve_linear, inverse, det, logabsdet'),
   );
 });
 
@@ -41,10 +41,10 @@ test('Cholesky factors and what rests on them', () => {
       cholesky: `cholesky(${spd})`,
       cholesky_grad: `grad(sum(cholesky(${spd}) * C), A)`,
       triangular: 'triangular_solve(A + 3 * eye(5), B, lower: false, transpose: true)',
-      definite: `0.5 * (solve_definite(${spd}, b) + cholesky_solve(cholesky(${spd}), b))`,
-      logdet: `logdet_definite(${spd})`,
+      definite: `0.5 * (solve_spd(${spd}, b) + cholesky_solve(cholesky(${spd}), b))`,
+      logdet: `logdet_spd(${spd})`,
     },
-    preamble('eye, solve_definite, cholesky_solve, logdet_definite'),
+    preamble('eye, solve_spd, cholesky_solve, logdet_spd'),
   );
 });
 
@@ -128,21 +128,27 @@ test('parts, products, power iteration', () => {
 
 test('map of each is each of map, with its derivative', () => {
   const single = (i: number, f: string) => f.replaceAll('M', `m_${i}`);
-  const fs = ['sum(eigh(M)[0]^3)', 'sum(svd(M)[1])', 'sum(solve(M, [1.0, 2.0, 3.0]))', 'det(M)', 'sum(abs(qr(M)[1]))'];
+  const fs = [
+    'sum(eigh(M)[0]^3)',
+    'sum(svd(M)[1])',
+    'sum(solve_linear(M, [1.0, 2.0, 3.0]))',
+    'det(M)',
+    'sum(abs(qr(M)[1]))',
+  ];
   const cases = fs.flatMap((f) => [f, `sum(sin(grad(${f}, M)))`]);
   const found = evaluateAll(
     cases.flatMap((f) => [
       `sum(map d as e { ${f.replaceAll('M', 'e.M')} })`,
       [0, 1, 2].map((i) => single(i, f)).join(' + '),
     ]),
-    `use linalg { eigh, svd, solve, det, qr }\ndata d = { M: ${chirp(3, 3, 3)} }\nlet m_0 = d.M[0]\nlet m_1 = d.M[1]\nlet m_2 = d.M[2]`,
+    `use linalg { eigh, svd, solve_linear, det, qr }\ndata d = { M: ${chirp(3, 3, 3)} }\nlet m_0 = d.M[0]\nlet m_1 = d.M[1]\nlet m_2 = d.M[2]`,
   );
   cases.forEach((f, i) => expect(found[2 * i], f).toBeCloseTo(found[2 * i + 1], 6));
 });
 
 test('third derivatives through an elimination or rotations are refused', () => {
-  for (const f of ['det(A)', 'sum(eigh(A)[0]^3)', 'sum(svd(A)[1]^3)', 'sum(solve(A, [1.0, 2.0]))']) {
-    const [error] = errorsOf(`use linalg { det, eigh, svd, solve }
+  for (const f of ['det(A)', 'sum(eigh(A)[0]^3)', 'sum(svd(A)[1]^3)', 'sum(solve_linear(A, [1.0, 2.0]))']) {
+    const [error] = errorsOf(`use linalg { det, eigh, svd, solve_linear }
 var A: f32[2, 2] = [[1, 2], [3, 5]]
 let second = sum(hvp(${f}, A, [[1.0, 0.0], [0.0, 1.0]]))
 metric m = sum(grad(second, A))`);

@@ -168,6 +168,34 @@ single <- max(abs(C(image)[0] - C(image[0])))
   expect(machine.value('single')).toBeCloseTo(0, 12);
 });
 
+test('spectral normalization finds the largest singular value and holds it', () => {
+  const m = runSpec(`use nn { spectral_linear }
+use linalg { svd }
+let x = ${wave(3, 4)}
+model D(x, train) { spectral_linear(x, 5, train) as own }
+train 40 { let y = D(x, true); report size = norm(stop(y)) }
+metric gap = max(abs(D(x, false) - x @ D.own.W / svd(D.own.W)[1][0]))
+metric one = max(abs(D(x, true) - D(x, false)))`);
+  expect(m.last('gap')).toBeLessThan(1e-9);
+  expect(m.last('one')).toBeLessThan(1e-9);
+});
+
+test('a plain recurrent cell; one channel at a time; heads and back', () => {
+  const m = runSpec(`use nn { rnn_cell, instance_norm, heads, merge_heads }
+let x = ${wave(2, 3)}
+let h = ${tide(2, 4)}
+let image = ${wave(2, 3, 2, 6)}
+model R(x, h) { rnn_cell(x, h) as own }
+model I(x) { instance_norm(x) }
+metric cell = max(abs(R(x, h) - tanh(x @ R.own.input.W + R.own.input.b + h @ R.own.U)))
+let c = image[1, :, :, 4]
+metric norm = max(abs(I(image)[1, :, :, 4] - (c - mean(c)) / sqrt(variance(c) + 1e-5)))
+let t = ${wave(2, 5, 6)}
+metric there = max(abs(heads(t, 3)[1, 2, 4] - t[1, 4, 4..6]))
+metric back = max(abs(merge_heads(heads(t, 3)) - t)) + max(abs(merge_heads(heads(t[0], 3)) - t[0]))`);
+  for (const name of ['cell', 'norm', 'there', 'back']) expect(m.last(name), name).toBeLessThan(1e-12);
+});
+
 test('a layer that does not fit says where', () => {
   const [error] = errorsOf(`use nn { conv2d }
 model C(x) { conv2d(x, 4, size: 5, padding: "valid") }

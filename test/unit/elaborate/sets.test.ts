@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { compileSpec, errorsOf, runSpec } from './run-spec.ts';
 
 const uses =
-  'use sets { box, positive, ball, sphere, simplex, l1_ball, orthogonal_matrices }\nuse rules { sgd, project }\n';
+  'use sets { box, nonneg, positive, ball, sphere, simplex, l1_ball, orthogonal_matrices }\nuse rules { sgd, project }\n';
 const dot = (a: readonly number[], b: readonly number[]) => a.reduce((sum, v, i) => sum + v * b[i], 0);
 const minus = (a: readonly number[], b: readonly number[]) => a.map((v, i) => v - b[i]);
 const points = [
@@ -43,6 +43,7 @@ describe('the nearest point', () => {
       const norm = Math.hypot(...x);
       project('ball(2)', x).p.forEach((v, i) => expect(v).toBeCloseTo(norm > 2 ? (2 * x[i]) / norm : x[i], 12));
       project('sphere(2)', x).p.forEach((v, i) => expect(v).toBeCloseTo((2 * x[i]) / norm, 12));
+      expect(project('nonneg()', x).p).toEqual(x.map((v) => Math.max(v, 0)));
       expect(project('positive()', x).p).toEqual(x.map((v) => Math.max(v, 0)));
     }
     expect(project('ball(2)', [0, 0, 0]).p).toEqual([0, 0, 0]);

@@ -5,7 +5,7 @@
 import type * as ast from '../ast/nodes.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { didYouMean } from '../diagnostics/suggest.ts';
-import { reachable, sizeOf } from '../ir/tensor/graph.ts';
+import { cellRead, reachable, sizeOf } from '../ir/tensor/graph.ts';
 import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import type { Elaboration, RunContext } from './context.ts';
@@ -16,7 +16,7 @@ import { counted } from './call-counts.ts';
 import { hyper } from './hypers.ts';
 import { declaredCell } from './cells.ts';
 import { declaredModel } from './models.ts';
-import { cellOf, cellRead } from './targets.ts';
+import { cellOf } from './targets.ts';
 import { type Binding, type Frame, nested } from './scope.ts';
 import { type CellRef, exact, tensor, type Value } from './values.ts';
 

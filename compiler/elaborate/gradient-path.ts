@@ -1,13 +1,13 @@
 /** Paths of derivatives: why a gradient is zero everywhere (no path at all, or one that is cut), and expressions whose derivative would have to pass an update. */
 import { fail } from '../diagnostics/diagnostic.ts';
-import { reachable } from '../ir/tensor/graph.ts';
+import { cellRead, reachable } from '../ir/tensor/graph.ts';
 import { dependencies } from '../ops/region.ts';
 import { op as opOf } from '../ops/table.ts';
 import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
 import type { Frame } from './scope.ts';
-import { cellRead, type Target, visible, visibleNodes } from './targets.ts';
+import { type Target, visible, visibleNodes } from './targets.ts';
 
 /** Fails with the reason why `output` has no derivative by any of `wrt`. */
 export function explainCut(

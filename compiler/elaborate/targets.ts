@@ -4,6 +4,7 @@
  */
 import type * as ast from '../ast/nodes.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
+import { cellRead } from '../ir/tensor/graph.ts';
 import { bodyParams, condSpec, loopSpec } from '../ir/tensor/regions.ts';
 import { dependencies } from '../ops/region.ts';
 import type { Node } from '../ops/types.ts';
@@ -51,12 +52,6 @@ export function target(e: Elaboration, expr: ast.Expr, frame: Frame): Target {
 export function cellOf(e: Elaboration, node: Node): CellRef | undefined {
   const id = cellRead(node);
   return id === undefined ? e.entry.locals.get(node) : e.allCells.get(id);
-}
-
-/** Id of the cell that a node reads by its form, or undefined. */
-export function cellRead(node: Node): string | undefined {
-  if (node.op === 'version') return node.attrs.cell as string;
-  return node.op === 'parameter' && node.attrs.source === 'cell' ? (node.attrs.name as string) : undefined;
 }
 
 /**

@@ -67,6 +67,12 @@ export class Graph implements Builder {
 
 export type ParameterSource = 'cell' | 'data' | 'scalar' | 'input' | 'region';
 
+/** Id of the cell that a node reads by its form, or undefined. */
+export function cellRead(node: Node): string | undefined {
+  if (node.op === 'version') return node.attrs.cell as string;
+  return node.op === 'parameter' && node.attrs.source === 'cell' ? (node.attrs.name as string) : undefined;
+}
+
 /**
  * All nodes that the roots reach, in topological (id) order. `next` says where one leads on to; without it to all that it depends on, the results of its
  * regions included.

@@ -172,6 +172,16 @@ function program(): Command {
       exit = await (await import('./explain.ts')).explainCommand(what, options);
     });
   saddle
+    .command('graph <FILE>')
+    .description('what is optimized and how derivatives reach it, drawn: reversed and stopped paths as such')
+    .option('-o, --output <FILE>', 'a .svg or .dot file (default: dot on standard output)')
+    .addOption(set())
+    .addOption(data())
+    .addOption(json())
+    .action(async (file: string, options) => {
+      exit = await (await import('./graph.ts')).graphCommand(file, options);
+    });
+  saddle
     .command('fmt <PATH...>')
     .description('rewrite specs in the canonical form')
     .option('--check', 'write nothing; exit with 1 where a file is not in the canonical form')

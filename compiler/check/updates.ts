@@ -10,8 +10,7 @@ export function updatesText(program: Program, text: TextOf): string {
   for (const [entry, updates] of entries) {
     lines.push(`${entry}:`);
     const shown = new Map<string, number>();
-    for (const u of updates)
-      for (const line of updateLines(u, text)) shown.set(line, (shown.get(line) ?? 0) + 1);
+    for (const u of updates) for (const line of updateLines(u, text)) shown.set(line, (shown.get(line) ?? 0) + 1);
     for (const [line, times] of shown) lines.push(`  ${line}${times > 1 ? `   (${times} times a step)` : ''}`);
     const moves = updates.filter((u) => u.sense !== 'write');
     if (new Set(moves.map((u) => u.span.start)).size > 1)

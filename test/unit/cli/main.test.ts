@@ -50,7 +50,19 @@ describe('wrong calls exit with 2, a located message on standard error and nothi
 it('help and version go to standard output', async () => {
   const help = await saddle(['--help']);
   expect(help).toMatchObject({ code: 0, stderr: '' });
-  for (const command of ['run', 'check', 'test', 'runs', 'verify', 'profile', 'build', 'explain', 'fmt', 'doctor'])
+  for (const command of [
+    'run',
+    'check',
+    'test',
+    'runs',
+    'verify',
+    'profile',
+    'build',
+    'graph',
+    'explain',
+    'fmt',
+    'doctor',
+  ])
     expect(help.stdout).toContain(command);
   const { version } = JSON.parse(readFileSync(path.join(import.meta.dirname, '../../../package.json'), 'utf8')) as {
     version: string;

@@ -13,7 +13,7 @@ import { broadcastTo, leafNodes, leaves, plain, rebuild, toFloat, toNode, zipLea
 import type { Frame } from './scope.ts';
 import { checkDrawRoutes } from './draw-routes.ts';
 import { refuseMoved } from './gradient-path.ts';
-import { derivativeNodes, heldDraw, readsOf, target, type Target, visibleNodes } from './targets.ts';
+import { derivativeNodes, heldDraw, namedTarget, readsOf, type Target, visibleNodes } from './targets.ts';
 import { kindText, tensor, type Value } from './values.ts';
 
 export type SpecialForm = (e: Elaboration, call: ast.Call, frame: Frame) => Value;
@@ -55,7 +55,7 @@ export function takenBy(
   span: Span,
   frame: Frame,
 ): { readonly t: Target; readonly wrt: readonly Node[] } {
-  const t = target(e, by, frame);
+  const t = namedTarget(e, by, frame);
   const wrt = derivativeNodes(e, t, outputs);
   floatTarget(wrt, e, by.span);
   checkDrawRoutes(outputs, wrt, span);
@@ -150,7 +150,7 @@ export function at(e: Elaboration, expr: ast.AtExpr, frame: Frame): Value {
   const map = new Map<Node, Node>();
   for (const node of visible) if (node.op === 'version') map.set(node, node);
   for (const binding of expr.bindings) {
-    const t = target(e, binding.target, frame);
+    const t = namedTarget(e, binding.target, frame);
     const given = e.do.expression(e, binding.value, frame);
     let used = false;
     const replacements: Node[] = [];

@@ -9,7 +9,7 @@ import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
 import { plain, toDim, toNode } from './convert.ts';
 import type { Frame } from './scope.ts';
-import { exact, kindText, tensor, type Value } from './values.ts';
+import { kindText, tensor, type Value } from './values.ts';
 
 /** One item of an index as a plan for its axis. */
 export type Selection =
@@ -183,41 +183,4 @@ function windowed(e: Elaboration, node: Node, axes: readonly Selection[]): Node 
     x = e.make('dynamic_slice', [x, ...starts], { sizes });
   }
   return x;
-}
-
-/** `a..b`, `a..=b` as a value. Run-time ends need `b - a` to be static: `a..a + n`. */
-export function rangeValue(e: Elaboration, expr: ast.RangeExpr, frame: Frame): Value {
-  const lo = e.do.expression(e, expr.lo, frame);
-  if (lo.kind === 'exact') {
-    const hi = e.do.expression(e, expr.hi, frame);
-    const from = toDim(e, lo, expr.lo.span, 'the start of a range');
-    const to = toDim(e, hi, expr.hi.span, 'the end of a range') + (expr.closed ? 1 : 0);
-    if (to < from)
-      fail('OPT307', expr.span, `the range ${from}..${to} runs backwards`, {
-        hint: 'the end must not be below the start',
-      });
-    return { kind: 'range', lo: exact(from, true), length: to - from };
-  }
-  const start = toNode(e, lo, expr.lo.span, 'i32');
-  if (start.type.dtype !== 'i32' || start.type.shape.length > 0)
-    fail('OPT305', expr.lo.span, `a range starts at an i32 scalar, not ${e.typeText(start.type)}`, {
-      hint: 'convert it: i32(x)',
-    });
-  const length = runTimeLength(e, expr, frame);
-  return { kind: 'range', lo: tensor(start), length: length + (expr.closed ? 1 : 0) };
-}
-
-/** n in `a..a + n`, where both texts of a are the same. */
-function runTimeLength(e: Elaboration, expr: ast.RangeExpr, frame: Frame): number {
-  const { lo, hi } = expr;
-  if (hi.kind === 'binary' && hi.op === '+') {
-    const text = e.options.text(lo.span).trim();
-    if (e.options.text(hi.left.span).trim() === text)
-      return toDim(e, e.do.expression(e, hi.right, frame), hi.right.span, 'the length of a range');
-    if (e.options.text(hi.right.span).trim() === text)
-      return toDim(e, e.do.expression(e, hi.left, frame), hi.left.span, 'the length of a range');
-  }
-  fail('OPT305', expr.span, 'a range with run-time ends needs a static length', {
-    hint: `write its end as the start plus a number: ${e.options.text(lo.span)}..${e.options.text(lo.span)} + n`,
-  });
 }

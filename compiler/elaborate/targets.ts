@@ -48,6 +48,18 @@ export function target(e: Elaboration, expr: ast.Expr, frame: Frame): Target {
   return { value, leaves: parts, span: expr.span, text: e.options.text(expr.span) };
 }
 
+/** A target of `grad`, `at` and their kin, which must exist apart from being written there: nothing else can have read what is computed in its place. */
+export function namedTarget(e: Elaboration, expr: ast.Expr, frame: Frame): Target {
+  const first = e.graph.nextId;
+  const t = target(e, expr, frame);
+  const isNew = (node: Node): boolean => node.id >= first && node.op !== 'parameter';
+  if (t.leaves.some((leaf) => !leaf.cell && isNew(leaf.node)))
+    fail('OPT415', t.span, `${t.text} is computed where it is written here, so nothing else reads this value`, {
+      hint: `name it: let v = ${t.text}, and write v here and in the expression`,
+    });
+  return t;
+}
+
 /** The cell that a node reads, or undefined. */
 export function cellOf(e: Elaboration, node: Node): CellRef | undefined {
   const id = cellRead(node);

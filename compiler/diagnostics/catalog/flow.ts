@@ -38,7 +38,7 @@ export const flowCodes = {
   OPT415: {
     title: 'nothing to differentiate by or to replace',
     about:
-      'grad, at and their kin act on values computed at run time (cells, lets, arguments, draws) of type f32; numbers known at compile time and integers have no derivative.',
+      'grad, at and their kin act on values computed at run time (cells, lets, arguments, draws) of type f32; numbers known at compile time and integers have no derivative. They need a name: an index or a sum written as the target is computed there, and nothing else reads it.',
   },
   OPT416: {
     title: 'frozen value moved',

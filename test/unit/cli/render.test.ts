@@ -47,3 +47,41 @@ it('a place of a run is shown with its line and a caret', () => {
     '   |          ^',
   ]);
 });
+
+describe('several marks', () => {
+  const text = 'let a = b + c\nlet d = b * c';
+  const source = new Source('a.opt', text);
+  const span = (start: number) => ({ file: 'a.opt', start, end: start + 1 });
+  const label = (start: number, words: string) => ({ span: span(start), text: words });
+  const shown = (labels: ReturnType<typeof label>[]) =>
+    renderText({ ...error('OPT601', span(8), 'here'), labels }, new Map([['a.opt', source]])).split('\n');
+
+  it('of one line stand under one copy of it', () => {
+    expect(shown([label(12, 'this'), label(4, 'and this')]).slice(1)).toEqual([
+      '  --> a.opt:1:9',
+      '1 | let a = b + c',
+      '  |         ^',
+      '  |             - this',
+      '  |     - and this',
+    ]);
+  });
+  it('of several lines stand under theirs', () => {
+    expect(shown([label(22, 'there'), label(12, 'this'), label(26, 'too')]).slice(2)).toEqual([
+      '1 | let a = b + c',
+      '  |         ^',
+      '  |             - this',
+      '2 | let d = b * c',
+      '  |         - there',
+      '  |             - too',
+    ]);
+  });
+  it('of a long line have a part of it each', () => {
+    const long = new Source('a.opt', `${'x'.repeat(400)}A${'y'.repeat(400)}B`);
+    const found = { ...error('OPT601', span(400), 'here'), labels: [label(801, 'B')] };
+    const lines = renderText(found, new Map([['a.opt', long]]))
+      .split('\n')
+      .slice(2);
+    expect(lines).toHaveLength(4);
+    expect(lines[2][lines[3].indexOf('-')]).toBe('B');
+  });
+});

@@ -67,6 +67,16 @@ describe('arrays', () => {
       'sum(a[argmin(a)[0..1]])': 6,
     });
   });
+  test('the length of a range with run-time ends, where they differ by a number', () => {
+    check('let x = [1.0, 2, 3, 4, 5, 6]\nvar t: i32 = 5\nvar s: i32 = 2\nlet twice = 2 * t', {
+      'sum(x[t - 4..t])': 2 + 3 + 4 + 5,
+      'sum(x[twice - 9..=t + t - 6])': 2 + 3 + 4 + 5,
+      'sum(x[t - s - 1..-s + t + 1])': 3 + 4,
+      'sum(map t - 4..t + 1 as i { i })': 1 + 2 + 3 + 4 + 5,
+    });
+    for (const range of ['s..t', 't..2 * t', 's..0 - s', 't * s..t * s * 1 + s'])
+      expect(errorsOf(`var t: i32 = 5\nvar s: i32 = 2\nmetric m = sum(${range})`)[0].code, range).toBe('OPT305');
+  });
   test('reductions of tensors and trees', () => {
     check(matrix, {
       'mean(a)': 3.5,

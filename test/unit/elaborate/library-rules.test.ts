@@ -85,3 +85,83 @@ describe('rules of matrices', () => {
     expect(Math.abs(dot(0, 3))).toBeLessThan(0.2);
   });
 });
+
+describe('lbfgs', () => {
+  type Vector = readonly number[];
+  const dot = (a: Vector, b: Vector) => a.reduce((sum, v, i) => sum + v * b[i], 0);
+  const add = (a: Vector, b: Vector, t: number) => a.map((v, i) => v + t * b[i]);
+  /** Rosenbrock's function of (x, y) with another parabola in z. */
+  const f = ([x, y, z]: Vector) => (1 - x) ** 2 + 10 * (y - x * x) ** 2 + (z - 2) ** 2 + 0.1 * z ** 4;
+  const slope = ([x, y, z]: Vector) => [
+    -2 * (1 - x) - 40 * x * (y - x * x),
+    20 * (y - x * x),
+    2 * (z - 2) + 0.4 * z ** 3,
+  ];
+
+  /** H g by the dense formula (I - s y'/sy) H (I - y s'/sy) + s s'/sy for each pair, the oldest first, from gamma I. */
+  function inverseHessian(pairs: readonly (readonly [Vector, Vector])[]): number[][] {
+    const last = pairs[pairs.length - 1] as (typeof pairs)[number] | undefined;
+    const gamma = last ? dot(...last) / dot(last[1], last[1]) : 1;
+    let H = [0, 1, 2].map((i) => [0, 1, 2].map((j) => (i === j ? gamma : 0)));
+    for (const [s, y] of pairs) {
+      const sy = dot(s, y);
+      const A = [0, 1, 2].map((i) => [0, 1, 2].map((j) => (i === j ? 1 : 0) - (s[i] * y[j]) / sy));
+      const AH = A.map((row) => [0, 1, 2].map((j) => dot(row, [H[0][j], H[1][j], H[2][j]])));
+      H = AH.map((row, i) => A.map((a, j) => dot(row, a) + (s[i] * s[j]) / sy));
+    }
+    return H;
+  }
+
+  function plain(start: Vector, memory: number, updates: number): Vector[] {
+    const path: Vector[] = [];
+    let pairs: (readonly [Vector, Vector])[] = [];
+    let x = start;
+    for (let k = 0; k < updates; k++) {
+      const g = slope(x);
+      const d = inverseHessian(pairs).map((row) => -dot(row, g));
+      let t = k === 0 ? Math.min(1, 1 / Math.hypot(...g)) : 1;
+      let [low, high] = [0, Number.POSITIVE_INFINITY];
+      for (let tries = 0; tries < 25; tries++) {
+        const q = add(x, d, t);
+        if (f(q) > f(x) + 1e-4 * t * dot(g, d)) high = t;
+        else if (dot(slope(q), d) < 0.9 * dot(g, d)) low = t;
+        else break;
+        t = high < Number.POSITIVE_INFINITY ? (low + high) / 2 : 2 * t;
+      }
+      const next = add(x, d, t);
+      pairs = [...pairs, [add(next, x, -1), add(slope(next), g, -1)] as const].slice(-memory);
+      x = next;
+      path.push(x);
+    }
+    return path;
+  }
+
+  const text = (memory: number, updates: number) => `use rules { lbfgs }
+var a: f32[2] = [-1.2, 1.0]
+var z = 3.0
+fn f = (1 - a[0])^2 + 10 * (a[1] - a[0]^2)^2 + (z - 2)^2 + 0.1 * z^4
+train ${updates} {
+  update a, z by lbfgs(${memory}) minimizing f
+  report x = a[0], y = a[1], z
+}`;
+  test.each([1, 3, 10])('with %i pairs takes the steps that the dense formula takes', (memory) => {
+    const m = runSpec(text(memory, 12));
+    plain([-1.2, 1, 3], memory, 12).forEach((x, k) =>
+      x.forEach((v, i) => expect(m.all('xyz'[i])[k], `update ${k}`).toBeCloseTo(v, 8)),
+    );
+  });
+  test('ends at the minimum, and stays there', () => {
+    const m = runSpec(text(10, 40));
+    expect(Math.hypot(...slope([m.last('x'), m.last('y'), m.last('z')]))).toBeLessThan(1e-7);
+  });
+  test('maximizes, and in loops begins with the variable that it moves', () => {
+    const m = runSpec(`use rules { lbfgs }
+train 2 {
+  var x: f32[2] = [3.0, -1.0]
+  repeat 12 { update x by lbfgs() maximizing -(x[0] - 1)^2 - 3 * (x[1] - f32(step))^2 }
+  report there = x[0], other = x[1]
+}`);
+    m.all('there').forEach((x) => expect(x).toBeCloseTo(1, 6));
+    expect(m.all('other')).toEqual([expect.closeTo(0, 6), expect.closeTo(1, 6)]);
+  });
+});

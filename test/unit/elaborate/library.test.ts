@@ -209,7 +209,7 @@ test('every function, layer and rule of the library is named by a test', () => {
   const declared = [...library.join('\n').matchAll(/^(?:fn|layer|rule) (\w+)/gm)].map((match) => match[1]);
   // Names that the library uses itself, as steps of others.
   const inner = (
-    'at_class spectral_norm toward is_orthonormal central_erfinv causal_scores split_heads merge_heads solve_columns solve_once eliminate det_once pivots cholesky_qr ' +
+    'adjoint_backward two_loops at_class spectral_norm toward is_orthonormal central_erfinv causal_scores split_heads merge_heads solve_columns solve_once eliminate det_once pivots cholesky_qr ' +
     'eigh_packed eigh_once eigh_pull gaps jacobi jacobi_tangent widened rotate_columns seats ' +
     'svd_packed svd_once svd_pull one_sided_jacobi'
   ).split(' ');

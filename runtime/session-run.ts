@@ -2,7 +2,7 @@
  * A session under way: it walks the schedule, keeps the results, ends runs whose values are not finite, and gives access to cells and exports.
  * `session.ts` starts one.
  */
-import { CLAIM_PART, type Bundle, type BundleEntry, type TensorType } from '../compiler/bundle/format.ts';
+import { CLAIM_PART, SOLVE_PART, type Bundle, type BundleEntry, type TensorType } from '../compiler/bundle/format.ts';
 import type { Scalars } from '../compiler/bundle/host-program.ts';
 import { type Diagnostic, InternalError, SaddleError, error, fail } from '../compiler/diagnostics/diagnostic.ts';
 import type { Backend, NumberArray, StepOutputs } from './backend.ts';
@@ -13,6 +13,9 @@ import { type NonFinite, checkCells, firstNonFinite, nonFiniteText } from './ses
 import { ResultStore, type Results } from './session-results.ts';
 import { type HyperOverrides, hyperOverrides, scalarsAt } from './session-scalars.ts';
 import { type Job, type Position, type Walk, beginning, nextJob, totalSteps } from './session-schedule.ts';
+
+/** Outputs that are for the session alone. */
+const isHidden = (name: string): boolean => name.startsWith(SOLVE_PART);
 
 /** Submissions that may wait on the device: one runs while the outputs of the other are read. */
 const inFlight = 2;
@@ -140,6 +143,8 @@ export class Session {
         flying.shift();
         if (job.kind === 'until' || this.isCompound(job)) barrier = false;
         if (job.kind === 'until') planned = this.at;
+        // What was planned of a phase that has ended since goes on behind its steps.
+        if (this.at.ended && planned.phase === this.at.phase) planned = { ...planned, ended: true };
       }
     };
     try {
@@ -220,7 +225,10 @@ export class Session {
   /** Records what a job has given and moves the position past it. The failure is that of a run that may not fail. */
   private commit(job: Job, outputs: readonly StepOutputs[]): Committed {
     if (this.store.failed(job.run)) return { reports: [] }; // sent before the failure was known
-    this.at = job.after;
+    const { phase } = this.at;
+    const over = this.at.ended && job.kind === 'step';
+    this.at = over ? { ...job.after, ended: true } : job.after;
+    if (over) return { reports: [] }; // sent before the end was known: these steps have done nothing
     if (job.kind === 'until') {
       const [value] = [...outputs[0].values.values(), ...outputs[0].objectives.values()];
       this.at = { ...job.after, ended: value !== 0 };
@@ -231,12 +239,13 @@ export class Session {
     for (let k = 0; k < outputs.length; k++) {
       const output = outputs[k];
       const step = job.kind === 'once' ? run.steps : job.first + k;
+      const end = job.kind === 'step' ? this.endOf(phase, output) : 0;
       const bad = firstNonFinite(output);
       if (bad) return { reports, failure: this.failRun(job, bad, step) };
-      const shown = new Map([...output.values].filter(([name]) => !name.startsWith(CLAIM_PART)));
+      const shown = new Map([...output.values].filter(([name]) => !name.startsWith(CLAIM_PART) && !isHidden(name)));
       for (const [name, value] of output.values)
-        if (Number.isFinite(value)) this.store.record(job.run, name, step, value);
-      if (job.kind === 'step') run.steps++;
+        if (Number.isFinite(value) && !isHidden(name)) this.store.record(job.run, name, step, value);
+      if (job.kind === 'step' && end === 0) run.steps++;
       if (job.kind === 'step' || shown.size > 0)
         reports.push({
           kind: job.kind === 'step' ? 'step' : 'eval',
@@ -246,8 +255,37 @@ export class Session {
           steps: job.steps,
           values: Object.fromEntries(shown),
         });
+      if (end !== 0) {
+        this.at = { ...this.at, ended: true };
+        return { reports, failure: this.failSolve(job, phase, end) };
+      }
     }
     return { reports };
+  }
+
+  /** How a phase that the device may end stands after a step: 0 where it goes on. */
+  private endOf(phase: number, output: StepOutputs): number {
+    const known = this.bundle.schedule[phase];
+    return (known.kind === 'train' && known.ends && output.values.get(known.ends.output)) || 0;
+  }
+
+  /** The error of a solve that ended by `fail when`; undefined where it has only stopped, or may fail. */
+  private failSolve(job: Job, phase: number, end: number): SaddleError | undefined {
+    const known = this.bundle.schedule[phase];
+    const reason = known.kind === 'train' ? known.ends?.reasons[end - 2] : undefined;
+    if (reason === undefined) return undefined;
+    const declared = this.endRun(job.run, reason);
+    if (declared?.mayFail) return undefined;
+    return new SaddleError(
+      error(
+        'OPT709',
+        undefined,
+        declared?.name ? `${reason}, in run '${declared.name}'` : `${reason}, in ${job.phase}`,
+        {
+          hint: 'the solver says so (fail when): run a = solve … may fail lets the other runs go on',
+        },
+      ),
+    );
   }
 
   /** Ends the run of a job over a value that is not finite; the error is for runs that may not fail. */

@@ -180,6 +180,13 @@ export interface EvalTimes {
   readonly end: boolean;
 }
 
+/** A phase that the device may end: a report of its entry, an i32, says after each step how it stands. Steps behind the end do nothing. */
+export interface Ends {
+  /** 0: the step was taken, 1: the phase has ended before it, 2 + k: it has failed before it, for the reason k. */
+  readonly output: string;
+  readonly reasons: readonly string[];
+}
+
 /** Phases in textual order over the whole program; `run` is '' for file level. */
 export type BundlePhase =
   /** Runs an entry once: initial values of cells, lets that later phases read, one-off evals (whose outputs are metrics). */
@@ -193,6 +200,7 @@ export type BundlePhase =
       /** `train until C`: an entry with one bool output, run before each step. */
       readonly until?: string;
       readonly evals: readonly { readonly entry: string; readonly times: EvalTimes }[];
+      readonly ends?: Ends;
     };
 
 // ---------------------------------------------------------------- claims
@@ -226,6 +234,9 @@ export type SeriesRead =
   | { readonly kind: 'nondecreasing' }
   /** Of all values, or of the last few. */
   | { readonly kind: 'max' | 'min' | 'mean'; readonly last?: number };
+
+/** Names of outputs that say how a solve stands begin so, which no name in a file can. */
+export const SOLVE_PART = 'solve.';
 
 /** Names of outputs that claims compute for themselves begin so, which no name in a file can. They are recorded only where finite. */
 export const CLAIM_PART = 'claim.';

@@ -1,6 +1,7 @@
 /** Names of declarations: what bodies declare, the scopes of templates, and the parts of problems. */
 import type * as ast from '../ast/nodes.ts';
 import { ExpressionNames } from './names-expressions.ts';
+import { librarySets } from './names-imports.ts';
 import { article } from './names-lookup.ts';
 import type { Place } from './names-lookup.ts';
 import { declarations, openParams, Scope } from './names-scope.ts';
@@ -250,7 +251,8 @@ export abstract class DeclarationNames extends ExpressionNames {
   private set(expr: ast.Expr, scope: Scope, place: Place): void {
     const root = expr.kind === 'call' ? expr.callee : expr;
     if (root.kind !== 'name') return this.expression(expr, scope, place);
-    const entry = scope.find(root.name, root.span.start).entry;
+    const library = librarySets(this.imports, this.file);
+    const entry = scope.find(root.name, root.span.start).entry ?? library.get(root.name);
     if (expr.kind === 'call') this.args(expr.args, scope, place);
     if (entry && ['set', 'unknown', 'param', 'let'].includes(entry.kind)) {
       this.usedImports.add(root.name);
@@ -262,16 +264,17 @@ export abstract class DeclarationNames extends ExpressionNames {
       entry ? `'${root.name}' is ${article(entry.kind)}, not a set` : `unknown set '${root.name}'`,
       {
         ...(entry ? { labels: this.declaredAt(entry) } : {}),
-        hint: setHint(root.name, scope),
+        hint: setHint(root.name, scope, library.keys()),
       },
     );
   }
 }
 
-function setHint(name: string, scope: Scope): string {
-  const sets = [...scope.visible()].filter((n) =>
+function setHint(name: string, scope: Scope, library: Iterable<string>): string {
+  const declared = [...scope.visible()].filter((n) =>
     ['set', 'unknown'].includes(scope.find(n, Number.POSITIVE_INFINITY).entry?.kind ?? ''),
   );
+  const sets = [...declared, ...library];
   const near = sets.find((s) => s.startsWith(name.slice(0, 2)));
   return near ? `did you mean '${near}'?` : `take it from a module: 'use sets { ${name} }', or write a range 'a..b'`;
 }

@@ -81,9 +81,23 @@ export function importEntries(use: ast.UseDecl, file: string, imports: ImportRes
 
 /** Fns of the library module whose names need no `use` after `~`. */
 export function initializers(imports: ImportResolver, file: string): ReadonlyMap<string, Entry> {
-  const module = imports('inits', file);
+  return ofLibrary(imports, file, 'inits', 'fn');
+}
+
+/** Sets of the library module whose names need no `use` after `in`. */
+export function librarySets(imports: ImportResolver, file: string): ReadonlyMap<string, Entry> {
+  return ofLibrary(imports, file, 'sets', 'set');
+}
+
+function ofLibrary(
+  imports: ImportResolver,
+  file: string,
+  name: string,
+  kind: Entry['kind'],
+): ReadonlyMap<string, Entry> {
+  const module = imports(name, file);
   if (!module || module === 'unknown') return new Map();
-  return new Map(module.statements.flatMap(declarations).flatMap((e) => (e.kind === 'fn' ? [[e.name, e]] : [])));
+  return new Map(module.statements.flatMap(declarations).flatMap((e) => (e.kind === kind ? [[e.name, e]] : [])));
 }
 
 /** Circles and over-deep chains of imports that start in `module`; each is reported once, at the `use` of this file. */

@@ -9,6 +9,7 @@ import { flowCodes } from './catalog/flow.ts';
 import { internalCodes } from './catalog/internal.ts';
 import { limitsCodes } from './catalog/limits.ts';
 import { namesCodes } from './catalog/names.ts';
+import { problemCodes } from './catalog/problems.ts';
 import { syntaxCodes } from './catalog/syntax.ts';
 import { typesCodes } from './catalog/types.ts';
 
@@ -26,6 +27,7 @@ export const catalog = {
   ...namesCodes,
   ...typesCodes,
   ...flowCodes,
+  ...problemCodes,
   ...limitsCodes,
   ...dataCodes,
   ...deviceCodes,

@@ -77,7 +77,7 @@ function argument(e: Elaboration, t: Template, param: ast.Param, expr: ast.Expr,
   const labels = [{ span: param.span, text: 'declared here' }];
   const wrong = (value: Value, wanted: string): never =>
     fail('OPT311', expr.span, `${what} is ${wanted}, not ${kindText(value)}`, { labels, hint: `give ${wanted}` });
-  if (param.paramKind === 'objective') return byName(e, expr, frame);
+  if (param.paramKind === 'objective' || param.paramKind === 'cells') return byName(e, expr, frame);
   if (param.paramKind === 'value' && !param.type && BY_NAME.has(t.decl.kind)) return byName(e, expr, frame);
   if (
     param.paramKind === 'rule' ||
@@ -111,10 +111,13 @@ function argument(e: Elaboration, t: Template, param: ast.Param, expr: ast.Expr,
       // An untyped parameter is f32: whole numbers given to it are no longer integers where nothing else decides.
       return value.kind === 'exact' && !param.type ? exact(value.value, false) : value;
     case 'set':
+      if (value.kind === 'setProduct') return value.sets.length === 1 && value.sets[0] ? value.sets[0] : value;
       return value.kind === 'template' && value.decl.kind === 'set' ? value : wrong(value, 'a set');
-    case 'axis':
     case 'problem':
-    case 'cells':
+      return value.kind === 'problem' || (value.kind === 'template' && value.decl.kind === 'problem')
+        ? value
+        : wrong(value, 'a problem');
+    case 'axis':
       return e.notYet(`a parameter of kind ${param.paramKind}`, param.span);
   }
 }
@@ -164,6 +167,8 @@ export function hasNodes(value: Value): boolean {
       return value.items.some(hasNodes);
     case 'record':
       return [...value.fields.values()].some(hasNodes);
+    case 'solution':
+      return hasNodes(value.found);
     case 'range':
       return value.lo.kind === 'tensor';
     default:

@@ -18,7 +18,7 @@ import { declaredCell } from './cells.ts';
 import { declaredModel } from './models.ts';
 import { cellOf } from './targets.ts';
 import { type Binding, type Frame, nested } from './scope.ts';
-import { type CellRef, exact, tensor, type Value } from './values.ts';
+import { type CellRef, exact, type RecordValue, tensor, type Value } from './values.ts';
 
 /** Value of a name in expression position. */
 export function readName(e: Elaboration, name: string, span: Span, frame: Frame): Value {
@@ -34,6 +34,8 @@ function builtinName(e: Elaboration, name: string, span: Span, frame: Frame): Va
     case 'step':
     case 'progress':
     case 'steps':
+      if (frame.clock)
+        return tensor(name === 'step' ? frame.clock.step : name === 'steps' ? frame.clock.steps : frame.clock.progress);
       // A hyper is evaluated by the host for the phase that reads it; other texts must stand in a phase themselves.
       if (frame.body !== 'file' && frame.body !== 'trial' && e.entry.kind !== 'train' && e.entry.kind !== 'until') {
         fail('OPT423', span, `'${name}' is only known inside a train phase`, {
@@ -162,6 +164,13 @@ export function carry(
         : value;
     case 'batch':
       return stepOnly(name, span, declaredAt);
+    case 'solution': {
+      const found = carry(e, value.found, home, name, span, declaredAt) as RecordValue;
+      const fields = [...value.fields].map(
+        ([k, v]) => [k, carry(e, v, home, `${name}.${k}`, span, declaredAt)] as const,
+      );
+      return { ...value, found, fields: new Map(fields) };
+    }
     default:
       return value;
   }

@@ -16,7 +16,7 @@ import { logp } from './log-density.ts';
 import { callLayer, callModel } from './models.ts';
 import { ruleStep } from './rule-step.ts';
 import type { Frame } from './scope.ts';
-import { callSet, isSet } from './sets.ts';
+import { callProduct, callSet, isSet } from './sets.ts';
 import { siteName } from './sites.ts';
 import { callFn, type CallSite } from './templates.ts';
 import { kindText, type Template, type Value } from './values.ts';
@@ -49,6 +49,7 @@ export function call(e: Elaboration, expr: ast.Call, frame: Frame): Value {
   if (callee.kind === 'member' && namesSet(e, callee.object, frame)) {
     const set = e.do.expression(e, callee.object, frame);
     if (isSet(set)) return callSet(e, set, callee.name, expr, frame);
+    if (set.kind === 'setProduct') return callProduct(e, set, callee.name, expr, frame);
   }
   const value = e.do.expression(e, callee, frame);
   const site = { name: siteName(expr), span: expr.span };
@@ -95,7 +96,9 @@ export function call(e: Elaboration, expr: ast.Call, frame: Frame): Value {
 /** Is `S` or `box(0, 1)` before a point a set? */
 function namesSet(e: Elaboration, object: ast.Expr, frame: Frame): boolean {
   const root = object.kind === 'call' ? object.callee : object;
-  return root.kind === 'name' && frame.scope.find(root.name) !== undefined && isSet(e.do.expression(e, root, frame));
+  if (root.kind !== 'name' || !frame.scope.find(root.name)) return false;
+  const value = e.do.expression(e, root, frame);
+  return isSet(value) || value.kind === 'setProduct';
 }
 
 /** A call that leaves parameters open is a function of them; one without any argument is a call that forgot them. */

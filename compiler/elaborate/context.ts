@@ -158,6 +158,8 @@ export class Elaboration {
   modelCall: Span | undefined;
   /** True while an eval, metric or condition is elaborated: nothing may be written. */
   observing = false;
+  /** True while the expression before an `at` is elaborated, whose cells may all be replaced. */
+  replacing = false;
   readonly entryNames = new Set<string>();
   /** Counts local variables, so that their ids differ. */
   nextLocal = 0;

@@ -63,6 +63,8 @@ export function plain(e: Elaboration, value: Value, span: Span): Value {
     }
     case 'cell':
       return readCells(e, value, span);
+    case 'solution':
+      return value.found;
     default:
       return value;
   }

@@ -142,7 +142,7 @@ export function at(e: Elaboration, expr: ast.AtExpr, frame: Frame): Value {
     fail('OPT331', expr.span, "'at' with a step reads a series and belongs in an expect", {
       hint: 'write e at { x: v } to replace x',
     });
-  const value = plain(e, e.do.expression(e, expr.expr, frame), expr.expr.span);
+  const value = beforeReplacement(e, () => plain(e, e.do.expression(e, expr.expr, frame), expr.expr.span));
   const parts = leaves(e, value, expr.expr.span);
   const roots = parts.map((l) => (l.value.kind === 'tensor' ? l.value.node : undefined));
   const nodes = roots.filter((n) => n !== undefined);
@@ -150,7 +150,7 @@ export function at(e: Elaboration, expr: ast.AtExpr, frame: Frame): Value {
   const map = new Map<Node, Node>();
   for (const node of visible) if (node.op === 'version') map.set(node, node);
   for (const binding of expr.bindings) {
-    const t = namedTarget(e, binding.target, frame);
+    const t = beforeReplacement(e, () => namedTarget(e, binding.target, frame));
     const given = e.do.expression(e, binding.value, frame);
     let used = false;
     const replacements: Node[] = [];
@@ -209,6 +209,17 @@ export function at(e: Elaboration, expr: ast.AtExpr, frame: Frame): Value {
         roots.map((root, i) => (root ? replaced[next++] : toNode(e, parts[i].value, expr.span))),
         expr.span,
       );
+}
+
+/** Evaluates what replacements are made in, which may name variables of problems that no run has solved. */
+function beforeReplacement<T>(e: Elaboration, act: () => T): T {
+  const before = e.replacing;
+  e.replacing = true;
+  try {
+    return act();
+  } finally {
+    e.replacing = before;
+  }
 }
 
 /** Replacement of the draw that a node holds, under whatever names. */

@@ -20,7 +20,11 @@ const divided = (e: Elaboration, n: Node, period: number): Node =>
 
 /** Steps of a train phase. */
 export function trainLoop(e: Elaboration): Execution {
-  const step = e.scalar('step');
+  return solveLoop(e, e.scalar('step'));
+}
+
+/** Steps of a solve, for the text of its problem and of its solver. */
+export function solveLoop(e: Elaboration, step: Node): Execution {
   return inside({ turn: () => step, index: (period) => divided(e, step, period) });
 }
 

@@ -17,9 +17,11 @@ import { factOf, fixed } from './fixed-points.ts';
 import { index } from './indexing.ts';
 import { map, reduceOver } from './maps.ts';
 import { alternativesOf } from './pipelines.ts';
+import { fieldOf, instanceOf, problemMember } from './problems.ts';
 import { rangeValue } from './ranges.ts';
 import { checkpoint, scan } from './scans.ts';
 import type { Frame } from './scope.ts';
+import { solutionMember, solveExpression } from './solve.ts';
 import { exact, kindText, type RunValue, tensor, truth, type Tree, type Value } from './values.ts';
 
 export function expression(e: Elaboration, expr: ast.Expr, frame: Frame): Value {
@@ -81,7 +83,7 @@ function evaluate(e: Elaboration, expr: ast.Expr, frame: Frame): Value {
     case 'fresh':
       return fresh(e, expr, frame);
     case 'solveExpr':
-      return e.notYet("'solve'", expr.span);
+      return solveExpression(e, expr, frame);
     case 'axisOp':
       return e.notYet(`'${expr.op}' over an axis`, expr.span);
     case 'pipeline':
@@ -190,7 +192,12 @@ function member(e: Elaboration, expr: ast.Member, frame: Frame): Value {
       return treeMember(object, name) ?? missing(object.leaves.map((l) => l.path.split('.')[0]));
     case 'run':
       return runMember(e, object, expr);
+    case 'problem':
+      return problemMember(e, object.instance, expr.name);
+    case 'solution':
+      return solutionMember(e, object, expr.name);
     case 'template':
+      if (object.decl.kind === 'problem') return problemMember(e, instanceOf(e, object, expr.object.span), expr.name);
       if (object.decl.kind === 'rule' && name === 'step')
         fail('OPT311', expr.span, 'a step of a rule is called at once', { hint: 'write rule.step(p, g)' });
       return missing([]);
@@ -211,6 +218,8 @@ function runMember(e: Elaboration, run: RunValue, expr: ast.Member): Value {
   const found = run.members.get(name);
   // Cells of a run are read now; its models stay models, which can be called.
   if (found) return found.kind === 'cell' ? plain(e, found, expr.span) : found;
+  const field = run.problem && fieldOf(e, run.problem, name, expr.name.span);
+  if (field) return field;
   if (run.series.has(name)) {
     fail('OPT331', expr.span, `${run.name}.${name} is a series of the finished run and can be read by expect only`, {
       hint: 'compute what you need from its models and data',

@@ -97,8 +97,8 @@ export function moved(e: Elaboration, value: Node): Node {
 
 /**
  * Refuses a derivative written as an expression whose outputs read a cell that an update moved by way of what it is taken by: the path through the update
- * would be dropped without a word. An update statement is not asked: alternating players and levels take each other as they stand. Nor is a rule, which
- * speaks for its statement.
+ * would be dropped without a word. An update statement is not asked: alternating players and levels take each other as they stand. Nor is a solver, which
+ * schedules them, or a rule, which speaks for its statement.
  */
 export function refuseMoved(
   e: Elaboration,
@@ -107,7 +107,7 @@ export function refuseMoved(
   span: Span,
   frame: Frame,
 ): void {
-  if (frame.body === 'rule') return;
+  if (frame.body === 'rule' || frame.solving) return;
   const leaves = new Set(wrt);
   for (const node of visibleNodes(outputs, true)) {
     if (leaves.has(node) || !isMoved(node) || !dependsOn(node, leaves)) continue;

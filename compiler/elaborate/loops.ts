@@ -4,8 +4,9 @@
  */
 import type * as ast from '../ast/nodes.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
+import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
-import { branch, choose, isFixed } from './choices.ts';
+import { branch, choose, decide, isFixed } from './choices.ts';
 import type { Elaboration } from './context.ts';
 import { toDim, toNode } from './convert.ts';
 import { attempt, stateOf } from './effects.ts';
@@ -64,7 +65,7 @@ function unroll(e: Elaboration, stmt: ast.RepeatStmt, turns: number, frame: Fram
 function repeatMany(e: Elaboration, stmt: ast.RepeatStmt, turns: number, frame: Frame): void {
   const loop = {
     word: 'repeat',
-    body: stmt.body,
+    act: (inner: Frame) => void e.do.body(e, stmt.body, inner),
     span: stmt.span,
     max: turns,
     as: stmt.as,
@@ -109,8 +110,9 @@ function repeatOfRun(e: Elaboration, stmt: ast.RepeatStmt, value: Value, frame: 
   checkMost(max, stmt.max.span);
   if (max <= 0) return;
   const between = e.make('max', [e.make('min', [wanted, e.constant(max, 'i32')]), e.constant(0, 'i32')]);
-  const { body, span, as, restart } = stmt;
-  roll(e, { word: 'repeat', body, span, max, count: between, as, restart }, frame);
+  const { span, as, restart } = stmt;
+  const act = (inner: Frame): void => void e.do.body(e, stmt.body, inner);
+  roll(e, { word: 'repeat', act, span, max, count: between, as, restart }, frame);
 }
 
 /** `while C max N { … }`: C is asked before each turn. */
@@ -119,8 +121,9 @@ export function whileStatement(e: Elaboration, stmt: ast.WhileStmt, frame: Frame
   checkMost(max, stmt.max.span);
   if (max < 0)
     fail('OPT305', stmt.max.span, `the number of turns cannot be negative: ${max}`, { hint: 'max 0 is the least' });
-  const { body, span, condition } = stmt;
-  if (max > 0) roll(e, { word: 'while', body, span, max, condition }, frame);
+  const act = (inner: Frame): void => void e.do.body(e, stmt.body, inner);
+  const condition = (inner: Frame): boolean | Node => decide(e, stmt.condition, inner, 'while');
+  if (max > 0) roll(e, { word: 'while', act, span: stmt.span, max, condition }, frame);
 }
 
 /** Whether a body holds, outside of templates, what the schedule needs to know one by one. */

@@ -9,10 +9,10 @@ import { newRun, type Elaboration, type RunContext } from './context.ts';
 import { toDim } from './convert.ts';
 import { copyModel, newModel } from './models.ts';
 import { type Frame, noLoop, Scope } from './scope.ts';
+import { solvePhase } from './solve.ts';
 import { kindText, type RunValue, type Template, type Value } from './values.ts';
 
 export function trialRun(e: Elaboration, stmt: ast.RunDecl, frame: Frame): void {
-  if (stmt.value.kind === 'solveExpr') e.notYet('a run of a solver', stmt.value.span);
   const member =
     stmt.member && toDim(e, e.do.expression(e, stmt.member, frame), stmt.member.span, 'the index of a run');
   const name = member === undefined ? `${stmt.name.text}${frame.turn ?? ''}` : `${stmt.name.text}[${member}]`;
@@ -75,6 +75,7 @@ export function trialTemplate(e: Elaboration, expr: ast.Expr, frame: Frame): Tem
 }
 
 function oneRun(e: Elaboration, stmt: ast.RunDecl, name: string, expr: ast.Expr, frame: Frame): RunValue {
+  if (expr.kind === 'solveExpr') return solveRun(e, stmt, name, expr, frame);
   const seedArg = expr.kind === 'call' ? expr.args.find((a) => a.name?.text === 'seed') : undefined;
   const call = seedArg && expr.kind === 'call' ? { ...expr, args: expr.args.filter((a) => a !== seedArg) } : expr;
   const template = trialTemplate(e, call, frame);
@@ -100,14 +101,24 @@ function oneRun(e: Elaboration, stmt: ast.RunDecl, name: string, expr: ast.Expr,
   return { kind: 'run', name, members: context.members, series: context.series };
 }
 
+/** `run a = solve P by S for N`: a run whose one phase is the solve. */
+function solveRun(e: Elaboration, stmt: ast.RunDecl, name: string, expr: ast.SolveExpr, frame: Frame): RunValue {
+  const context = newRun(name);
+  e.runs.push({ name, mayFail: stmt.mayFail, span: stmt.span });
+  const inner: Frame = { ...frame, scope: new Scope(frame.scope), body: 'trial', path: [], indices: [], depth: 0 };
+  const problem = inRun(e, context, () => solvePhase(e, expr, inner, true));
+  return { kind: 'run', name, problem, members: context.members, series: context.series };
+}
+
 /** Elaborates `body` as part of a run; the file goes on in a new entry afterwards. */
-export function inRun(e: Elaboration, context: RunContext, body: () => void): void {
+export function inRun<T>(e: Elaboration, context: RunContext, body: () => T): T {
   const before = { run: e.run, entry: e.entry };
   e.run = context;
   e.entry = e.once();
   try {
-    body();
+    const value = body();
     for (const job of context.later.splice(0)) job();
+    return value;
   } finally {
     e.run = before.run;
     e.run.once = undefined;

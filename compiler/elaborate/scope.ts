@@ -79,6 +79,21 @@ export interface Execution {
   readonly uncertain?: boolean;
 }
 
+/** Scalars of the innermost solve: i32, i32 and f32. */
+export interface Clock {
+  readonly step: Node;
+  readonly steps: Node;
+  readonly progress: Node;
+}
+
+/** A solver at work on a problem. */
+export interface Solving {
+  /** Publishes multipliers: `multipliers g = e`. */
+  publish(stmt: ast.MultipliersStmt, value: Value): void;
+  /** Whether a cell is a variable of the problem. */
+  moves(cell: CellRef): boolean;
+}
+
 /** One node of a rule that its body replaces as it goes. */
 export interface RuleSlot {
   /** Of a state that a pure call declares: its first value. */
@@ -90,7 +105,7 @@ export interface RuleSlot {
 export interface Frame {
   readonly scope: Scope;
   /** Word for placement messages: where the text stands. */
-  readonly body: 'file' | 'trial' | 'train' | 'eval' | 'fn' | 'layer' | 'model' | 'rule' | 'export';
+  readonly body: 'file' | 'trial' | 'train' | 'eval' | 'fn' | 'layer' | 'model' | 'rule' | 'solver' | 'export';
   /** Named call sites from the run down to here. */
   readonly path: readonly string[];
   /** Index of every enclosing loop (step, repeat indices), i32 scalars, for keys of draws. */
@@ -108,6 +123,10 @@ export interface Frame {
   readonly restart?: Lifetime;
   /** Nesting of template calls, against runaway recursion. */
   readonly depth: number;
+  /** In a solve within a phase: what `step`, `steps` and `progress` are there. */
+  readonly clock?: Clock;
+  /** In the body of a solver: what its own statements (`first`, `multipliers`) act on. */
+  readonly solving?: Solving;
   /** In a hyper, which the host evaluates: `step` and `steps` are f32 there, as hypers are. */
   readonly onHost?: boolean;
   /** In a static `for`: which turn, so that a layer called in it owns parameters for each. */

@@ -8,9 +8,9 @@ import { didYouMean } from '../diagnostics/suggest.ts';
 import type { Node } from '../ops/types.ts';
 import { bindParameters } from './arguments.ts';
 import type { Elaboration } from './context.ts';
-import { mapLeaves, plain, toNode } from './convert.ts';
+import { leaves, mapLeaves, plain, toNode } from './convert.ts';
 import { type Frame, Scope } from './scope.ts';
-import { isCompound, kindText, type Template, tensor, truth, type Value } from './values.ts';
+import { isCompound, kindText, type SetProduct, type Template, tensor, truth, type Value } from './values.ts';
 
 export interface SetValue extends Template {
   readonly decl: ast.SetDecl;
@@ -45,6 +45,42 @@ export function callSet(e: Elaboration, set: SetValue, name: ast.Name, expr: ast
     return leaf;
   });
   return parts.reduce((a, b) => both(e, a, b), truth(true));
+}
+
+/** `X.MEMBER(v)` where X is the set of several variables: v has a leaf for each of them. A variable without a set stays, and is always in it. */
+export function callProduct(e: Elaboration, product: SetProduct, name: ast.Name, expr: ast.Call, frame: Frame): Value {
+  if (expr.args.length !== 1 || expr.args[0].name || (name.text !== 'project' && name.text !== 'contains'))
+    fail('OPT311', expr.span, 'the set of several variables has project(v) and contains(v)', {
+      hint: 'write X.project(x) or X.contains(x)',
+    });
+  const { value: given, span } = expr.args[0];
+  const value = plain(e, e.do.expression(e, given, frame), span);
+  const parts = leaves(e, value, span);
+  if (parts.length !== product.sets.length)
+    fail(
+      'OPT313',
+      span,
+      `${kindText(value)} has ${parts.length} leaves, and the set is that of ${product.sets.length} variables`,
+      {
+        hint: 'give a tree like the variables',
+      },
+    );
+  let at = 0;
+  const conditions: Value[] = [];
+  const result = mapLeaves(e, value, span, (leaf) => {
+    const set = product.sets[at++];
+    if (!set || !isSet(set)) return leaf;
+    const member = set.decl.body.statements.find((s) => s.kind === 'setMember' && s.name.text === name.text);
+    if (member?.kind !== 'setMember')
+      fail('OPT312', name.span, `the set ${set.decl.name.text} has no ${name.text}`, {
+        labels: [{ span: set.decl.name.span, text: 'declared here' }],
+        hint: `add ${name.text} = … to it`,
+      });
+    const found = memberOf(e, set, member, leaf, expr, frame);
+    conditions.push(found);
+    return name.text === 'contains' ? leaf : found;
+  });
+  return name.text === 'contains' ? conditions.reduce((a, b) => both(e, a, b), truth(true)) : result;
 }
 
 /** The member's expression with the set's parameters and one leaf in scope. */

@@ -65,6 +65,7 @@ function visitSpace(root: unknown): void {
         sites.set(node, take((node.name as ast.Name).text, false));
         break;
       case 'update':
+      case 'solveExpr':
       case 'fresh':
         sites.set(node, take(node.kind, true));
         break;

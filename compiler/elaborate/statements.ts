@@ -18,6 +18,8 @@ import { draw, nameDraw } from './random.ts';
 import { trialRun } from './runs.ts';
 import type { Binding, Declared, Frame } from './scope.ts';
 import { siteName } from './sites.ts';
+import { solveStatement } from './solve.ts';
+import { first } from './solvers.ts';
 import { annotate } from './types.ts';
 import { update } from './update.ts';
 import { exact, type TemplateDecl, type Value } from './values.ts';
@@ -50,6 +52,9 @@ function declareTemplate(stmt: ast.Stmt, frame: Frame): boolean {
     case 'set':
     case 'problem':
       template(stmt, frame);
+      return true;
+    case 'class':
+      bind(frame, stmt.name, { kind: 'class', decl: stmt, frame });
       return true;
     default:
       return false;
@@ -118,8 +123,6 @@ function evaluate(e: Elaboration, stmt: ast.Stmt, frame: Frame): void {
       return bind(frame, stmt.name, dataset(e, stmt, frame));
     case 'trial':
       return trial(e, stmt, frame);
-    case 'class':
-      return;
     case 'axis':
       return e.notYet("'axis'", stmt.span);
     case 'run':
@@ -162,11 +165,18 @@ function evaluate(e: Elaboration, stmt: ast.Stmt, frame: Frame): void {
     case 'every':
       return every(e, stmt, frame);
     case 'solve':
-      return e.notYet("'solve'", stmt.span);
+      return solveStatement(e, stmt, frame);
     case 'while':
       return whileStatement(e, stmt, frame);
     case 'first':
-      return e.notYet("'first'", stmt.span);
+      return first(e, stmt, frame);
+    case 'multipliers':
+      return multipliers(e, stmt, frame);
+    case 'stopWhen':
+    case 'failWhen':
+      fail('OPT444', stmt.span, 'a solve ends in the body of its solver, not inside of a loop or choice there', {
+        hint: 'compute the condition in a variable, and write stop when or fail when behind the loop',
+      });
     case 'together':
       return together(e, stmt, frame);
     case 'mapStmt':
@@ -234,6 +244,12 @@ function modelInstance(e: Elaboration, stmt: ast.ModelInstance, frame: Frame): v
   bindMember(e, frame, stmt.name, stmt.member, model);
 }
 
+/** `multipliers g = e`: to the solve that the text belongs to. */
+function multipliers(e: Elaboration, stmt: ast.MultipliersStmt, frame: Frame): void {
+  const value = plain(e, e.do.expression(e, stmt.value, frame), stmt.value.span);
+  frame.solving?.publish(stmt, value);
+}
+
 function cell(e: Elaboration, stmt: ast.CellDecl, frame: Frame): void {
   if (frame.body === 'file' || frame.body === 'trial') return declare(e, stmt, stmt.name, frame);
   if (stmt.word === 'state' && frame.ruleState) return frame.ruleState(stmt, frame);
@@ -246,7 +262,7 @@ function cell(e: Elaboration, stmt: ast.CellDecl, frame: Frame): void {
 
 function letStatement(e: Elaboration, stmt: ast.LetStmt, frame: Frame): void {
   let value = e.do.expression(e, stmt.value, frame);
-  if (value.kind !== 'model') value = plain(e, value, stmt.value.span);
+  if (value.kind !== 'model' && value.kind !== 'solution') value = plain(e, value, stmt.value.span);
   if (stmt.type)
     value = annotate(
       e,

@@ -31,6 +31,8 @@ export function callFn(e: Elaboration, t: Template, site: CallSite, caller: Fram
     path: [...caller.path, site.name],
     indices: caller.indices,
     execution: caller.execution,
+    clock: caller.clock,
+    solving: caller.solving,
     depth: caller.depth + 1,
   }));
 }
@@ -49,6 +51,7 @@ export function callLayerBody(
     path: [...caller.path, site.name],
     indices: caller.indices,
     execution: caller.execution,
+    clock: caller.clock,
     owner,
     depth: caller.depth + 1,
   }));

@@ -8,7 +8,7 @@ import { closeRegions, makeLoop, regionParameter } from '../ir/tensor/regions.ts
 import { substitute } from '../ir/tensor/rewrite.ts';
 import type { Node, Region } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
-import { branch, decide } from './choices.ts';
+import { branch } from './choices.ts';
 import type { Elaboration } from './context.ts';
 import { moved } from './gradient-path.ts';
 import { adoptNames, type Effects, effectsOf, isLeaf, stateOf, trial } from './effects.ts';
@@ -21,17 +21,18 @@ import { type Start, startOfTurn } from './turn-start.ts';
 import { type CellRef, tensor } from './values.ts';
 
 export interface LoopText {
-  readonly word: 'repeat' | 'while';
-  readonly body: ast.Body;
+  readonly word: 'repeat' | 'while' | 'solve';
   readonly span: Span;
   /** Most turns; all of them are taken where there is neither count nor condition. */
   readonly max: number;
   /** Turns of the run, i32 scalar, at most `max`. */
   readonly count?: Node;
   /** Asked before each turn. */
-  readonly condition?: ast.Expr;
+  readonly condition?: (inner: Frame) => boolean | Node;
   readonly as?: ast.Name;
   readonly restart?: boolean;
+  /** The body of a turn, whose number is the last index of the frame. */
+  act(inner: Frame): void;
 }
 
 /** What a body changes, as a first elaboration of it has shown. */
@@ -96,10 +97,10 @@ function text(e: Elaboration, loop: LoopText, frame: Frame, lifetime: Lifetime |
   let goOn: Node | undefined;
   const { condition } = loop;
   if (condition) {
-    const held = e.observe(() => decide(e, condition, inner, loop.word));
+    const held = e.observe(() => condition(inner));
     goOn = typeof held === 'boolean' ? e.constant(held ? 1 : 0, 'bool') : held;
   }
-  e.do.body(e, loop.body, inner);
+  loop.act(inner);
   return goOn;
 }
 

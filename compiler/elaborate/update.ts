@@ -95,7 +95,7 @@ export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void
     record(e, { name: objectives.length > 1 ? `${name}.${i}` : name, kind: 'objective', value: o.node, span: o.span });
   });
   all.forEach((cell, i) => {
-    noteMove(e, cell, stmt.span, 'update');
+    noteMove(e, cell, stmt.span, 'update', frame);
     e.entry.write(cell, moved(e, moving[i].p));
   });
   e.updates.push({
@@ -251,11 +251,20 @@ function readsMoved(e: Elaboration, roots: readonly Node[], own: readonly CellRe
 }
 
 /** Two statements of one step that move one cell are seldom meant, unless both are plain writes. */
-export function noteMove(e: Elaboration, cell: CellRef, span: Span, by: 'update' | 'write'): void {
+export function noteMove(e: Elaboration, cell: CellRef, span: Span, by: 'update' | 'write', frame: Frame): void {
   if (cell.kind === 'state') return;
   const before = e.entry.moved.get(cell.id);
   const updates = before?.by === 'update' || by === 'update';
-  if (before && before.span.start !== span.start && updates && e.entry.kind === 'train' && cell.persistent) {
+  // In a solver, loops and levels move variables as the method says.
+  const training = frame.solving === undefined;
+  if (
+    training &&
+    before &&
+    before.span.start !== span.start &&
+    updates &&
+    e.entry.kind === 'train' &&
+    cell.persistent
+  ) {
     const both = before.by === 'update' && by === 'update';
     e.warn('OPT418', span, `${cell.label} is moved by two statements of one step`, {
       labels: [{ span: before.span, text: 'moved here first' }],

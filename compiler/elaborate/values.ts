@@ -8,6 +8,7 @@ import type { DataField } from '../bundle/format.ts';
 import type { Cell } from '../ir/program.ts';
 import type { DType, Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
+import type { ProblemInstance } from './problems.ts';
 import type { Frame } from './scope.ts';
 
 /** A number known at compile time, in float64. `integral` is false where it was written with a point or exponent, or divided. */
@@ -139,10 +140,40 @@ export interface Thunk {
   readonly frame: Frame;
 }
 
+/** The skeleton of problems that a solver takes. */
+export interface ClassValue {
+  readonly kind: 'class';
+  readonly decl: ast.ClassDecl;
+  readonly frame: Frame;
+}
+
+/** A problem with variables of its own, in one run or one evaluation. */
+export interface ProblemValue {
+  readonly kind: 'problem';
+  readonly instance: ProblemInstance;
+}
+
+/** Where the variables of a level may live, leaf by leaf; undefined where a leaf is free. */
+export interface SetProduct {
+  readonly kind: 'setProduct';
+  readonly sets: readonly (Template | undefined)[];
+}
+
+/** What `solve` gives as an expression; as a tree, the variables and multipliers that it found. */
+export interface Solution {
+  readonly kind: 'solution';
+  readonly problem: string;
+  readonly found: RecordValue;
+  /** `s.x`, `s.objective`, `s.multipliers`, `s.lagrangian` and the problem's own names. */
+  readonly fields: ReadonlyMap<string, Value>;
+}
+
 /** An elaborated run; members are read for claims, cells and models. */
 export interface RunValue {
   readonly kind: 'run';
   readonly name: string;
+  /** The problem that a run of a solver solves, whose fields are the run's. */
+  readonly problem?: ProblemInstance;
   readonly members: ReadonlyMap<string, Value>;
   readonly series: ReadonlyMap<string, 'report' | 'metric'>;
 }
@@ -180,6 +211,10 @@ export type Value =
   | Text
   | Thunk
   | RunValue
+  | ClassValue
+  | ProblemValue
+  | SetProduct
+  | Solution
   | Family
   | CellValue;
 
@@ -268,6 +303,14 @@ export function kindText(v: Value): string {
       return 'an expression given by name';
     case 'run':
       return `the run ${v.name}`;
+    case 'class':
+      return `the class ${v.decl.name.text}`;
+    case 'problem':
+      return `the problem ${v.instance.name}`;
+    case 'setProduct':
+      return 'the set of several variables';
+    case 'solution':
+      return `the solution of ${v.problem}`;
     case 'family':
       return `the family ${v.name}`;
     case 'cell':

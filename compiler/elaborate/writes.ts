@@ -8,6 +8,7 @@ import { broadcastTo, leafNodes, plain, toNode } from './convert.ts';
 import { selections } from './indexing.ts';
 import type { Frame } from './scope.ts';
 import { target, type TargetLeaf } from './targets.ts';
+import { moved } from './gradient-path.ts';
 import { noteMove } from './update.ts';
 import { kindText, tensor, type Value } from './values.ts';
 
@@ -100,8 +101,11 @@ function store(
   }
   const whole = broadcastTo(e, node, cell.type.shape);
   // A rule's state is behind a stop, as the update that it belongs to is.
-  e.entry.write(cell, frame.body === 'rule' ? e.make('stop', [whole]) : whole);
-  if (frame.body !== 'rule') noteMove(e, cell, at, 'write');
+  // So are states and variables in a solver: derivatives take them as they stand. Its own local variables are values in between.
+  const level =
+    frame.body === 'solver' && (cell.persistent || cell.kind === 'state' || frame.solving?.moves(cell) === true);
+  e.entry.write(cell, frame.body === 'rule' ? e.make('stop', [whole]) : level ? moved(e, whole) : whole);
+  if (frame.body !== 'rule') noteMove(e, cell, at, 'write', frame);
   if (frame.body !== 'rule' && cell.persistent) {
     e.updates.push({
       run: e.run.name,

@@ -83,8 +83,8 @@ export function compileProgram(program: Program, options: CompileProgramOptions 
     schedule: program.schedule.map((phase) => {
       const { kind, name, run, entry } = phase;
       if (phase.kind === 'once') return { kind: phase.kind, name, run, entry };
-      const { steps, until, evals } = phase;
-      return { kind: kind as 'train', name, run, steps, entry, until, evals };
+      const { steps, until, evals, ends } = phase;
+      return { kind: kind as 'train', name, run, steps, entry, until, evals, ...(ends && { ends }) };
     }),
     runs: program.runs.map((r) => ({ name: r.name, mayFail: r.mayFail, seed: r.seed })),
     models: program.models.map((m) => ({ name: m.name, run: m.run, cells: m.cells })),

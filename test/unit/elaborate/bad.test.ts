@@ -1,9 +1,10 @@
-/** Every wrong spec of types, flow and limits is refused (or warned about) where and as its first lines say, with a hint. */
+/** Every wrong spec of types, flow, problems and limits is refused (or warned about) where and as its first lines say, with a hint. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { flowCodes } from '../../../compiler/diagnostics/catalog/flow.ts';
 import { limitsCodes } from '../../../compiler/diagnostics/catalog/limits.ts';
+import { problemCodes } from '../../../compiler/diagnostics/catalog/problems.ts';
 import { typesCodes } from '../../../compiler/diagnostics/catalog/types.ts';
 import { Source } from '../../../compiler/source/source.ts';
 import { compileSpec, errorsOf, tryCompile } from './run-spec.ts';
@@ -11,7 +12,7 @@ import { compileSpec, errorsOf, tryCompile } from './run-spec.ts';
 const folder = join(import.meta.dirname, '../../cases/bad');
 const expectation = /^\/\/ expect-(error|warning): (OPT\d+) @ (\d+):(\d+)$/;
 
-const cases = ['types', 'flow', 'limits'].flatMap((group) =>
+const cases = ['types', 'flow', 'problems', 'limits'].flatMap((group) =>
   readdirSync(join(folder, group))
     .filter((file) => file.endsWith('.opt'))
     .map((file) => {
@@ -46,7 +47,7 @@ describe('wrong specs', () => {
     const covered = new Set(cases.flatMap(({ expected }) => expected.map((line) => line.split(' ')[2])));
     // Codes of the device and bundle stages, tested there; settings and import chains, tested below.
     const elsewhere = new Set(['OPT323', 'OPT510', 'OPT511', 'OPT512']);
-    const codes = Object.keys({ ...typesCodes, ...flowCodes, ...limitsCodes });
+    const codes = Object.keys({ ...typesCodes, ...flowCodes, ...problemCodes, ...limitsCodes });
     expect(codes.filter((code) => !covered.has(code) && !elsewhere.has(code))).toEqual([]);
   });
 

@@ -74,6 +74,8 @@ export class Machine {
   readonly cells = new Map<string, NdArray>();
   /** Series by `run/name`, or `name` without runs. */
   readonly series = new Map<string, number[]>();
+  /** Where solves ended before their last step, by run or problem, and why they failed. */
+  readonly ends = new Map<string, { readonly step: number; readonly reason: string | undefined }>();
   private readonly data: Record<string, number[]>;
   private readonly seed: number;
 
@@ -99,7 +101,10 @@ export class Machine {
       };
       evals(0, steps === 0);
       for (let step = 0; step < steps; step++) {
-        this.execute(phase.entry, step, phase.steps, phase.run);
+        const done = this.execute(phase.entry, step, phase.steps, phase.run);
+        const end = phase.ends ? (done.get(phase.ends.output)?.data[0] ?? 0) : 0;
+        if (end !== 0) this.ends.set(phase.run || phase.name, { step, reason: phase.ends?.reasons[end - 2] });
+        if (end !== 0) break;
         evals(step + 1, step + 1 === steps);
       }
     }

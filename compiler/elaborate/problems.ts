@@ -1,0 +1,452 @@
+/**
+ * Problems. A problem with its parameters given has variables, which are cells, and fields (objectives, constraints, values of its text), which are computed
+ * anew wherever they are read, from the cells of that moment. A run has one instance of each problem that it names; `solve` as an expression makes its own.
+ */
+import type * as ast from '../ast/nodes.ts';
+import { fail } from '../diagnostics/diagnostic.ts';
+import { didYouMean } from '../diagnostics/suggest.ts';
+import type { Node } from '../ops/types.ts';
+import type { Span } from '../source/source.ts';
+import { bindParameters, openParameters } from './arguments.ts';
+import { binary } from './arithmetic.ts';
+import { batch } from './batches.ts';
+import { bindPattern, named } from './bindings.ts';
+import { cellsFor, initialValue } from './cells.ts';
+import type { Elaboration } from './context.ts';
+import { leaves, mapLeaves, plain, readCells, toDim, toNode } from './convert.ts';
+import { objectiveNode } from './derivatives.ts';
+import { solveLoop } from './execution.ts';
+import { libraryScope } from './imports.ts';
+import { draw, nameDraw } from './random.ts';
+import { allLevels, checkProblem, type LevelText, levelText, relationOf } from './problem-text.ts';
+import { type Binding, type Clock, type Frame, noLoop, Scope } from './scope.ts';
+import { isSet } from './sets.ts';
+import { siteName } from './sites.ts';
+import { target } from './targets.ts';
+import { staticType } from './types.ts';
+import { type CellValue, exact, kindText, type Template, tensor, truth, type Value } from './values.ts';
+
+/** What somebody moves: a variable of the problem, or a model. */
+export interface Variable {
+  readonly name: string;
+  readonly span: Span;
+  /** Where it may live, if it is not free. */
+  readonly set?: Template;
+  cells(): CellValue;
+}
+
+export interface Level {
+  readonly text: LevelText;
+  readonly variables: readonly Variable[];
+  readonly lower: readonly Level[];
+}
+
+export interface ProblemInstance {
+  readonly name: string;
+  readonly template: Template;
+  /** Its parameters and variables. */
+  readonly scope: Scope;
+  readonly frame: Frame;
+  readonly level: Level;
+  /** Multipliers that solvers have published, by constraint. */
+  readonly multipliers: Map<string, CellValue>;
+  /** Its cells keep their values from phase to phase. */
+  readonly persistent: boolean;
+}
+
+export function isProblem(value: Value): value is Template {
+  return value.kind === 'template' && value.decl.kind === 'problem';
+}
+
+// ---------------------------------------------------------------- instances
+
+/** The run's instance of a problem without open parameters. */
+export function instanceOf(e: Elaboration, t: Template, span: Span): ProblemInstance {
+  const known = e.run.instances.get(t.decl);
+  if (known?.kind === 'problem') return known.instance;
+  if (e.run === e.fileRun && e.hasRuns && !e.replacing)
+    fail('OPT424', span, `each run has its own ${t.decl.name.text}: this text is outside every run`, {
+      labels: [{ span: t.decl.name.span, text: 'declared here, instantiated by each run' }],
+      hint: `reach it through a run, or replace its variables: ${t.decl.name.text}.F at { ${t.decl.name.text}.x: v }`,
+    });
+  const open = openParameters(t);
+  if (open.length > 0)
+    fail('OPT311', span, `${t.decl.name.text} still needs ${open.map((p) => p.name.text).join(', ')}`, {
+      labels: [{ span: open[0].span, text: 'declared here, without a default' }],
+      hint: `write ${t.decl.name.text}(…)`,
+    });
+  const instance = e.within(e.entry.init, () => newInstance(e, t, span, undefined));
+  e.run.instances.set(t.decl, { kind: 'problem', instance });
+  if (e.run !== e.fileRun || !e.hasRuns) e.run.members.set(instance.name, { kind: 'problem', instance });
+  return instance;
+}
+
+/** An instance whose variables begin here. `local`: the frame of an expression, whose variables live as long as its evaluation. */
+export function newInstance(e: Elaboration, t: Template, span: Span, local: Frame | undefined): ProblemInstance {
+  const decl = t.decl as ast.ProblemDecl;
+  const text = levelText(decl.body.statements, decl.name.span);
+  checkProblem(decl, text);
+  const scope = new Scope(t.frame.scope);
+  const frame: Frame = {
+    scope,
+    body: 'fn',
+    path: [...(local?.path ?? t.frame.path), decl.name.text],
+    indices: local?.indices ?? [],
+    execution: noLoop,
+    depth: (local?.depth ?? 0) + 1,
+  };
+  bindParameters(e, t, scope, frame, span);
+  for (const level of allLevels(text))
+    for (const stmt of level.rest) if (stmt.kind === 'dim') scope.set(stmt.name.text, known(e, stmt, frame));
+  const instance: ProblemInstance = {
+    name: decl.name.text,
+    template: t,
+    scope,
+    frame,
+    level: levelOf(e, text, frame, decl.name.text, local !== undefined),
+    multipliers: new Map(),
+    persistent: local === undefined,
+  };
+  checkOwners(e, instance);
+  return instance;
+}
+
+function known(e: Elaboration, stmt: ast.DimDecl, frame: Frame): Binding {
+  const size = toDim(e, e.do.expression(e, stmt.value, frame), stmt.value.span, `the dim ${stmt.name.text}`);
+  return { kind: 'value', value: exact(size, true), span: stmt.name.span };
+}
+
+function levelOf(e: Elaboration, text: LevelText, frame: Frame, problem: string, local: boolean): Level {
+  const declared = text.variables.map((stmt) => variable(e, stmt, frame, problem, local));
+  const own = new Set(text.variables.map((v) => v.name.text));
+  const models = text.names.filter((n) => !own.has(n.text)).map((n) => movedModel(e, n, frame));
+  const lower = text.lower.map((l) => levelOf(e, l, frame, problem, local));
+  return { text, variables: [...declared, ...models], lower };
+}
+
+function variable(e: Elaboration, stmt: ast.OverStmt, frame: Frame, problem: string, local: boolean): Variable {
+  const name = stmt.name.text;
+  if (!stmt.type && !stmt.init) return movedModel(e, stmt.name, { ...frame, scope: frame.scope.parent as Scope }, stmt);
+  const set = stmt.set && setOf(e, stmt.set, frame);
+  const type = stmt.type && staticType(e, stmt.type, frame);
+  const decl: ast.CellDecl = {
+    kind: 'cell',
+    word: 'var',
+    name: stmt.name,
+    type: stmt.type,
+    init: stmt.init,
+    span: stmt.span,
+  };
+  const value = initialValue(e, decl, type, frame, [...frame.path, name], frame.indices);
+  const id = `${e.qualified(`${problem}.${name}`)}${local ? `@${e.nextLocal++}` : ''}`;
+  const place = {
+    kind: 'var',
+    id,
+    label: `${problem}.${name}`,
+    group: id,
+    run: e.run.name,
+    persistent: !local,
+    span: stmt.name.span,
+  } as const;
+  const floats =
+    value.kind === 'exact' || value.kind === 'exactArray' ? tensor(toNode(e, value, stmt.span, 'f32')) : value;
+  const cells = cellsFor(e, floats, place, stmt.span);
+  frame.scope.set(name, { kind: 'value', value: cells, span: stmt.name.span });
+  return { name, span: stmt.name.span, set, cells: () => cells };
+}
+
+/** A model (or variable of the file) that a problem moves: its cells are known once it was called. */
+function movedModel(e: Elaboration, name: ast.Name, frame: Frame, over?: ast.OverStmt): Variable {
+  if (!frame.scope.find(name.text))
+    fail('OPT441', name.span, `${name.text} is no variable: it has neither a type nor a first value`, {
+      hint: `write over ${name.text}: f32[n] = 0, or name a model of the file`,
+    });
+  const set = over?.set && setOf(e, over.set, frame);
+  const expr: ast.Expr = { kind: 'name', name: name.text, span: name.span };
+  return { name: name.text, span: name.span, set, cells: () => cellsNamed(e, expr, frame) };
+}
+
+/** The cells that an expression names, with its structure. OPT441 where it is no cell. */
+function cellsNamed(e: Elaboration, expr: ast.Expr, frame: Frame): CellValue {
+  const t = target(e, expr, frame);
+  const cells = t.leaves.map((leaf) => {
+    if (leaf.cell && leaf.cell.kind !== 'let' && leaf.cell.kind !== 'frozen') return leaf.cell;
+    fail('OPT441', expr.span, `${t.text} is a value, which nobody can move`, {
+      hint: 'a problem moves its variables, models and vars',
+    });
+  });
+  return { kind: 'cell', cells, like: t.value };
+}
+
+/** A set after `in`: in scope, else of the library. */
+function setOf(e: Elaboration, expr: ast.Expr, frame: Frame): Template {
+  const root = expr.kind === 'call' ? expr.callee : expr;
+  let inner = frame;
+  if (root.kind === 'name' && !frame.scope.find(root.name)) {
+    const found = libraryScope(e, 'sets', expr.span)?.names.get(root.name);
+    if (found) {
+      inner = { ...frame, scope: new Scope(frame.scope) };
+      inner.scope.set(root.name, found);
+    }
+  }
+  const value = e.do.expression(e, expr, inner);
+  if (isSet(value)) return value;
+  fail('OPT304', expr.span, `a variable lives in a set, not in ${kindText(value)}`, {
+    hint: 'write in box(0, 1), or declare set s() for x { project = …  contains = … }',
+  });
+}
+
+// ---------------------------------------------------------------- owners
+
+/** The cells that a player moves. */
+export function playerCells(
+  e: Elaboration,
+  instance: ProblemInstance,
+  player: ast.PlayerStmt,
+  frame: Frame,
+): CellValue {
+  const parts = player.moves.map((expr) => {
+    const own = expr.kind === 'name' && instance.level.variables.find((v) => v.name === expr.name);
+    return { expr, cells: own ? own.cells() : cellsNamed(e, expr, frame) };
+  });
+  return together(parts.map(({ expr, cells }) => ({ name: nameOf(e, expr), cells })));
+}
+
+const nameOf = (e: Elaboration, expr: ast.Expr): string =>
+  expr.kind === 'name' ? expr.name : e.options.text(expr.span);
+
+/** Several variables as one tree; one alone is itself. */
+export function together(parts: readonly { readonly name: string; readonly cells: CellValue }[]): CellValue {
+  if (parts.length === 1) return parts[0].cells;
+  return {
+    kind: 'cell',
+    cells: parts.flatMap((p) => p.cells.cells),
+    like: { kind: 'record', fields: new Map(parts.map((p) => [p.name, p.cells.like])) },
+  };
+}
+
+/** Every variable has one owner. OPT441 where two levels or players move one, or no player does. */
+function checkOwners(e: Elaboration, { level, name }: ProblemInstance): void {
+  const owners = new Map<string, Span>();
+  const own = (variable: string, span: Span): void => {
+    const first = owners.get(variable);
+    if (first)
+      fail('OPT441', span, `${variable} has two owners in ${name}`, {
+        labels: [{ span: first, text: 'the other one' }],
+        hint: 'every variable is moved by one level or player',
+      });
+    owners.set(variable, span);
+  };
+  const visit = (each: Level): void => {
+    const { players } = each.text;
+    if (players.length === 0) for (const v of each.variables) own(v.name, v.span);
+    for (const player of players) for (const expr of player.moves) own(nameOf(e, expr), expr.span);
+    const idle = players.length > 0 && each.variables.find((v) => !owners.has(v.name));
+    if (idle)
+      fail('OPT441', idle.span, `no player moves ${idle.name}`, {
+        labels: players.map((p) => ({ span: p.name.span, text: 'a player of this level' })),
+        hint: `add it to what a player moves: player ${players[0].name.text} moves ${idle.name} …`,
+      });
+    each.lower.forEach(visit);
+  };
+  visit(level);
+}
+
+// ---------------------------------------------------------------- fields
+
+/** A problem at one moment: the frame in which its fields are computed. Its draws and batches are keyed by the step of the solve alone. */
+export function viewOf(e: Elaboration, instance: ProblemInstance, clock?: Clock): Frame {
+  const scope = new Scope(instance.scope);
+  const frame: Frame = {
+    ...instance.frame,
+    scope,
+    indices: clock ? [...instance.frame.indices, clock.step] : instance.frame.indices,
+    execution: clock ? solveLoop(e, clock.step) : noLoop,
+    clock,
+  };
+  for (const level of allLevels(instance.level.text)) {
+    for (const stmt of level.rest) bindRest(e, stmt, frame);
+    for (const stmt of level.objectives)
+      if (stmt.name)
+        scope.set(
+          stmt.name.text,
+          slot(stmt.name.span, () => objective(e, stmt, frame)),
+        );
+    for (const stmt of level.constraints)
+      if (stmt.name)
+        scope.set(
+          stmt.name.text,
+          slot(stmt.name.span, () => residual(e, stmt, frame, 1)),
+        );
+  }
+  return frame;
+}
+
+const slot = (span: Span, read: () => Value): Binding => ({ kind: 'slot', span, read });
+
+/** Values of a problem's text are computed where they are read. */
+function bindRest(e: Elaboration, stmt: ast.Stmt, frame: Frame): void {
+  const { scope } = frame;
+  switch (stmt.kind) {
+    case 'let': {
+      const read = (): Value => plain(e, e.do.expression(e, stmt.value, frame), stmt.value.span);
+      for (const name of patternNames(stmt.pattern))
+        scope.set(name.text, slot(name.span, () => {
+          let found: Value = truth(false);
+          bindPattern(stmt.pattern, read(), stmt.value.span, (n, part) => {
+            if (n.text === name.text) found = named(e, name.text, part, stmt.value.span);
+          });
+          return found;
+        })); // prettier-ignore
+      return;
+    }
+    case 'sample':
+      scope.set(stmt.name.text, slot(stmt.name.span, () => {
+        const value = draw(e, stmt.draw, undefined, [...frame.path, siteName(stmt)], frame);
+        return nameDraw(e, stmt.name.text, value, stmt.span);
+      })); // prettier-ignore
+      return;
+    case 'batch':
+      scope.set(
+        stmt.name.text,
+        slot(stmt.name.span, () => batch(e, stmt, frame)),
+      );
+      return;
+    case 'fn':
+      if (stmt.params === undefined && !stmt.opaque)
+        scope.set(stmt.name.text, { kind: 'named', decl: stmt, frame, span: stmt.name.span });
+      else
+        scope.set(stmt.name.text, {
+          kind: 'value',
+          value: { kind: 'template', decl: stmt, frame, bound: new Map() },
+          span: stmt.name.span,
+        });
+      return;
+    case 'dim':
+    case 'report':
+      return;
+    default:
+      e.notYet(`'${stmt.kind === 'cell' ? stmt.word : stmt.kind}' in a problem`, stmt.span, 'write it as a let or fn');
+  }
+}
+
+function patternNames(pattern: ast.Pattern): ast.Name[] {
+  return pattern.kind === 'bind' ? [pattern.name] : pattern.items.flatMap(patternNames);
+}
+
+/** Value of an objective, as written. */
+export function objective(e: Elaboration, stmt: ast.ObjectiveStmt, frame: Frame): Value {
+  const name = stmt.name?.text ?? 'objective';
+  const value = e.do.expression(e, stmt.value, frame);
+  return named(e, name, tensor(objectiveNode(e, value, stmt.value.span)), stmt.value.span);
+}
+
+/** What a player minimizes or maximizes, as written. */
+export function playerObjective(e: Elaboration, stmt: ast.PlayerStmt, frame: Frame): Value {
+  const value = e.do.expression(e, stmt.value, frame);
+  return named(e, stmt.name.text, tensor(objectiveNode(e, value, stmt.value.span)), stmt.value.span);
+}
+
+/** Left minus right of a constraint, times `sign`. */
+export function residual(e: Elaboration, stmt: ast.ConstraintStmt, frame: Frame, sign: 1 | -1): Value {
+  const { left, right } = relationOf(stmt);
+  const [a, b] = sign === 1 ? [left, right] : [right, left];
+  const value = binary(e, '-', side(e, stmt, a, frame), side(e, stmt, b, frame), stmt.relation.span);
+  return mapLeaves(e, value, stmt.relation.span, (leaf) => tensor(toNode(e, leaf, stmt.relation.span, 'f32')));
+}
+
+/** One side of a constraint; over the elements of a `forall`, stacked. */
+export function side(
+  e: Elaboration,
+  stmt: ast.ConstraintStmt,
+  expr: ast.Expr,
+  frame: Frame,
+): { readonly value: Value; readonly span: Span } {
+  if (!stmt.forall) return { value: e.do.expression(e, expr, frame), span: expr.span };
+  const { name, over } = stmt.forall;
+  const { span } = expr;
+  // Numbers that meet nothing else in the map are floats.
+  const zero: ast.Expr = { kind: 'number', value: 0, integral: false, text: '0.0', span };
+  const value: ast.Expr = { kind: 'binary', op: '+', left: expr, right: zero, opSpan: span, span };
+  const map: ast.MapExpr = {
+    kind: 'map',
+    heads: [{ over, as: { kind: 'bind', name, span: name.span } }],
+    body: { statements: [], value, span },
+    span,
+  };
+  return { value: e.do.expression(e, map, frame), span: expr.span };
+}
+
+// ---------------------------------------------------------------- members
+
+/** `P.x`, `P.F`, `P.objective`, `P.violation`, `P.multipliers`. */
+export function problemMember(e: Elaboration, instance: ProblemInstance, name: ast.Name): Value {
+  const found = fieldOf(e, instance, name.text, name.span);
+  if (found) return found;
+  const known = fieldNames(instance);
+  fail('OPT312', name.span, `the problem ${instance.name} has nothing called '${name.text}'`, {
+    labels: [{ span: instance.template.decl.name.span, text: 'declared here' }],
+    hint: didYouMean(name.text, known) ?? `it has ${known.join(', ')}`,
+  });
+}
+
+export function fieldOf(e: Elaboration, instance: ProblemInstance, name: string, span: Span): Value | undefined {
+  const levels = allOf(instance.level);
+  const variable = levels.flatMap((l) => l.variables).find((v) => v.name === name);
+  if (variable) return readCells(e, variable.cells(), span);
+  if (name === 'multipliers') return multipliersOf(e, instance, span);
+  const frame = viewOf(e, instance);
+  const named = frame.scope.names.get(name);
+  if (named) return e.do.binding(e, named, name, span);
+  const { objectives } = instance.level.text;
+  if (name === 'objective' && objectives.length === 1) return objective(e, objectives[0], frame);
+  if (name === 'violation') return tensor(violation(e, instance, frame, span));
+  return undefined;
+}
+
+export function fieldNames(instance: ProblemInstance): string[] {
+  const levels = allOf(instance.level);
+  const { objectives } = instance.level.text;
+  const own = (l: Level) => [
+    ...l.variables.map((v) => v.name),
+    ...l.text.objectives.flatMap((o) => (o.name ? [o.name.text] : [])),
+    ...l.text.constraints.flatMap((c) => (c.name ? [c.name.text] : [])),
+  ];
+  const constrained = levels.some((l) => l.text.constraints.length > 0) ? ['violation', 'multipliers'] : [];
+  return [...new Set([...levels.flatMap(own), ...(objectives.length === 1 ? ['objective'] : []), ...constrained])];
+}
+
+export function allOf(level: Level): Level[] {
+  return [level, ...level.lower.flatMap(allOf)];
+}
+
+function multipliersOf(e: Elaboration, instance: ProblemInstance, span: Span): Value {
+  if (instance.multipliers.size === 0)
+    fail('OPT312', span, `no solver has published multipliers of ${instance.name}`, {
+      hint: 'solve it by a solver that has multipliers g = …',
+    });
+  return {
+    kind: 'record',
+    fields: new Map([...instance.multipliers].map(([name, cells]) => [name, readCells(e, cells, span)])),
+  };
+}
+
+/** The largest amount by which a constraint of any level is missed; 0 without constraints. */
+export function violation(e: Elaboration, instance: ProblemInstance, frame: Frame, span: Span): Node {
+  const amounts = allOf(instance.level).flatMap((level) =>
+    level.text.constraints.flatMap((stmt) => missed(e, stmt, frame)),
+  );
+  return e.graph.at(span, () => amounts.reduce((a, b) => e.make('max', [a, b]), e.constant(0)));
+}
+
+/** How much each leaf of a constraint is missed by, at most. */
+function missed(e: Elaboration, stmt: ast.ConstraintStmt, frame: Frame): Node[] {
+  const { op } = relationOf(stmt);
+  const value = residual(e, stmt, frame, op === '>=' ? -1 : 1);
+  return leaves(e, value, stmt.span).map((leaf) => {
+    const node = toNode(e, leaf.value, stmt.span, 'f32');
+    const amount = op === '==' ? e.make('abs', [node]) : e.make('max', [node, e.constant(0, 'f32', node.type.shape)]);
+    const axes = node.type.shape.map((_, axis) => axis);
+    return axes.length > 0 ? e.make('reduce_max', [amount], { axes }) : amount;
+  });
+}

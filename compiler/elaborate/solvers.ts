@@ -1,0 +1,309 @@
+/**
+ * Solvers: one step of a solver on a problem. The names of its header stand for the problem's variables (cells), objectives and residuals (computed anew at each
+ * use), `state` lives as long as the run, `stop when` and `fail when` end the solve where they stand. In a solver, variables and states are taken by
+ * derivatives as they stand: levels and players take each other so.
+ */
+import type * as ast from '../ast/nodes.ts';
+import { fail } from '../diagnostics/diagnostic.ts';
+import type { Node } from '../ops/types.ts';
+import type { Span } from '../source/source.ts';
+import { bindParameters } from './arguments.ts';
+import { seenFrom } from './blame.ts';
+import { cellsFor, initialValue } from './cells.ts';
+import { choose, chosenFrame, decide } from './choices.ts';
+import { type Matched, type Part, residuals } from './classes.ts';
+import type { Elaboration } from './context.ts';
+import { leafNodes, leaves, mapLeaves, rebuild, toNode } from './convert.ts';
+import { solveLoop } from './execution.ts';
+import type { Lifetime } from './lifetime.ts';
+import { record, series } from './outputs.ts';
+import { allOf, viewOf } from './problems.ts';
+import { type Clock, type Frame, nested, Scope } from './scope.ts';
+import { staticType } from './types.ts';
+import { type CellRef, type CellValue, kindText, tensor, type Value } from './values.ts';
+
+/** Codes of how a solve stands: it goes on, it has stopped, or it has failed for one of several reasons. */
+export const RUNNING = 0;
+export const STOPPED = 1;
+export const FAILED = 2;
+
+/** A solve: a matched solver, where it stands, and what becomes of what it says. */
+export interface Solve {
+  readonly matched: Matched;
+  /** Where the solve stands; draws and states of the solver are named from here. */
+  readonly frame: Frame;
+  readonly path: readonly string[];
+  readonly span: Span;
+  readonly clock: Clock;
+  /** How long states live; absent where they last as long as the run. */
+  readonly lifetime?: Lifetime;
+  /** Name of a report of the solver; undefined where nobody hears it. */
+  reportName(name: string): string | undefined;
+  /** i32: RUNNING, STOPPED or FAILED + the number of a reason; present where the solve may end early. */
+  readonly status?: CellRef;
+  /** Reasons of failure, in the order of their numbers. */
+  readonly reasons: string[];
+}
+
+/** Whether a solver's body may end the solve itself. */
+export function mayEnd(decl: ast.SolverDecl): boolean {
+  return decl.body.statements.some((s) => s.kind === 'stopWhen' || s.kind === 'failWhen');
+}
+
+export const mayStop = (decl: ast.SolverDecl): boolean => decl.body.statements.some((s) => s.kind === 'stopWhen');
+
+/** Elaborates one step. `until`: asked first; where it holds, the solve has stopped. */
+export function solverStep(e: Elaboration, solve: Solve, until?: (view: Frame) => Node): void {
+  const { solver, problem } = solve.matched;
+  const decl = solver.decl as ast.SolverDecl;
+  const { frame, clock, path } = solve;
+  const view = viewOf(e, problem, clock);
+  const own = new Set(
+    allOf(problem.level).flatMap((l) => l.variables.flatMap((v) => v.cells().cells.map((c) => c.id))),
+  );
+  const inner: Frame = {
+    scope: new Scope(solver.frame.scope),
+    body: 'solver',
+    path: [...path, decl.name.text],
+    indices: [...frame.indices, clock.step],
+    execution: solveLoop(e, clock.step),
+    chosen: frame.chosen,
+    restart: solve.lifetime ?? frame.restart,
+    depth: frame.depth + 1,
+    clock,
+    solving: {
+      publish: (stmt, value) => publish(e, solve, stmt, value, view),
+      moves: (cell) => own.has(cell.id),
+    },
+    ruleState: (state, at) => declareState(e, solve, state, at),
+    ruleReport: (name, value, span) => {
+      const known = solve.reportName(name);
+      if (known === undefined) return;
+      series(e, known, 'report', span);
+      record(e, { name: known, kind: 'report', value, span });
+    },
+  };
+  bindParameters(e, solver, inner.scope, inner, solve.span);
+  for (const [name, part] of solve.matched.parts) bindPart(e, inner.scope, name, part, view, decl.name.span);
+  const act = (): void => {
+    reportProblem(e, solve, view);
+    seenFrom(solve.span, decl.name.text, () => statements(e, solve, decl.body.statements, inner));
+  };
+  if (!until) return act();
+  ending(e, solve, inner, until(view), STOPPED, act);
+}
+
+function bindPart(e: Elaboration, scope: Scope, name: string, part: Part, view: Frame, span: Span): void {
+  switch (part.kind) {
+    case 'variables':
+      return scope.set(name, { kind: 'value', value: part.cells(), span });
+    case 'set':
+      return scope.set(name, { kind: 'value', value: part.set, span });
+    default:
+      return scope.set(name, { kind: 'slot', read: () => part.read(view), span });
+  }
+}
+
+/** Reports that stand in the problem's own text. */
+function reportProblem(e: Elaboration, solve: Solve, view: Frame): void {
+  for (const stmt of solve.matched.problem.level.text.rest) {
+    if (stmt.kind !== 'report') continue;
+    for (const item of stmt.items) {
+      const expr: ast.Expr = item.value ?? { kind: 'name', name: item.name.text, span: item.name.span };
+      const value = toNode(e, e.do.expression(e, expr, view), expr.span, 'f32');
+      const known = solve.reportName(item.name.text);
+      if (known === undefined) continue;
+      series(e, known, 'report', item.name.span);
+      record(e, { name: known, kind: 'report', value, span: item.name.span });
+    }
+  }
+}
+
+/** Statements in order; what stands behind a `stop when` happens where it does not hold. */
+function statements(e: Elaboration, solve: Solve, list: readonly ast.Stmt[], frame: Frame): void {
+  const before = e.entry.snapshot();
+  for (const stmt of list) if (stmt.kind === 'fn') e.do.statement(e, stmt, frame);
+  for (const [i, stmt] of list.entries()) {
+    if (stmt.kind !== 'stopWhen' && stmt.kind !== 'failWhen') {
+      e.do.statement(e, stmt, frame);
+      continue;
+    }
+    refuseWritten(e, stmt, before);
+    const word = stmt.kind === 'stopWhen' ? 'stop when' : 'fail when';
+    const held = e.observe(() => decide(e, stmt.condition, frame, word));
+    const condition = typeof held === 'boolean' ? e.constant(held ? 1 : 0, 'bool') : held;
+    const code = stmt.kind === 'stopWhen' ? STOPPED : FAILED + solve.reasons.length;
+    if (stmt.kind === 'failWhen') solve.reasons.push(stmt.reason?.value ?? e.options.text(stmt.condition.span));
+    const rest = list.slice(i + 1);
+    return ending(e, solve, frame, condition, code, (inner) => statements(e, solve, rest, inner ?? frame));
+  }
+}
+
+/** Ends the solve with `code` where the condition holds, else goes on. */
+function ending(
+  e: Elaboration,
+  { status, span }: Solve,
+  frame: Frame,
+  condition: Node,
+  code: number,
+  goOn: (inner?: Frame) => void,
+): void {
+  const cell = status as CellRef;
+  e.graph.at(span, () =>
+    choose(
+      e,
+      frame,
+      condition,
+      () => void e.entry.write(cell, e.constant(code, 'i32')),
+      () => goOn(stepFrame(frame)),
+    ),
+  );
+}
+
+/** The frame of the rest of a step: it is reached or not, but what it counts are the steps that are taken, which all reach it. */
+function stepFrame(frame: Frame): Frame {
+  return { ...chosenFrame(frame, 'stop when'), execution: frame.execution };
+}
+
+/** A step that ends has changed nothing. */
+function refuseWritten(e: Elaboration, stmt: ast.Stmt, before: ReadonlyMap<string, Node>): void {
+  for (const { cell } of e.entry.changedSince(before)) {
+    if (!cell.persistent && !before.has(cell.id)) continue;
+    const moved = e.entry.moved.get(cell.id);
+    fail('OPT444', stmt.span, `${cell.label} is written above this, in a step that may end here`, {
+      labels: moved ? [{ span: moved.span, text: 'written here' }] : [],
+      hint: 'put the condition before the first write of the step',
+    });
+  }
+}
+
+// ---------------------------------------------------------------- state
+
+function declareState(e: Elaboration, solve: Solve, decl: ast.CellDecl, frame: Frame): void {
+  if (decl.over) e.notYet('a state over an axis', decl.over.span);
+  const { lifetime } = solve;
+  const name = decl.name.text;
+  const states = lifetime?.states ?? e.states;
+  const key = `${e.run.name}|${frame.path.join('/')}|${name}`;
+  let cells = states.get(key);
+  if (!cells) {
+    const make = (): CellValue => {
+      const type = decl.type && staticType(e, decl.type, frame);
+      const indices = lifetime ? solve.frame.indices : [];
+      const value = initialValue(e, decl, type, { ...frame, indices }, [...frame.path, name], indices);
+      // A state is a value of the run: numbers written without a point are floats all the same.
+      const floats = mapLeaves(e, value, decl.span, (leaf) => tensor(toNode(e, leaf, decl.span, 'f32')));
+      const group = e.qualified(`${frame.path.join('.')}#${name}`);
+      const place = {
+        kind: 'state',
+        id: lifetime ? `${group}@${e.nextLocal++}` : group,
+        label: `${frame.path[frame.path.length - 1]}.${name}`,
+        group,
+        run: e.run.name,
+        persistent: !lifetime,
+        livesWith: lifetime?.cell,
+        span: decl.name.span,
+      } as const;
+      return cellsFor(e, floats, place, decl.span);
+    };
+    cells = lifetime ? e.begin(make) : e.within(e.entry.init, make);
+    states.set(key, cells);
+  }
+  frame.scope.set(name, { kind: 'value', value: cells, span: decl.name.span });
+}
+
+/** `first { … }`: before the first step of the solve. */
+export function first(e: Elaboration, stmt: ast.FirstStmt, frame: Frame): void {
+  if (!frame.clock || !frame.solving)
+    fail('OPT424', stmt.span, "'first' runs once before a solver's first step, and stands in its body", {
+      hint: 'put it into the body of a solver',
+    });
+  const begins = e.graph.at(stmt.span, () => e.make('eq', [frame.clock?.step as Node, e.constant(0, 'i32')]));
+  choose(
+    e,
+    frame,
+    begins,
+    () => void e.do.body(e, stmt.body, { ...chosenFrame(frame, 'first'), execution: nested(frame).execution }),
+    () => undefined,
+  );
+}
+
+// ---------------------------------------------------------------- multipliers
+
+/** Cells for the multipliers that the solver publishes; made before the first step. */
+export function prepareMultipliers(
+  e: Elaboration,
+  { problem, solver, parts }: Matched,
+  view: Frame,
+  lifetime?: Lifetime,
+): void {
+  for (const stmt of published((solver.decl as ast.SolverDecl).body)) {
+    const part = parts.get(stmt.constraint.text);
+    if (part?.kind !== 'constraints')
+      fail('OPT445', stmt.constraint.span, `${stmt.constraint.text} is not a constraint of the solver's header`, {
+        hint: `multipliers belong to constraints: ${[...parts].filter(([, p]) => p.kind === 'constraints').map(([n]) => n).join(', ') || 'this solver names none'}`,
+      }); // prettier-ignore
+    for (const oriented of part.all) {
+      if (problem.multipliers.has(oriented.name)) continue;
+      const like = residuals(e, [oriented], view);
+      const zeros = mapLeaves(e, like, stmt.span, (leaf) => {
+        const { shape } = toNode(e, leaf, stmt.span).type;
+        return tensor(e.constant(0, 'f32', shape));
+      });
+      const group = e.qualified(`${problem.name}.multipliers.${oriented.name}`);
+      const place = {
+        kind: 'state',
+        id: lifetime ? `${group}@${e.nextLocal++}` : group,
+        label: `${problem.name}.multipliers.${oriented.name}`,
+        group,
+        run: e.run.name,
+        persistent: !lifetime,
+        livesWith: lifetime?.cell,
+        span: oriented.stmt.span,
+      } as const;
+      problem.multipliers.set(oriented.name, cellsFor(e, zeros, place, stmt.span));
+    }
+  }
+}
+
+/** The `multipliers` statements of a body, nested ones too. */
+function published(body: ast.Body): ast.MultipliersStmt[] {
+  return body.statements.flatMap((stmt) => {
+    if (stmt.kind === 'multipliers') return [stmt];
+    if (stmt.kind === 'if')
+      return [stmt.then, ...(stmt.otherwise && !('kind' in stmt.otherwise) ? [stmt.otherwise] : [])].flatMap(published);
+    return 'body' in stmt && stmt.body && 'statements' in stmt.body ? published(stmt.body) : [];
+  });
+}
+
+function publish(e: Elaboration, solve: Solve, stmt: ast.MultipliersStmt, value: Value, view: Frame): void {
+  const { problem, parts } = solve.matched;
+  const part = parts.get(stmt.constraint.text);
+  if (part?.kind !== 'constraints') return;
+  const like = leaves(e, part.read(view), stmt.span);
+  const given = leafNodes(e, value, stmt.value.span, 'f32');
+  const cells = part.all.flatMap(({ name }) => problem.multipliers.get(name)?.cells ?? []);
+  const wrong =
+    given.length !== cells.length ||
+    given.some((n, i) => n.type.shape.join() !== toNode(e, like[i].value, stmt.span).type.shape.join());
+  if (wrong)
+    fail('OPT445', stmt.value.span, `the multipliers are ${kindText(value)}, not shaped like ${stmt.constraint.text}`, {
+      labels: part.all.map(({ stmt: s }) => ({ span: s.span, text: 'a constraint' })),
+      hint: `give one number for each residual: zeros_like(${stmt.constraint.text}) has the shape`,
+    });
+  cells.forEach((cell, i) => e.entry.write(cell, e.make('stop', [given[i]])));
+}
+
+/** Multipliers as they stand, in the shape of a part's residuals. */
+export function multipliersOf(
+  e: Elaboration,
+  matched: Matched,
+  part: Part & { kind: 'constraints' },
+  view: Frame,
+): Value {
+  const like = part.read(view);
+  const nodes = part.all.flatMap(
+    ({ name }) => matched.problem.multipliers.get(name)?.cells.map((c) => e.entry.read(c)) ?? [],
+  );
+  return rebuild(e, like, nodes, matched.solver.decl.span);
+}

@@ -219,6 +219,7 @@ export abstract class DeclarationNames extends ExpressionNames {
   private problemPart(stmt: ast.Stmt, scope: Scope, place: Place): void {
     switch (stmt.kind) {
       case 'over':
+        if (!stmt.type && !stmt.init) this.resolve(stmt.name.text, stmt.name.span, scope, place);
         if (stmt.type) this.type(stmt.type, scope, place, false);
         if (stmt.set) this.set(stmt.set, scope, place);
         if (stmt.init) this.init(stmt.init, scope, place);

@@ -155,7 +155,8 @@ export function declarations(stmt: ast.Stmt): Entry[] {
         .filter(outlivesLoop)
         .flatMap((s) => declarations(s).map((e) => ({ ...e, from: Math.min(e.from, stmt.span.start), family: true })));
     case 'over':
-      return one('variable', stmt.name, -1);
+      // without a type and a first value it names a model or variable that is there already
+      return stmt.type || stmt.init ? one('variable', stmt.name, -1) : [];
     case 'objective':
       return stmt.name ? one('objective', stmt.name, -1) : [];
     case 'constraint':

@@ -42,9 +42,16 @@ function reduction(
     return tensor(finish ? finish(total, count) : total);
   }
   const combine = { reduce_sum: 'add', reduce_max: 'max', reduce_min: 'min', reduce_prod: 'mul' }[op] as string;
+  if (nodes.length === 0) return nothing(c);
   const total = nodes.map((n) => reduceAll(c, op, n)).reduce((a, b) => c.e.make(combine, [a, b]));
   const count = nodes.reduce((sum, n) => sum + sizeOf(n.type.shape), 0);
   return tensor(finish ? finish(total, count) : total);
+}
+
+/** Of a tree without leaves (the constraints of a kind that a problem has none of): sums are 0. */
+function nothing(c: BuiltinCall): Value {
+  if (c.name === 'sum' || c.name === 'norm') return tensor(c.e.constant(0));
+  fail('OPT306', c.at(0), `${c.name} of a tree without leaves`, { hint: 'sum and norm of it are 0' });
 }
 
 function scale(c: BuiltinCall, node: Node, factor: number): Node {
@@ -124,10 +131,9 @@ const norm: BuiltinFn = (c) => {
     const axis = c.axis(x.type.shape.length) as number;
     return tensor(c.e.make('sqrt', [c.e.make('reduce_sum', [square(c, x)], { axes: [axis] })]));
   }
-  const total = parts(value, 'f32')
-    .map((n) => reduceAll(c, 'reduce_sum', square(c, n)))
-    .reduce((a, b) => c.e.make('add', [a, b]));
-  return tensor(c.e.make('sqrt', [total]));
+  const squares = parts(value, 'f32').map((n) => reduceAll(c, 'reduce_sum', square(c, n)));
+  if (squares.length === 0) return nothing(c);
+  return tensor(c.e.make('sqrt', [squares.reduce((a, b) => c.e.make('add', [a, b]))]));
 };
 
 function square(c: BuiltinCall, x: Node): Node {

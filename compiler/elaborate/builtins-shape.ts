@@ -255,6 +255,7 @@ const flat: BuiltinFn = (c) => {
   const vectors = leafNodes(c.e, c.value(0), c.at(0)).map((n) =>
     c.e.make('reshape', [n], { shape: [sizeOf(n.type.shape)] }),
   );
+  if (vectors.length === 0) return tensor(c.e.constant(0, 'f32', [0]));
   const other = vectors.find((v) => v.type.dtype !== vectors[0].type.dtype);
   if (other)
     fail('OPT301', c.at(0), `flat joins leaves of one type, but ${other.type.dtype} meets ${vectors[0].type.dtype}`, {
@@ -294,7 +295,7 @@ const dot: BuiltinFn = (c) => {
   const sums = leafNodes(c.e, product, c.span, 'f32').map((n) =>
     n.type.shape.length === 0 ? n : c.e.make('reduce_sum', [n], { axes: range(0, n.type.shape.length) }),
   );
-  return tensor(sums.reduce((a, b) => c.e.make('add', [a, b])));
+  return tensor(sums.length === 0 ? c.e.constant(0) : sums.reduce((a, b) => c.e.make('add', [a, b])));
 };
 
 const size: BuiltinFn = (c) => {

@@ -15,6 +15,7 @@ export const jacobian: SpecialForm = (e, call, frame) => {
   const [expr, by] = positional(call, 'jacobian', ['e', 'x']);
   const outputs = leafNodes(e, e.do.expression(e, expr, frame), expr.span, 'f32');
   const { wrt } = takenBy(e, by, outputs, call.span, frame);
+  if (outputs.length === 0) return tensor(e.constant(0, 'f32', [0, total(wrt)]));
   if (total(wrt) <= total(outputs)) return tensor(columns(e, outputs, wrt));
   return tensor(alongAll(e, outputs, (weights) => pullBack(e.graph, outputs, weights, wrt).values));
 };

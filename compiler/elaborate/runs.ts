@@ -44,6 +44,10 @@ export function trialRun(e: Elaboration, stmt: ast.RunDecl, frame: Frame): void 
 
 /** The calls that `each` arguments stand for; several `each` go side by side and must be of equal length. */
 function sweepOf(expr: ast.Expr): ast.Expr[] | undefined {
+  if (expr.kind === 'solveExpr' && expr.solver?.stages.length === 1) {
+    const { solver } = expr;
+    return sweepOf(solver.stages[0])?.map((stage) => ({ ...expr, solver: { ...solver, stages: [stage] } }));
+  }
   if (expr.kind !== 'call' || !expr.args.some((a) => a.value.kind === 'each')) return undefined;
   const lists = expr.args.map((a) => {
     if (a.value.kind !== 'each') return undefined;

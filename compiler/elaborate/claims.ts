@@ -11,6 +11,7 @@ import { factOf, isFact, type RunPart } from './claim-facts.ts';
 import type { Elaboration } from './context.ts';
 import { prepareExact } from './exact.ts';
 import { plain, toDim, toNode } from './convert.ts';
+import { fieldNames } from './problems.ts';
 import { runsRead } from './run-reads.ts';
 import type { Frame } from './scope.ts';
 import { kindText, type RunValue } from './values.ts';
@@ -269,9 +270,10 @@ class Reader {
       return this.run.series.has(expr.name) ? { run: this.run.name, name: expr.name } : undefined;
     if (expr.kind === 'member') {
       const run = this.runOf(expr.object);
-      if (!run) return undefined;
+      if (!run) return this.ofProblem(expr);
       if (run.series.has(expr.name.text)) return { run: run.name, name: expr.name.text };
-      if (!run.members.has(expr.name.text) && !OF_EVERY_RUN.has(expr.name.text)) this.unknown(expr.name, run);
+      const field = run.problem !== undefined && fieldNames(run.problem).includes(expr.name.text);
+      if (!field && !run.members.has(expr.name.text) && !OF_EVERY_RUN.has(expr.name.text)) this.unknown(expr.name, run);
       return undefined;
     }
     if (expr.kind === 'index' && expr.items.length === 1 && expr.items[0].kind === 'at') {
@@ -293,6 +295,13 @@ class Reader {
       }
     }
     return undefined;
+  }
+
+  /** `P.kkt`: what a solver reports of a problem that a phase of this run solves. */
+  private ofProblem({ object, name }: ast.Member): Series | undefined {
+    if (object.kind !== 'name') return undefined;
+    const text = `${object.name}.${name.text}`;
+    return this.run.series.has(text) ? { run: this.run.name, name: text } : undefined;
   }
 
   private owner(expr: ast.Expr) {

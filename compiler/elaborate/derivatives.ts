@@ -180,7 +180,8 @@ export function at(e: Elaboration, expr: ast.AtExpr, frame: Frame): Value {
       if (found.length > 0) used = true;
       if (leaf.cell) e.substituted.add(leaf.cell.id);
     });
-    if (!used) {
+    // A solver does not know what the fields of its problem read.
+    if (!used && !frame.solving) {
       fail(
         'OPT414',
         binding.target.span,

@@ -16,7 +16,7 @@ export function trialRun(e: Elaboration, stmt: ast.RunDecl, frame: Frame): void 
   const member =
     stmt.member && toDim(e, e.do.expression(e, stmt.member, frame), stmt.member.span, 'the index of a run');
   const name = member === undefined ? `${stmt.name.text}${frame.turn ?? ''}` : `${stmt.name.text}[${member}]`;
-  const sweep = sweepOf(stmt.value);
+  const sweep = sweepOf(e, stmt.value, frame);
   if (sweep) {
     const members = new Map<number, Value>();
     sweep.forEach((value, k) => members.set(k, oneRun(e, stmt, `${name}[${k}]`, value, frame)));
@@ -43,17 +43,15 @@ export function trialRun(e: Elaboration, stmt: ast.RunDecl, frame: Frame): void 
 }
 
 /** The calls that `each` arguments stand for; several `each` go side by side and must be of equal length. */
-function sweepOf(expr: ast.Expr): ast.Expr[] | undefined {
+function sweepOf(e: Elaboration, expr: ast.Expr, frame: Frame): ast.Expr[] | undefined {
   if (expr.kind === 'solveExpr' && expr.solver?.stages.length === 1) {
     const { solver } = expr;
-    return sweepOf(solver.stages[0])?.map((stage) => ({ ...expr, solver: { ...solver, stages: [stage] } }));
+    return sweepOf(e, solver.stages[0], frame)?.map((stage) => ({ ...expr, solver: { ...solver, stages: [stage] } }));
   }
   if (expr.kind !== 'call' || !expr.args.some((a) => a.value.kind === 'each')) return undefined;
   const lists = expr.args.map((a) => {
     if (a.value.kind !== 'each') return undefined;
-    if (a.value.values.kind !== 'array')
-      fail('OPT305', a.value.span, 'each takes a list', { hint: 'write each [1e-3, 1e-2]' });
-    return a.value.values.items;
+    return listOf(e, a.value, frame);
   });
   const length = lists.find((l) => l)?.length ?? 0;
   const other = lists.findIndex((l) => l && l.length !== length);
@@ -65,6 +63,16 @@ function sweepOf(expr: ast.Expr): ast.Expr[] | undefined {
     ...expr,
     args: expr.args.map((a, i) => ({ ...a, value: lists[i]?.[k] ?? a.value })),
   }));
+}
+
+/** What `each` goes through: the elements as written, or the numbers of a list known at compile time (`logspace(-2, 3, 21)`). */
+function listOf(e: Elaboration, expr: ast.EachExpr, frame: Frame): readonly ast.Expr[] {
+  const { values, span } = expr;
+  if (values.kind === 'array') return values.items;
+  const value = e.do.expression(e, values, frame);
+  if (value.kind === 'exactArray' && value.shape.length === 1)
+    return value.values.map((v) => ({ kind: 'number', value: v, integral: value.integral, text: String(v), span }));
+  fail('OPT305', span, 'each takes a list', { hint: 'write each [1e-3, 1e-2], or each logspace(-3, 0, 7)' });
 }
 
 /** A trial named or called with some of its arguments. */

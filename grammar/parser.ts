@@ -4,7 +4,7 @@
  * several mistakes.
  */
 import { DeclarationRules } from './declarations.ts';
-import { LazyLookahead } from './lookahead.ts';
+import { NextTokenLookahead } from './lookahead.ts';
 import type { Rule } from './recovery.ts';
 import * as t from './tokens.ts';
 import { keyword as k } from './tokens.ts';
@@ -16,7 +16,7 @@ export class SaddleParser extends DeclarationRules {
       recoveryEnabled: true,
       nodeLocationTracking: 'onlyOffset',
       maxLookahead: 1,
-      lookaheadStrategy: new LazyLookahead({ maxLookahead: 1 }),
+      lookaheadStrategy: new NextTokenLookahead(),
       skipValidations: true,
       ...config,
     });

@@ -14,7 +14,11 @@ import { reach } from './reach.ts';
 export function checkFlow(program: Program): Diagnostic[] {
   const found = [
     ...unmovedModels(program),
-    ...program.updates.flatMap((u) => [...negativeFactors(program, u), ...cancelledSigns(u)]),
+    ...program.updates.flatMap((u) => {
+      const nodes = reachable(u.objectives.map((o) => o.node));
+      const reversals = nodes.some((n) => n.op === 'gradient_reversal');
+      return reversals ? [...negativeFactors(program, nodes), ...cancelledSigns(u)] : [];
+    }),
   ];
   const seen = new Set<string>();
   return found.filter((d) => {
@@ -49,10 +53,9 @@ function unmovedModels(program: Program): Diagnostic[] {
     );
 }
 
-/** `reverse` negates by itself; a negative factor undoes it. */
-function negativeFactors(program: Program, u: UpdateRecord): Diagnostic[] {
+/** `reverse` negates by itself; a negative factor undoes it. `nodes`: all that the objectives of an update reach. */
+function negativeFactors(program: Program, nodes: readonly Node[]): Diagnostic[] {
   const hypers = new Map(program.hypers.map((h) => [`hyper:${h.name}`, h.value]));
-  const nodes = reachable(u.objectives.map((o) => o.node));
   const outside = new Map(nodes.flatMap((n) => (n.type.parts ? capturedValues(n) : [])));
   const valueOf = (n: Node): Node => (outside.has(n) ? valueOf(outside.get(n) as Node) : n);
   return nodes

@@ -9,7 +9,7 @@ import { op as opOf } from '../ops/table.ts';
 import type { DType, Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
-import { broadcastTo, plain, toNode, zipLeaves, mapLeaves } from './convert.ts';
+import { broadcastTo, literal, mapLeaves, plain, toNode, zipLeaves } from './convert.ts';
 import { exact, type Exact, type ExactArray, tensor, truth, type Value } from './values.ts';
 
 /** An operand with the place it was written at. */
@@ -146,16 +146,16 @@ function meet(e: Elaboration, a: Operand, b: Operand, span: Span): [Node, Node] 
   return [broadcastTo(e, x, shape), broadcastTo(e, y, shape)];
 }
 
-/** Exact operands take the dtype of the other. */
+/** Exact operands take the dtype of the other, and a single number its shape. */
 function unify(e: Elaboration, a: Operand, b: Operand): [Node, Node] {
-  const isExact = (v: Value) => v.kind === 'exact' || v.kind === 'exactArray';
+  const isExact = (v: Value): v is Exact | ExactArray => v.kind === 'exact' || v.kind === 'exactArray';
   if (isExact(a.value) && !isExact(b.value)) {
     const y = toNode(e, b.value, b.span);
-    return [toNode(e, a.value, a.span, y.type.dtype), y];
+    return [literal(e, a.value, y.type.dtype, a.span, y.type.shape), y];
   }
   if (isExact(b.value) && !isExact(a.value)) {
     const x = toNode(e, a.value, a.span);
-    return [x, toNode(e, b.value, b.span, x.type.dtype)];
+    return [x, literal(e, b.value, x.type.dtype, b.span, x.type.shape)];
   }
   const both = isExact(a.value) && isExact(b.value);
   const integral = both && (a.value as Exact).integral && (b.value as Exact).integral;

@@ -6,6 +6,7 @@ import type * as ast from '../ast/nodes.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { didYouMean } from '../diagnostics/suggest.ts';
 import { cellRead, reachable, sizeOf } from '../ir/tensor/graph.ts';
+import { regionsOf } from '../ops/region.ts';
 import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import type { Elaboration, RunContext } from './context.ts';
@@ -18,7 +19,7 @@ import { declaredCell } from './cells.ts';
 import { declaredModel } from './models.ts';
 import { cellOf } from './targets.ts';
 import { type Binding, type Frame, nested } from './scope.ts';
-import { type CellRef, exact, type RecordValue, tensor, type Value } from './values.ts';
+import { type CellRef, exact, type RecordValue, tensor, type Thunk, type Value } from './values.ts';
 
 /** Value of a name in expression position. */
 export function readName(e: Elaboration, name: string, span: Span, frame: Frame): Value {
@@ -51,7 +52,7 @@ function builtinName(e: Elaboration, name: string, span: Span, frame: Frame): Va
 export function readBinding(e: Elaboration, binding: Binding, name: string, span: Span): Value {
   switch (binding.kind) {
     case 'value':
-      if (binding.value.kind === 'thunk') return e.do.expression(e, binding.value.expr, binding.value.frame);
+      if (binding.value.kind === 'thunk') return forced(e, binding.value);
       if (binding.value.kind === 'cell') return readCells(e, binding.value, span);
       if (binding.home === undefined || binding.home === e.entry) return binding.value;
       return carry(e, binding.value, binding.home, name, span, binding.span);
@@ -67,6 +68,36 @@ export function readBinding(e: Elaboration, binding: Binding, name: string, span
     case 'declared':
       return declared(e, binding, span);
   }
+}
+
+/**
+ * An argument by name, evaluated in the frame that it was written in. One that reads neither cells nor data (a rate that follows the step) is the same node
+ * at each use in an entry: the rules of a model with many leaves read it once for each.
+ */
+function forced(e: Elaboration, thunk: Thunk): Value {
+  const known = e.scalarArguments.get(thunk);
+  if (known?.home === e.entry) return known.value;
+  const value = e.do.expression(e, thunk.expr, thunk.frame);
+  // in a rule, names stand for p and g, which change without any cell being written
+  if (value.kind === 'tensor' && thunk.frame.body !== 'rule' && followsScalars(value.node))
+    e.scalarArguments.set(thunk, { home: e.entry, value });
+  return value;
+}
+
+/** Whether a value is computed from constants, the step and hypers alone, and in few operations. */
+function followsScalars(root: Node): boolean {
+  const seen = new Set<Node>();
+  const stack = [root];
+  while (stack.length > 0) {
+    const node = stack.pop() as Node;
+    if (seen.has(node)) continue;
+    seen.add(node);
+    if (seen.size > 100 || node.op === 'version' || node.op === 'random_key' || regionsOf(node).length > 0)
+      return false;
+    if (node.op === 'parameter' && node.attrs.source !== 'scalar') return false;
+    stack.push(...node.inputs);
+  }
+  return true;
 }
 
 /** A parameterless fn: its body in its own frame, with the cells of now. */

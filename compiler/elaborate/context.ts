@@ -15,7 +15,7 @@ import type { Examples } from './chunks.ts';
 import type { Exacted } from './exact.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { Binding, Frame, Scope } from './scope.ts';
-import type { CellRef, CellValue, ModelInstance, Template, Value } from './values.ts';
+import type { CellRef, CellValue, ModelInstance, Template, Thunk, Value } from './values.ts';
 import type { WeightFile } from './weights.ts';
 import { Witnesses } from './witness.ts';
 
@@ -132,6 +132,8 @@ export class Elaboration {
   readonly states = new Map<string, CellValue>();
   /** States of rules that move local variables, by variable. */
   readonly lifetimes = new Map<string, Lifetime>();
+  /** Values of arguments by name that follow from host scalars alone, in the entry that they were made in. */
+  readonly scalarArguments = new WeakMap<Thunk, { readonly home: EntryBuilder; readonly value: Value }>();
   /** True while the initial value of a rule's state is evaluated, in which p is the cell's value and g does not exist yet. */
   beginning = false;
   /** Claims, read once all runs are known. */

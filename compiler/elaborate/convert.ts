@@ -80,9 +80,16 @@ export function readCells(e: Elaboration, value: CellValue, span: Span): Value {
   );
 }
 
-function literal(e: Elaboration, v: Exact | ExactArray, dtype: DType, span: Span): Node {
+/** A node of exact numbers; a single one is repeated to `splat`. OPT301 and OPT315 where they do not fit the type. */
+export function literal(
+  e: Elaboration,
+  v: Exact | ExactArray,
+  dtype: DType,
+  span: Span,
+  splat: readonly number[] = [],
+): Node {
   const values = v.kind === 'exact' ? [v.value] : v.values;
-  const shape = v.kind === 'exact' ? [] : v.shape;
+  const shape = v.kind === 'exact' ? splat : v.shape;
   if (dtype === 'bool') {
     fail('OPT301', span, 'a number stands where a condition (bool) is needed', { hint: 'compare it: x != 0' });
   }

@@ -8,9 +8,17 @@ export function isRegion(value: AttrValue): value is Region {
   return typeof value === 'object' && value !== null && 'results' in value;
 }
 
+const NONE: readonly Region[] = [];
+
 /** Regions among the attributes of a node. */
-export function regionsOf(node: Node): Region[] {
-  return Object.values(node.attrs).filter(isRegion);
+export function regionsOf(node: Node): readonly Region[] {
+  // asked of every node of every walk, and nearly none has one
+  let found: Region[] | undefined;
+  for (const name in node.attrs) {
+    const value = node.attrs[name];
+    if (isRegion(value)) (found ??= []).push(value);
+  }
+  return found ?? NONE;
 }
 
 /** What a node reads: its inputs, and what its regions read from outside and inside. */

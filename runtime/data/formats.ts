@@ -1,18 +1,15 @@
 /** Which reader a file needs: by the end of its name, and by its first bytes where the name says nothing. */
 import { fail } from '../../compiler/diagnostics/diagnostic.ts';
 import { readAll, type ByteSource } from './files.ts';
-import { openGzip } from './gzip-file.ts';
 import { isIdx, openIdx } from './idx.ts';
-import { isGzip } from './inflate.ts';
 import { MAX_BYTES } from './limits.ts';
+import { isArrow, isGzip, isParquet, isZip } from './magic.ts';
 import { isNpy, openNpy } from './npy.ts';
-import { openNpz } from './npz.ts';
 import { damaged, quote, tooLarge } from './refusals.ts';
 import { openSafetensors } from './safetensors.ts';
 import type { RawTable } from './table.ts';
 import { openText } from './text.ts';
 import { openTfjs } from './tfjs.ts';
-import { isZip } from './zip.ts';
 
 const FORMATS = ['npy', 'npz', 'csv', 'tsv', 'idx', 'safetensors', 'parquet', 'arrow', 'txt', 'json'] as const;
 type Format = (typeof FORMATS)[number];
@@ -24,7 +21,7 @@ export async function openTable(file: ByteSource): Promise<RawTable> {
   if (file.size === 0) damaged(file.name, 'data', 'an empty file');
   if (file.size > MAX_BYTES) tooLarge(file.name, `it has ${file.size} bytes, at most ${MAX_BYTES} are read`);
   const start = await file.read(0, 16);
-  const content = isGzip(start) ? await openGzip(file) : file;
+  const content = isGzip(start) ? await (await import('./gzip-file.ts')).openGzip(file) : file;
   const table = await openAs(formatOf(content, content === file ? start : await content.read(0, 16)), content);
   checkRows(table);
   return table;
@@ -38,8 +35,8 @@ function formatOf(file: ByteSource, start: Uint8Array): Format {
   if (named) return named;
   if (isNpy(start)) return 'npy';
   if (isZip(start)) return 'npz';
-  if (isParquetStart(start)) return 'parquet';
-  if (isArrowStart(start)) return 'arrow';
+  if (isParquet(start)) return 'parquet';
+  if (isArrow(start)) return 'arrow';
   if (isIdx(start)) return 'idx';
   return fail('OPT613', undefined, `${quote(file.name)} is in no format that is known here`, {
     hint: 'give the file one of the endings .npy, .npz, .csv, .tsv, .parquet, .arrow, .feather, .safetensors, .idx, .txt (csv, tsv, npy, idx and txt also with .gz)',
@@ -52,8 +49,6 @@ async function openAs(format: Format, file: ByteSource): Promise<RawTable> {
       const array = await openNpy(file, 'x');
       return { file: file.name, rows: array.shape[0], arrays: [array], anonymous: true };
     }
-    case 'npz':
-      return openNpz(file);
     case 'idx':
       return openIdx(file);
     case 'safetensors':
@@ -62,7 +57,9 @@ async function openAs(format: Format, file: ByteSource): Promise<RawTable> {
       return openTfjs(file);
     case 'txt':
       return openText(file.name, await readAll(file));
-    // Parsers of packages are loaded when they are needed: most programs read other formats, and `saddle check` has to start fast.
+    // Packages and their tables are loaded when they are needed: most programs read other formats, and `saddle check` has to start fast.
+    case 'npz':
+      return (await import('./npz.ts')).openNpz(file);
     case 'parquet':
       return (await import('./parquet.ts')).openParquet(file);
     case 'arrow':
@@ -77,13 +74,4 @@ async function openAs(format: Format, file: ByteSource): Promise<RawTable> {
 /** Rows are the first axis of every array; an npz may hold others too, which are left out unless none agrees. */
 function checkRows(table: RawTable): void {
   if (table.rows === 0) damaged(table.file, 'at least one row', 'none', 'write the file again with its data');
-}
-
-/** The first bytes of a parquet file; here, because the reader itself is loaded late. */
-function isParquetStart(start: Uint8Array): boolean {
-  return String.fromCharCode(...start.subarray(0, 4)) === 'PAR1';
-}
-
-function isArrowStart(start: Uint8Array): boolean {
-  return String.fromCharCode(...start.subarray(0, 6)) === 'ARROW1';
 }

@@ -6,6 +6,7 @@ import { Gunzip, Inflate } from 'fflate';
 import { SaddleError } from '../../compiler/diagnostics/diagnostic.ts';
 import { crc32 } from './crc32.ts';
 import { MAX_BYTES, MAX_RATIO, RATIO_FREE_BYTES } from './limits.ts';
+import { isGzip } from './magic.ts';
 import { bomb, damaged } from './refusals.ts';
 
 /** Compressed bytes handed to the decompressor at once: bounds how far past a cap its output can run (by 1032 times this). */
@@ -50,11 +51,6 @@ function join(chunks: readonly Uint8Array[], size: number): Uint8Array {
     at += chunk.length;
   }
   return all;
-}
-
-/** True where the bytes start as a gzip file does. */
-export function isGzip(bytes: Uint8Array): boolean {
-  return bytes.length >= 2 && bytes[0] === 0x1f && bytes[1] === 0x8b;
 }
 
 /** Content of a gzip file of one member, with its length and CRC checked. Throws OPT605, OPT607. */

@@ -3,7 +3,6 @@
  * Their sizes are known here, so that describing one reads no file; a file's lines hold one row each, the class last.
  */
 import { readAll } from './files.ts';
-import { gunzip } from './inflate.ts';
 import type { NamedSet, SetFiles } from './named.ts';
 import { damaged } from './refusals.ts';
 import type { RawArray } from './table.ts';
@@ -94,7 +93,9 @@ function smallSet(path: string, rows: number, width: number, files: SetFiles): {
 
 async function parseLines(path: string, rows: number, width: number, files: SetFiles): Promise<number[][]> {
   const bytes = await readAll(await files.own(path));
-  const text = new TextDecoder().decode(path.endsWith('.gz') ? gunzip(path, bytes) : bytes);
+  const text = new TextDecoder().decode(
+    path.endsWith('.gz') ? (await import('./inflate.ts')).gunzip(path, bytes) : bytes,
+  );
   // A first line such as `569,30,malignant,benign` counts rows and columns and names the classes.
   const lines = text
     .trim()

@@ -22,10 +22,6 @@ const END_RECORD = 0x06054b50;
 const DIRECTORY_RECORD = 0x02014b50;
 const LOCAL_RECORD = 0x04034b50;
 
-export function isZip(start: Uint8Array): boolean {
-  return start.length >= 4 && start[0] === 0x50 && start[1] === 0x4b && (start[2] === 3 || start[2] === 5);
-}
-
 /** Lists an archive. Throws OPT605 to OPT607. */
 export async function openZip(file: ByteSource): Promise<ZipEntry[]> {
   const end = await findEnd(file);

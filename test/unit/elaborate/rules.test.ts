@@ -1,5 +1,6 @@
 /** Update rules of the library against plain float64 code; pipelines, counts, states. */
 import { describe, expect, test } from 'vitest';
+import { reachable } from '../../../compiler/ir/tensor/graph.ts';
 import { compileSpec, errorsOf, runSpec } from './run-spec.ts';
 
 const STEPS = 20;
@@ -348,5 +349,36 @@ metric after = r`);
     expect(step('sgd(0.1).step(x, zeros(2))')).toBe('OPT313');
     expect(step('sgd(0.1).step(x, x, x)')).toBe('OPT313');
     expect(step('clip(0.1).step(x, x)')).toBe('OPT413');
+  });
+});
+
+describe('arguments by name', () => {
+  test('a rate that follows the step is elaborated once for all leaves', () => {
+    const text = (rate: string) => `use rules { sgd }
+var a: f32[2] = 1
+var b: f32[3] = 1
+var c: f32 = 1
+train 4 { update a, b, c by sgd(${rate}, momentum: 0.9) minimizing sum(a^2) + sum(b^2) + c^2 }`;
+    const cosines = (spec: string) => {
+      const { entries } = compileSpec(spec).program;
+      return reachable(entries.flatMap((entry) => entry.writes.map((w) => w.value))).filter((n) => n.op === 'cos')
+        .length;
+    };
+    expect(cosines(text('0.1 * cos(progress)'))).toBe(1);
+    // what reads a cell is evaluated at each use
+    expect(cosines(text('0.1 * cos(c)'))).toBe(3);
+  });
+  test('a rate that reads a cell reads it as it is at each use', () => {
+    const m = runSpec(`rule own(lr) for (p, g) { p <- p - lr * g }
+var x: f32 = 2
+var y: f32 = 2
+var rate: f32 = 0.1
+train 1 {
+  update x by own(rate) minimizing x^2
+  rate <- 2 * rate
+  update y by own(rate) minimizing y^2
+}`);
+    expect(m.values('x')[0]).toBeCloseTo(2 - 0.1 * 4, 12);
+    expect(m.values('y')[0]).toBeCloseTo(2 - 0.2 * 4, 12);
   });
 });

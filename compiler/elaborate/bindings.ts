@@ -78,8 +78,9 @@ function forced(e: Elaboration, thunk: Thunk): Value {
   const known = e.scalarArguments.get(thunk);
   if (known?.home === e.entry) return known.value;
   const value = e.do.expression(e, thunk.expr, thunk.frame);
-  // in a rule, names stand for p and g, which change without any cell being written
-  if (value.kind === 'tensor' && thunk.frame.body !== 'rule' && followsScalars(value.node))
+  // in rules and solvers, names stand for p, g or the parts of a problem, which change without any cell being written
+  const { body } = thunk.frame;
+  if (value.kind === 'tensor' && body !== 'rule' && body !== 'solver' && followsScalars(value.node))
     e.scalarArguments.set(thunk, { home: e.entry, value });
   return value;
 }

@@ -130,11 +130,13 @@ export function declaredCell(e: Elaboration, decl: ast.CellDecl, frame: Frame, o
 export function localVariable(e: Elaboration, decl: ast.CellDecl, frame: Frame): CellValue {
   if (decl.over) e.notYet('a variable over an axis', decl.over.span);
   const type = decl.type && staticType(e, decl.type, frame);
-  if (decl.init?.kind === 'draw') {
-    const value = draw(e, decl.init.draw, type, [...frame.path, siteName(decl)], frame);
-    return cellsFor(e, value, localPlace(e, decl, frame), decl.span);
-  }
-  return cellsFor(e, initialValue(e, decl, type, frame, []), localPlace(e, decl, frame), decl.span);
+  const value =
+    decl.init?.kind === 'draw'
+      ? draw(e, decl.init.draw, type, [...frame.path, siteName(decl)], frame)
+      : initialValue(e, decl, type, frame, []);
+  const born = cellsFor(e, value, localPlace(e, decl, frame), decl.span);
+  for (const cell of born.cells) e.births.set(cell.id, frame.scope);
+  return born;
 }
 
 function localPlace(e: Elaboration, decl: ast.CellDecl, frame: Frame): CellPlace {

@@ -134,6 +134,8 @@ export class Elaboration {
   readonly lifetimes = new Map<string, Lifetime>();
   /** Values of arguments by name that follow from host scalars alone, in the entry that they were made in. */
   readonly scalarArguments = new WeakMap<Thunk, { readonly home: EntryBuilder; readonly value: Value }>();
+  /** Bodies in which local variables are born, by id. */
+  readonly births = new Map<string, Scope>();
   /** True while the initial value of a rule's state is evaluated, in which p is the cell's value and g does not exist yet. */
   beginning = false;
   /** Claims, read once all runs are known. */

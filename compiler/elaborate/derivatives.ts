@@ -13,7 +13,15 @@ import { broadcastTo, leafNodes, leaves, plain, rebuild, toFloat, toNode, zipLea
 import type { Frame } from './scope.ts';
 import { checkDrawRoutes } from './draw-routes.ts';
 import { refuseMoved } from './gradient-path.ts';
-import { derivativeNodes, heldDraw, namedTarget, readsOf, type Target, visibleNodes } from './targets.ts';
+import {
+  derivativeNodes,
+  heldDraw,
+  namedTarget,
+  readsOf,
+  type Target,
+  visibleNodes,
+  writesSeenFrom,
+} from './targets.ts';
 import { kindText, tensor, type Value } from './values.ts';
 
 export type SpecialForm = (e: Elaboration, call: ast.Call, frame: Frame) => Value;
@@ -146,9 +154,10 @@ export function at(e: Elaboration, expr: ast.AtExpr, frame: Frame): Value {
   const parts = leaves(e, value, expr.expr.span);
   const roots = parts.map((l) => (l.value.kind === 'tensor' ? l.value.node : undefined));
   const nodes = roots.filter((n) => n !== undefined);
-  const visible = visibleNodes(nodes);
+  const ends = writesSeenFrom(e, frame);
+  const visible = visibleNodes(nodes, false, ends);
   const map = new Map<Node, Node>();
-  for (const node of visible) if (node.op === 'version') map.set(node, node);
+  for (const node of visible) if (ends(node)) map.set(node, node);
   for (const binding of expr.bindings) {
     const t = beforeReplacement(e, () => namedTarget(e, binding.target, frame));
     const given = e.do.expression(e, binding.value, frame);

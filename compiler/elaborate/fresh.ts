@@ -13,7 +13,7 @@ import { leaves, plain, rebuild, toNode } from './convert.ts';
 import { siteWords } from './random.ts';
 import type { Frame } from './scope.ts';
 import { siteName } from './sites.ts';
-import { visibleNodes } from './targets.ts';
+import { visibleNodes, writesSeenFrom } from './targets.ts';
 import { tensor, type Value } from './values.ts';
 
 export function fresh(e: Elaboration, expr: ast.FreshExpr, frame: Frame): Value {
@@ -22,10 +22,11 @@ export function fresh(e: Elaboration, expr: ast.FreshExpr, frame: Frame): Value 
   const nodes = parts.flatMap((l) => (l.value.kind === 'tensor' ? [l.value.node] : []));
   const path = [...frame.path, siteName(expr)].join('/');
   const map = new Map<Node, Node>();
-  const visible = visibleNodes(nodes);
+  const ends = writesSeenFrom(e, frame);
+  const visible = visibleNodes(nodes, false, ends);
   for (const node of visible) {
     // What a cell was written from belongs to the statement that wrote it.
-    if (node.op === 'version') map.set(node, node);
+    if (ends(node)) map.set(node, node);
     if (node.op !== 'random_key') continue;
     const site = siteWords(`${(node.attrs.site as readonly number[]).join('.')}/${path}`);
     map.set(node, e.make('random_key', [...node.inputs, ...frame.indices], { site }));

@@ -18,7 +18,9 @@ export interface Lifetime {
 export function beginLifetime(e: Elaboration, frame: Frame, span: Span): Lifetime {
   const id = e.qualified([...frame.path, `restart@${e.nextLocal++}`].join('.'));
   const place = { kind: 'var', id, label: 'restart', group: id, run: e.run.name, persistent: false, span } as const;
-  return { cell: cellsFor(e, tensor(e.constant(0, 'i32')), place, span).cells[0].id, states: new Map() };
+  const [cell] = cellsFor(e, tensor(e.constant(0, 'i32')), place, span).cells;
+  e.births.set(cell.id, frame.scope);
+  return { cell: cell.id, states: new Map() };
 }
 
 /** Lifetime of the states that help to move these cells; undefined where they last as long as the run. */

@@ -52,6 +52,11 @@ export class Scope {
     return this.names.get(name) ?? (this === last ? undefined : this.parent?.findWithin(name, last));
   }
 
+  /** Whether it is this scope or one around it. */
+  isWithin(outer: Scope): boolean {
+    return this === outer || (this.parent?.isWithin(outer) ?? false);
+  }
+
   /** All visible names, innermost first, for did-you-mean. */
   *visible(): Iterable<string> {
     yield* this.names.keys();

@@ -70,14 +70,35 @@ export function cellOf(e: Elaboration, node: Node): CellRef | undefined {
  * Nodes that the roots depend on without looking behind a write of a cell, nor (if `stops`) behind `stop`. Into loops and choices it looks by what their
  * regions read, so that what is read behind a `stop` in a branch is not seen.
  */
-export function visibleNodes(roots: readonly Node[], stops = false): Set<Node> {
-  return visible(roots, stops).nodes;
+export function visibleNodes(
+  roots: readonly Node[],
+  stops = false,
+  ends: (node: Node) => boolean = isWrite,
+): Set<Node> {
+  return visible(roots, stops, ends).nodes;
+}
+
+const isWrite = (node: Node): boolean => node.op === 'version';
+
+/**
+ * For text that looks at the graph of an expression (`at`, `fresh`): whether a node is a write that it does not look behind. Those of cells are; those of local
+ * variables of a body that has ended, as a fn's, are steps of a value, which no one but the body could name.
+ */
+export function writesSeenFrom(e: Elaboration, frame: Frame): (node: Node) => boolean {
+  return (node) => {
+    if (!isWrite(node)) return false;
+    const id = node.attrs.cell as string;
+    const cell = e.allCells.get(id);
+    const birth = cell && !cell.persistent ? e.births.get(cell.livesWith ?? id) : undefined;
+    return birth === undefined || frame.scope.isWithin(birth);
+  };
 }
 
 /** The visible nodes, and what the regions' parameters among them stand for outside. */
 export function visible(
   roots: readonly Node[],
   stops = false,
+  ends: (node: Node) => boolean = isWrite,
 ): { readonly nodes: Set<Node>; readonly outside: ReadonlyMap<Node, Node> } {
   const seen = new Set<Node>();
   const stack = [...roots];
@@ -86,7 +107,7 @@ export function visible(
     const node = stack.pop() as Node;
     if (seen.has(node)) continue;
     seen.add(node);
-    if (node.op === 'version' || (stops && node.op === 'stop')) continue;
+    if (ends(node) || (stops && node.op === 'stop')) continue;
     if (node.type.parts) stack.push(...enter(node, outside));
     else stack.push(...dependencies(node));
     const argument = outside.get(node);

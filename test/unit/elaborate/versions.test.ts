@@ -115,6 +115,43 @@ train 1 {
 });
 
 describe('at', () => {
+  test('a fn that writes local variables is a value: at, and fresh, reach what it was computed from', () => {
+    const m = runSpec(`use rules { sgd }
+use linalg { det, solve_linear }
+frozen x: f32[2, 2] ~ uniform(1, 2)
+frozen y: f32 ~ uniform(1, 2)
+fn twice(a) { var M = a
+  M <- 2 * M
+  M }
+fn many(a) { var M = a
+  repeat 20 { M <- 1.1 * M }
+  M }
+fn nearest(a) { var z = 0.0
+  repeat 30 { update z by sgd(0.25, momentum: 0.1) minimizing (z - a)^2 }
+  z }
+fn noisy() { var s = 0.0
+  sample e ~ normal f32
+  s <- s + e
+  s }
+let a = 3 * y
+let d = det(x) * twice(a)
+metric twice = (twice(y) at { y: 5 }) - twice(5.0)
+metric many = (many(y) at { y: 5 }) - many(5.0)
+metric nearest = (nearest(y) at { y: 5 }) - nearest(5.0)
+metric det = (d at { x: 2 * x, a: 7 }) - det(2 * x) * 14
+metric solved = sum(abs((solve_linear(x, [1.0, 2.0]) at { x: x + 1 }) - solve_linear(x + 1, [1.0, 2.0])))
+let drawn = noisy()
+metric anew = f32((fresh drawn) == drawn)`);
+    for (const name of ['twice', 'many', 'nearest', 'det', 'solved', 'anew'])
+      expect(m.last(name), name).toBeCloseTo(0, 9);
+  });
+  test('a local variable that can be named is a cell: what it was written from is not looked at', () => {
+    const [error] = errorsOf(`var x = 1.0
+train 1 { var y = x
+  y <- 2 * y
+  report r = y at { x: 5 } }`);
+    expect(error.code).toBe('OPT414');
+  });
   const preamble = 'var x: f32 = 3\nvar y: f32 = 2\n';
   const value = (text: string, more = '') => runSpec(`${preamble}${more}\nmetric m = ${text}`).last('m');
   test('replaces reads of cells, lets and arguments', () => {

@@ -1,4 +1,5 @@
 /** What a run prints: its head line, the progress of each seed, results and claims. With `--json` all of it goes to standard error. */
+import { ledgerLines } from '../runtime/report/ledger.ts';
 import type { DeviceInfo } from '../runtime/backend.ts';
 import type { Executed } from './execute.ts';
 import { Progress } from './progress.ts';
@@ -58,6 +59,9 @@ export class Display {
   results(executed: Executed, seed: number, document: RunDocument): void {
     const c = coloursFor(this.stream);
     if (!this.options.quiet) for (const line of resultLines(executed, seed, c)) this.line(line);
+    for (const ledger of document.solves ?? [])
+      if (!this.options.quiet || ledger.notes.length > 0)
+        for (const line of ledgerLines(ledger)) this.line(`  ${line}`);
     for (const claim of document.expects ?? []) if (!this.options.quiet || !claim.pass) this.line(claimLine(claim, c));
     if (!this.options.quiet && document.out) this.line(`written to ${document.out}`);
   }

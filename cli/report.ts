@@ -28,6 +28,7 @@ export function writeReport(folder: RunFolder, run: Reported): void {
       settings: settings(run.call),
       environment: environment(run),
       claims: document.expects ?? [],
+      ledgers: document.solves ?? [],
       results: run.results,
       failure: run.failure && `${run.failure.code}: ${run.failure.message}`,
     }),

@@ -1,10 +1,11 @@
 /** The outcome of one spec, as the JSON document of the command line's contract and as text. */
-import { CLAIM_PART, type Bundle } from '../compiler/bundle/format.ts';
+import { isPart, type Bundle } from '../compiler/bundle/format.ts';
 import { type Diagnostic, SaddleError } from '../compiler/diagnostics/diagnostic.ts';
 import { renderJson } from '../compiler/diagnostics/render.ts';
 import type { Sources } from '../compiler/source/source.ts';
 import type { DeviceInfo } from '../runtime/backend.ts';
 import type { ClaimResult } from '../runtime/report/claims.ts';
+import { type Ledger, ledgersOf } from '../runtime/report/ledger.ts';
 import type { Results } from '../runtime/session-results.ts';
 import type { Executed } from './execute.ts';
 import { duration, show } from './progress.ts';
@@ -26,6 +27,8 @@ export interface RunDocument {
   readonly peak_bytes?: number;
   /** Last value of every report and metric, by name; `run.name` where the spec has runs. Of the first seed. */
   readonly metrics?: Readonly<Record<string, number>>;
+  /** Ledgers of the solves that are phases: how each ended, and its constraints. Of the first seed. */
+  readonly solves?: readonly Ledger[];
   readonly expects?: readonly ClaimResult[];
   /** The run folder. */
   readonly out?: string;
@@ -48,6 +51,7 @@ export function describeExecution(bundle: Bundle, executed: Executed, seed: numb
     kernels: bundle.kernels.length,
     peak_bytes: executed.peakBytes,
     metrics: results ? lastValues(results) : {},
+    ...(results && bundle.solves && { solves: ledgersOf(bundle, results) }),
   };
 }
 
@@ -60,7 +64,7 @@ export function lastValues(results: Results): Record<string, number> {
   const values: [string, number][] = [];
   for (const [run, result] of results.runs)
     for (const [name, series] of result.series)
-      if (series.values.length > 0 && !name.startsWith(CLAIM_PART))
+      if (series.values.length > 0 && !isPart(name))
         values.push([run === '' ? name : `${run}.${name}`, series.values[series.values.length - 1]]);
   return Object.fromEntries(values);
 }
@@ -100,7 +104,7 @@ export function resultLines(executed: Executed, seed: number, c: Colours): strin
     `${c.bold(`${executed.steps} steps`)} in ${executed.seconds < 10 ? `${executed.seconds.toFixed(1)} s` : duration(executed.seconds)}${rate}`,
   ];
   for (const [name, run] of results?.runs ?? []) {
-    const shown = [...run.series].filter(([n]) => !n.startsWith(CLAIM_PART));
+    const shown = [...run.series].filter(([n]) => !isPart(n));
     const values = shown.map(([n, series]) => `${n} ${show(series.values[series.values.length - 1])}`);
     const state = run.status.state === 'failed' ? c.red(` failed: ${run.status.reason}`) : '';
     if (values.length > 0 || state !== '')

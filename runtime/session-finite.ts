@@ -1,5 +1,5 @@
 /** Finds values that are not finite: in the outputs of a step, and in the cells of a run. */
-import { CLAIM_PART, type Bundle } from '../compiler/bundle/format.ts';
+import { isPart, type Bundle } from '../compiler/bundle/format.ts';
 import type { Backend, NumberArray, StepOutputs } from './backend.ts';
 
 export interface NonFinite {
@@ -15,8 +15,7 @@ export function nonFiniteText(value: number): string {
 /** The first output that is not finite; objectives first, since they are the cause of what follows. Parts of claims end no run. */
 export function firstNonFinite(outputs: StepOutputs): NonFinite | undefined {
   for (const map of [outputs.objectives, outputs.values])
-    for (const [name, value] of map)
-      if (!Number.isFinite(value) && !name.startsWith(CLAIM_PART)) return { name, value };
+    for (const [name, value] of map) if (!Number.isFinite(value) && !isPart(name)) return { name, value };
   return undefined;
 }
 

@@ -2,7 +2,14 @@
  * A session under way: it walks the schedule, keeps the results, ends runs whose values are not finite, and gives access to cells and exports.
  * `session.ts` starts one.
  */
-import { CLAIM_PART, SOLVE_PART, type Bundle, type BundleEntry, type TensorType } from '../compiler/bundle/format.ts';
+import {
+  isPart,
+  LEDGER_PART,
+  SOLVE_PART,
+  type Bundle,
+  type BundleEntry,
+  type TensorType,
+} from '../compiler/bundle/format.ts';
 import type { Scalars } from '../compiler/bundle/host-program.ts';
 import { type Diagnostic, InternalError, SaddleError, error, fail } from '../compiler/diagnostics/diagnostic.ts';
 import type { Backend, NumberArray, StepOutputs } from './backend.ts';
@@ -242,7 +249,7 @@ export class Session {
       const end = job.kind === 'step' ? this.endOf(phase, output) : 0;
       const bad = firstNonFinite(output);
       if (bad) return { reports, failure: this.failRun(job, bad, step) };
-      const shown = new Map([...output.values].filter(([name]) => !name.startsWith(CLAIM_PART) && !isHidden(name)));
+      const shown = new Map([...output.values].filter(([name]) => !isPart(name) && !isHidden(name)));
       for (const [name, value] of output.values)
         if (Number.isFinite(value) && !isHidden(name)) this.store.record(job.run, name, step, value);
       if (job.kind === 'step' && end === 0) run.steps++;
@@ -257,6 +264,7 @@ export class Session {
         });
       if (end !== 0) {
         this.at = { ...this.at, ended: true };
+        this.store.record(job.run, `${LEDGER_PART}${job.phase}.stopped`, step, step);
         return { reports, failure: this.failSolve(job, phase, end) };
       }
     }
@@ -334,7 +342,7 @@ export class Session {
         const [output] = await this.run(id, [this.scalars(phase.run, step, steps)]);
         const values = found.get(phase.run) ?? new Map<string, number>();
         found.set(phase.run, values);
-        for (const [name, value] of output.values) if (!name.startsWith(CLAIM_PART)) values.set(name, value);
+        for (const [name, value] of output.values) if (!isPart(name)) values.set(name, value);
       }
     }
     return found;

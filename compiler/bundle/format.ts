@@ -238,8 +238,33 @@ export type SeriesRead =
 /** Names of outputs that say how a solve stands begin so, which no name in a file can. */
 export const SOLVE_PART = 'solve.';
 
+/** Names of series that the ledgers of solves are made of begin so: kept with the results, shown as ledgers. */
+export const LEDGER_PART = 'ledger.';
+
+/** A solve that is a phase: what its ledger is made of. Series of a constraint c of P: `ledger.P.c.value`, `.bound`, `.violation`, `.multiplier`, `.slackness`. */
+export interface BundleSolve {
+  readonly run: string;
+  readonly problem: string;
+  /** As written. */
+  readonly solver: string;
+  readonly steps: number;
+  /** Series of the objective and of the largest violation: before each step, and at the end. */
+  readonly objective?: string;
+  readonly violation?: string;
+  readonly constraints: readonly {
+    readonly name: string;
+    readonly relation: '==' | '<=' | '>=';
+    /** Elements; of several, the ledger shows the one that is missed most. */
+    readonly count: number;
+    readonly multiplier: boolean;
+  }[];
+}
+
 /** Names of outputs that claims compute for themselves begin so, which no name in a file can. They are recorded only where finite. */
 export const CLAIM_PART = 'claim.';
+
+/** Whether a series is a part of a claim or of a ledger: recorded where finite, and never shown under its name. */
+export const isPart = (name: string): boolean => name.startsWith(CLAIM_PART) || name.startsWith(LEDGER_PART);
 
 export interface Claim {
   /** As written. */
@@ -278,6 +303,7 @@ export interface Bundle {
   readonly models: readonly { readonly name: string; readonly run: string; readonly cells: readonly string[] }[];
   readonly exports: readonly { readonly name: string; readonly entry: string }[];
   readonly claims: readonly Claim[];
+  readonly solves?: readonly BundleSolve[];
   /** Bytes of all buffers with one slot; per-entry peaks of temporaries. */
   readonly memory: { readonly total: number; readonly temps: Readonly<Record<string, number>> };
 }

@@ -3,7 +3,7 @@
  * of the language as a table of functions (each construct lives in a file of its own and reaches the others through this table).
  */
 import type * as ast from '../ast/nodes.ts';
-import type { Claim, DataInfo, EvalTimes, Place } from '../bundle/format.ts';
+import type { BundleSolve, Claim, DataInfo, EvalTimes, Place } from '../bundle/format.ts';
 import { warning, type Diagnostic, fail, type DiagnosticParts } from '../diagnostics/diagnostic.ts';
 import type { DiagnosticCode } from '../diagnostics/catalog.ts';
 import type { Data, Export, Hyper, Phase, Run, UpdateRecord } from '../ir/program.ts';
@@ -120,6 +120,7 @@ export class Elaboration {
   readonly runs: Run[] = [];
   readonly exports: Export[] = [];
   readonly claims: Claim[] = [];
+  readonly solves: BundleSolve[] = [];
   readonly updates: UpdateRecord[] = [];
   readonly models: ModelInstance[] = [];
   /** True where the file has trials or runs, so that its models belong to runs and not to the file. */

@@ -160,6 +160,7 @@ function assemble(e: Elaboration): Program {
     runs: e.runs,
     exports: e.exports,
     claims: e.claims,
+    ...(e.solves.length > 0 && { solves: e.solves }),
     updates: e.updates,
     models: e.models
       .filter((m) => m.params.size > 0)

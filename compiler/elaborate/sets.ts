@@ -6,6 +6,7 @@ import type * as ast from '../ast/nodes.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { didYouMean } from '../diagnostics/suggest.ts';
 import type { Node } from '../ops/types.ts';
+import type { Span } from '../source/source.ts';
 import { bindParameters } from './arguments.ts';
 import type { Elaboration } from './context.ts';
 import { leaves, mapLeaves, plain, toNode } from './convert.ts';
@@ -36,7 +37,7 @@ export function callSet(e: Elaboration, set: SetValue, name: ast.Name, expr: ast
     });
   const { span } = expr.args[0].value;
   const value = plain(e, e.do.expression(e, expr.args[0].value, frame), span);
-  const result = (leaf: Value): Value => memberOf(e, set, member, leaf, expr, frame);
+  const result = (leaf: Value): Value => memberOf(e, set, member, leaf, expr.span, frame);
   if (!isCompound(value)) return result(value);
   if (member.name.text !== 'contains') return mapLeaves(e, value, span, result);
   const parts: Value[] = [];
@@ -76,22 +77,24 @@ export function callProduct(e: Elaboration, product: SetProduct, name: ast.Name,
         labels: [{ span: set.decl.name.span, text: 'declared here' }],
         hint: `add ${name.text} = … to it`,
       });
-    const found = memberOf(e, set, member, leaf, expr, frame);
+    const found = memberOf(e, set, member, leaf, expr.span, frame);
     conditions.push(found);
     return name.text === 'contains' ? leaf : found;
   });
   return name.text === 'contains' ? conditions.reduce((a, b) => both(e, a, b), truth(true)) : result;
 }
 
+/** The point of a set that is nearest to a leaf; the leaf itself where the set does not say. */
+export function projectNode(e: Elaboration, set: Template, leaf: Node, frame: Frame, span: Span): Node {
+  if (!isSet(set)) return leaf;
+  const member = set.decl.body.statements.find((s) => s.kind === 'setMember' && s.name.text === 'project');
+  return member?.kind === 'setMember'
+    ? toNode(e, memberOf(e, set, member, tensor(leaf), span, frame), span, 'f32')
+    : leaf;
+}
+
 /** The member's expression with the set's parameters and one leaf in scope. */
-function memberOf(
-  e: Elaboration,
-  set: SetValue,
-  member: ast.SetMember,
-  leaf: Value,
-  expr: ast.Call,
-  caller: Frame,
-): Value {
+function memberOf(e: Elaboration, set: SetValue, member: ast.SetMember, leaf: Value, span: Span, caller: Frame): Value {
   const { decl } = set;
   const frame: Frame = {
     scope: new Scope(set.frame.scope),
@@ -101,12 +104,12 @@ function memberOf(
     execution: caller.execution,
     depth: caller.depth + 1,
   };
-  bindParameters(e, set, frame.scope, frame, expr.span);
+  bindParameters(e, set, frame.scope, frame, span);
   // A number given to a set is a point of it, and points are f32.
-  const point = tensor(toNode(e, leaf, expr.span, 'f32'));
+  const point = tensor(toNode(e, leaf, span, 'f32'));
   frame.scope.set(decl.variable.text, { kind: 'value', value: point, home: e.entry, span: decl.variable.span });
   const value = e.graph.at(
-    expr.span,
+    span,
     () => plain(e, e.do.expression(e, member.value, frame), member.value.span),
     frame.path.join('/'),
   );

@@ -12,7 +12,9 @@ import { cellsFor } from './cells.ts';
 import { choose, decide } from './choices.ts';
 import { match, type Matched } from './classes.ts';
 import type { Elaboration } from './context.ts';
-import { leafNodes, leaves, mapLeaves, plain, readCells, toDim, toNode } from './convert.ts';
+import { leafNodes, mapLeaves, plain, readCells, toDim, toNode } from './convert.ts';
+import { lagrangianOf } from './lagrangian.ts';
+import { recordLedger, reportNames, type Trace, traceOf } from './ledger.ts';
 import { beginLifetime, type Lifetime } from './lifetime.ts';
 import { elementFrame, withoutEffects } from './local-effects.ts';
 import {
@@ -28,7 +30,7 @@ import {
 } from './problems.ts';
 import { type Clock, type Frame, nested } from './scope.ts';
 import { siteName } from './sites.ts';
-import { mayEnd, mayStop, multipliersOf, prepareMultipliers, RUNNING, type Solve, solverStep } from './solvers.ts';
+import { mayEnd, mayStop, prepareMultipliers, RUNNING, type Solve, solverStep } from './solvers.ts';
 import { roll } from './turns.ts';
 import {
   type CellRef,
@@ -118,6 +120,7 @@ export function solvePhase(e: Elaboration, expr: ast.SolveExpr, frame: Frame, al
   e.run.once = undefined;
   e.run.lastTrain = { phase, entry, evals, frame: inner };
   e.schedule.push(phase);
+  let found: { readonly matched: Matched; readonly trace: Trace } | undefined;
   e.within(entry, () =>
     e.graph.at(expr.span, () => {
       const view = viewOf(e, instance, clock);
@@ -125,22 +128,44 @@ export function solvePhase(e: Elaboration, expr: ast.SolveExpr, frame: Frame, al
       const matched = match(e, instance, head.solver, view, expr.span);
       e.within(init, () => prepareMultipliers(e, matched, view));
       const status = ends ? e.within(init, () => statusCell(e, name, expr.span, true)) : undefined;
+      const prefix = alone ? '' : `${name}.`;
+      const trace = traceOf(instance, (of) => `${prefix}${of}`, reportNames(decl.body));
       const solve: Solve = {
+        trace,
         matched,
         frame: inner,
         path: inner.path,
         span: expr.span,
         clock,
-        reportName: (report) => (alone ? report : `${name}.${report}`),
+        reportName: (report) => `${prefix}${report}`,
         status,
         reasons,
       };
       const until = expr.until && untilOf(e, expr.until, inner);
+      found = { matched, trace };
       if (!status) return solverStep(e, solve, until);
       choose(e, inner, isRunning(e, status), () => solverStep(e, solve, until), () => undefined); // prettier-ignore
       entry.output(output, 'report', e.entry.read(status), expr.span);
     }),
   );
+  if (found) {
+    const { matched, trace } = found;
+    const solver = e.options.text((expr.solver as ast.Pipeline).span);
+    const { objective: objectiveName, violation: violationName } = trace;
+    e.entry = e.once();
+    e.graph.at(expr.span, () =>
+      e.observe(() =>
+        recordLedger(e, matched, trace, {
+          run: e.run.name,
+          problem: name,
+          solver,
+          steps: head.steps,
+          ...(objectiveName && { objective: objectiveName }),
+          ...(violationName && { violation: violationName }),
+        }),
+      ),
+    );
+  }
   return instance;
 }
 
@@ -296,30 +321,9 @@ function solutionOf(e: Elaboration, matched: Matched, instance: ProblemInstance,
   const fields = new Map<string, Value>();
   for (const name of fieldNames(instance))
     if (!found.has(name) && name !== 'multipliers') fields.set(name, stop(fieldOf(e, instance, name, span) as Value));
-  const lagrangian = lagrangianOf(e, matched, instance, span);
-  if (lagrangian) fields.set('lagrangian', lagrangian);
+  const lagrangian = lagrangianOf(e, matched, viewOf(e, instance));
+  if (lagrangian) fields.set('lagrangian', tensor(lagrangian));
   return { kind: 'solution', problem: instance.name, found: tree, fields };
-}
-
-/** f plus the products of multipliers and residuals of the upper level, at what was found: a function of the problem's parameters. */
-function lagrangianOf(e: Elaboration, matched: Matched, instance: ProblemInstance, span: Span): Value | undefined {
-  const view = viewOf(e, instance);
-  const { objectives } = instance.level.text;
-  if (objectives.length !== 1) return undefined;
-  let [total] = leafNodes(e, objective(e, objectives[0], view), span, 'f32');
-  const maximize = objectives[0].sense === 'maximize';
-  for (const part of matched.parts.values()) {
-    if (part.kind !== 'constraints' || part.all.some(({ name }) => !instance.multipliers.has(name))) continue;
-    const values = leaves(e, part.read(view), span).map((l) => toNode(e, l.value, span, 'f32'));
-    const weights = leafNodes(e, multipliersOf(e, matched, part, view), span, 'f32');
-    values.forEach((residual, i) => {
-      const product = e.make('mul', [residual, weights[i]]);
-      const axes = residual.type.shape.map((_, axis) => axis);
-      const sum = axes.length > 0 ? e.make('reduce_sum', [product], { axes }) : product;
-      total = e.make((part.sense === 1) !== maximize ? 'add' : 'sub', [total, sum]);
-    });
-  }
-  return tensor(total);
 }
 
 /** `s.x`, `s.objective`, `s.multipliers.name`, `s.lagrangian`. */

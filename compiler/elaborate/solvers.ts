@@ -13,8 +13,9 @@ import { cellsFor, initialValue } from './cells.ts';
 import { choose, chosenFrame, decide } from './choices.ts';
 import { type Matched, type Part, residuals } from './classes.ts';
 import type { Elaboration } from './context.ts';
-import { leafNodes, leaves, mapLeaves, rebuild, toNode } from './convert.ts';
+import { leafNodes, leaves, mapLeaves, toNode } from './convert.ts';
 import { solveLoop } from './execution.ts';
+import { recordTrace, type Trace } from './ledger.ts';
 import type { Lifetime } from './lifetime.ts';
 import { record, series } from './outputs.ts';
 import { allOf, viewOf } from './problems.ts';
@@ -41,6 +42,8 @@ export interface Solve {
   reportName(name: string): string | undefined;
   /** i32: RUNNING, STOPPED or FAILED + the number of a reason; present where the solve may end early. */
   readonly status?: CellRef;
+  /** What is recorded of the problem at each step. */
+  readonly trace?: Trace;
   /** Reasons of failure, in the order of their numbers. */
   readonly reasons: string[];
 }
@@ -86,6 +89,7 @@ export function solverStep(e: Elaboration, solve: Solve, until?: (view: Frame) =
   bindParameters(e, solver, inner.scope, inner, solve.span);
   for (const [name, part] of solve.matched.parts) bindPart(e, inner.scope, name, part, view, decl.name.span);
   const act = (): void => {
+    if (solve.trace) recordTrace(e, problem, solve.trace, view, 'report');
     reportProblem(e, solve, view);
     seenFrom(solve.span, decl.name.text, () => statements(e, solve, decl.body.statements, inner));
   };
@@ -292,18 +296,4 @@ function publish(e: Elaboration, solve: Solve, stmt: ast.MultipliersStmt, value:
       hint: `give one number for each residual: zeros_like(${stmt.constraint.text}) has the shape`,
     });
   cells.forEach((cell, i) => e.entry.write(cell, e.make('stop', [given[i]])));
-}
-
-/** Multipliers as they stand, in the shape of a part's residuals. */
-export function multipliersOf(
-  e: Elaboration,
-  matched: Matched,
-  part: Part & { kind: 'constraints' },
-  view: Frame,
-): Value {
-  const like = part.read(view);
-  const nodes = part.all.flatMap(
-    ({ name }) => matched.problem.multipliers.get(name)?.cells.map((c) => e.entry.read(c)) ?? [],
-  );
-  return rebuild(e, like, nodes, matched.solver.decl.span);
 }

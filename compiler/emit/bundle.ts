@@ -90,6 +90,7 @@ export function compileProgram(program: Program, options: CompileProgramOptions 
     models: program.models.map((m) => ({ name: m.name, run: m.run, cells: m.cells })),
     exports: program.exports,
     claims: program.claims,
+    ...(program.solves && { solves: program.solves }),
     memory: {
       total: buffers.reduce((sum, b) => sum + b.bytes, 0),
       temps: Object.fromEntries(prepared.entries.map((e) => [e.entry.id, e.tempBytes])),

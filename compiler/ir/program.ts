@@ -5,7 +5,7 @@
  */
 import type { Node, TensorType } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
-import type { BundlePhase, Claim, DataField } from '../bundle/format.ts';
+import type { BundlePhase, BundleSolve, Claim, DataField } from '../bundle/format.ts';
 
 export type CellKind = 'param' | 'var' | 'state' | 'frozen' | 'let';
 
@@ -110,6 +110,7 @@ export interface Program {
   readonly runs: readonly Run[];
   readonly exports: readonly Export[];
   readonly claims: readonly Claim[];
+  readonly solves?: readonly BundleSolve[];
   readonly updates: readonly UpdateRecord[];
   /** Models by displayed name (`dann.Features`) → their cells in order, for sessions, checkpoints and the owner check. */
   readonly models: readonly {

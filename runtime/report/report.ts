@@ -2,14 +2,13 @@
  * `report.html` of a run folder: one file that opens anywhere, offline. Curves of every report and metric, last values, claims, the spec, and what it ran
  * on. All text from outside is escaped, and a content security policy forbids the page to load or run anything, should something slip through.
  */
+import { isPart } from '../../compiler/bundle/format.ts';
 import type { Results } from '../session-results.ts';
 import { chart, palette, type Curve } from './chart.ts';
 import type { ClaimResult } from './claims.ts';
 import { escapeHtml as e } from './escape.ts';
+import { type Ledger, ledgerLines } from './ledger.ts';
 import { show, spread } from './numbers.ts';
-
-/** Series that claims compute for themselves begin so, which no name in a file can. */
-const CLAIM_PART = 'claim.';
 
 export interface RunReport {
   /** Name of the spec. */
@@ -21,6 +20,7 @@ export interface RunReport {
   readonly settings: readonly (readonly [string, string])[];
   readonly environment: readonly (readonly [string, string])[];
   readonly claims: readonly ClaimResult[];
+  readonly ledgers?: readonly Ledger[];
   readonly results: ReadonlyMap<number, Results>;
   /** What ended the run, if something did. */
   readonly failure?: string;
@@ -43,6 +43,7 @@ export function reportHtml(report: RunReport): string {
     `<h1>${e(report.title)} <span class="${report.status}">${report.status}</span></h1>`,
     ...(report.failure === undefined ? [] : [`<p class="failure">${e(report.failure)}</p>`]),
     ...claimsSection(report.claims),
+    ...ledgerSection(report.ledgers ?? []),
     ...curvesSection(report.results),
     ...valuesSection(report.results),
     ...pairsSection('Settings', report.settings),
@@ -65,12 +66,16 @@ function claimsSection(claims: readonly ClaimResult[]): string[] {
   return [`<h2>Claims: ${held} of ${claims.length} hold</h2>`, '<table>', ...rows, '</table>'];
 }
 
+function ledgerSection(ledgers: readonly Ledger[]): string[] {
+  if (ledgers.length === 0) return [];
+  return ['<h2>Solves</h2>', ...ledgers.map((l) => `<pre>${e(ledgerLines(l).join('\n'))}</pre>`)];
+}
+
 /** Series of all runs and seeds by name, in the order in which they first come; what claims compute for themselves is left out. */
 function seriesNames(results: ReadonlyMap<number, Results>): string[] {
   const names = new Set<string>();
   for (const { runs } of results.values())
-    for (const { series } of runs.values())
-      for (const name of series.keys()) if (!name.startsWith(CLAIM_PART)) names.add(name);
+    for (const { series } of runs.values()) for (const name of series.keys()) if (!isPart(name)) names.add(name);
   return [...names];
 }
 

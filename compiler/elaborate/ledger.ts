@@ -1,0 +1,193 @@
+/**
+ * The ledger of a solve: its objective and violation before each step and at the end, and at the end, for each constraint, value, bound, violation, multiplier
+ * and complementary slackness, and the residual of the first-order conditions. Computed where the solve has ended, from the cells as they are.
+ */
+import type * as ast from '../ast/nodes.ts';
+import { grad } from '../autodiff/index.ts';
+import { type BundleSolve, LEDGER_PART } from '../bundle/format.ts';
+import { SaddleError } from '../diagnostics/diagnostic.ts';
+import type { Node } from '../ops/types.ts';
+import type { Span } from '../source/source.ts';
+import type { Matched } from './classes.ts';
+import type { Elaboration } from './context.ts';
+import { leafNodes, leaves, toNode } from './convert.ts';
+import { binary } from './arithmetic.ts';
+import { lagrangianOf } from './lagrangian.ts';
+import { record } from './outputs.ts';
+import { constraintName, relationOf } from './problem-text.ts';
+import { allOf, objective, type ProblemInstance, residual, side, viewOf, violation } from './problems.ts';
+import type { Frame } from './scope.ts';
+import { projectNode } from './sets.ts';
+
+/** Names under which a solve records what every solve records. */
+export interface Trace {
+  readonly objective?: string;
+  readonly violation?: string;
+  /** Norm of the published multipliers. */
+  readonly dual?: string;
+}
+
+/** What is recorded of a problem at each step. `taken`: names that its solver reports itself. */
+export function traceOf(problem: ProblemInstance, name: (of: string) => string, taken: ReadonlySet<string>): Trace {
+  const constrained = allOf(problem.level).some((l) => l.text.constraints.length > 0);
+  return {
+    ...(problem.level.text.objectives.length === 1 && !taken.has('objective') && { objective: name('objective') }),
+    ...(constrained && !taken.has('violation') && { violation: name('violation') }),
+    ...(problem.multipliers.size > 0 && { dual: `${LEDGER_PART}${problem.name}.dual` }),
+  };
+}
+
+/** Objective, violation and size of the multipliers as they stand. */
+export function recordTrace(
+  e: Elaboration,
+  problem: ProblemInstance,
+  trace: Trace,
+  view: Frame,
+  kind: 'report' | 'metric',
+): void {
+  const { span } = problem.template.decl.name;
+  const put = (name: string, value: Node): void => {
+    e.run.series.set(name, 'report');
+    record(e, { name, kind, value, span });
+  };
+  const [stmt] = problem.level.text.objectives;
+  if (trace.objective) put(trace.objective, leafNodes(e, objective(e, stmt, view), span)[0]);
+  if (trace.violation) put(trace.violation, violation(e, problem, view, span));
+  if (trace.dual && kind === 'report') {
+    const nodes = [...problem.multipliers.values()].flatMap((m) => m.cells.map((c) => e.entry.read(c)));
+    record(e, { name: trace.dual, kind, value: normOf(e, nodes), span });
+  }
+}
+
+/** Names that the reports of a body have. */
+export function reportNames(body: ast.Body): Set<string> {
+  const names = new Set<string>();
+  const visit = (statements: readonly ast.Stmt[]): void => {
+    for (const stmt of statements) {
+      if (stmt.kind === 'report') for (const item of stmt.items) names.add(item.name.text);
+      if (stmt.kind === 'if') visit(stmt.then.statements);
+      if ('body' in stmt && stmt.body && 'statements' in stmt.body) visit(stmt.body.statements);
+    }
+  };
+  visit(body.statements);
+  return names;
+}
+
+/** Records the ledger in the entry behind the solve. */
+export function recordLedger(
+  e: Elaboration,
+  matched: Matched,
+  trace: Trace,
+  solve: Omit<BundleSolve, 'constraints'>,
+): void {
+  const { problem } = matched;
+  const view = viewOf(e, problem);
+  recordTrace(e, problem, trace, view, 'metric');
+  const constraints = allOf(problem.level).flatMap(({ text }) =>
+    text.constraints.map((stmt) => constraintRow(e, problem, constraintName(text, stmt), stmt, view)),
+  );
+  const kkt = kktResidual(e, matched, view);
+  if (kkt)
+    record(e, {
+      name: `${LEDGER_PART}${problem.name}.kkt`,
+      kind: 'metric',
+      value: kkt,
+      span: problem.template.decl.name.span,
+    });
+  e.solves.push({ ...solve, constraints });
+}
+
+function constraintRow(
+  e: Elaboration,
+  problem: ProblemInstance,
+  name: string,
+  stmt: ast.ConstraintStmt,
+  view: Frame,
+): BundleSolve['constraints'][number] {
+  const { op, left, right } = relationOf(stmt);
+  const { span } = stmt;
+  const vector = (node: Node): Node =>
+    e.make('reshape', [node], { shape: [node.type.shape.reduce((a, b) => a * b, 1)] });
+  const joined = (nodes: readonly Node[]): Node => {
+    const parts = nodes.map(vector);
+    return parts.length === 1 ? parts[0] : e.make('concat', parts, { axis: 0 });
+  };
+  const difference = joined(leafNodes(e, residual(e, stmt, view, 1), span, 'f32'));
+  const oriented = op === '>=' ? e.make('neg', [difference]) : difference;
+  const amount = op === '==' ? e.make('abs', [difference]) : oriented;
+  const count = difference.type.shape[0];
+  // The element that is missed most, or has the least room.
+  const worst = count > 1 ? e.make('argmax', [amount], { axis: 0 }) : e.constant(0, 'i32');
+  const at = (node: Node): Node =>
+    e.make('reshape', [e.make('dynamic_slice', [node, worst], { sizes: [1] })], { shape: [] });
+  const bound = joined(boundNodes(e, stmt, right, left, view));
+  const value = e.make('add', [bound, difference]);
+  const put = (what: string, node: Node): void =>
+    record(e, { name: `${LEDGER_PART}${problem.name}.${name}.${what}`, kind: 'metric', value: node, span });
+  put('value', at(value));
+  put('bound', at(bound));
+  put('violation', e.make('max', [at(amount), e.constant(0)]));
+  const cells = problem.multipliers.get(name)?.cells;
+  if (cells) {
+    const multipliers = joined(cells.map((c) => e.entry.read(c)));
+    put('multiplier', at(multipliers));
+    if (op !== '==') {
+      const slack = e.make('abs', [e.make('mul', [multipliers, difference])]);
+      put('slackness', e.make('reduce_max', [slack], { axes: [0] }));
+    }
+  }
+  return { name, relation: op, count, multiplier: cells !== undefined };
+}
+
+/** The right side, with an element for each of the residual. */
+function boundNodes(e: Elaboration, stmt: ast.ConstraintStmt, right: ast.Expr, left: ast.Expr, view: Frame): Node[] {
+  const a = side(e, stmt, left, view);
+  const b = side(e, stmt, right, view);
+  const span: Span = stmt.relation.span;
+  // left * 0 would make NaN of infinities: the difference of the left side with itself is not folded, a selection is.
+  const like = binary(e, '-', a, b, span);
+  const shapes = leaves(e, like, span).map((l) => toNode(e, l.value, span, 'f32').type.shape);
+  const bounds = leafNodes(e, b.value, span, 'f32');
+  return shapes.map((shape, k) => {
+    const own = bounds[bounds.length === 1 ? 0 : k];
+    const offset = shape.length - own.type.shape.length;
+    if (own.type.shape.join() === shape.join()) return own;
+    return e.make('broadcast', [own], { shape, axes: own.type.shape.map((_, i) => i + offset) });
+  });
+}
+
+function normOf(e: Elaboration, nodes: readonly Node[]): Node {
+  const squares = nodes.map((n) => {
+    const square = e.make('integer_pow', [n], { exponent: 2 });
+    const axes = n.type.shape.map((_, axis) => axis);
+    return axes.length > 0 ? e.make('reduce_sum', [square], { axes }) : square;
+  });
+  return e.make('sqrt', [squares.reduce((a, b) => e.make('add', [a, b]), e.constant(0))]);
+}
+
+/**
+ * Norm of the gradient of the Lagrangian by the variables of a problem of one level; with sets, of x - P(x - gradient), which is 0 where no feasible
+ * direction descends. Undefined where multipliers are missing, or the problem has no derivative.
+ */
+function kktResidual(e: Elaboration, matched: Matched, view: Frame): Node | undefined {
+  const { level } = matched.problem;
+  if (level.lower.length > 0 || level.text.objectives.length !== 1) return undefined;
+  try {
+    const total = lagrangianOf(e, matched, view);
+    if (!total) return undefined;
+    const sign = level.text.objectives[0].sense === 'maximize' ? -1 : 1;
+    const cells = level.variables.flatMap((v) => v.cells().cells.map((cell) => ({ cell, set: v.set })));
+    const at = cells.map(({ cell }) => e.entry.read(cell));
+    const { values } = grad(e.graph, total, at);
+    const gaps = values.map((g, i) => {
+      const { set } = cells[i];
+      if (!set) return g;
+      const next = e.make(sign > 0 ? 'sub' : 'add', [at[i], g]);
+      return e.make('sub', [at[i], projectNode(e, set, next, view, matched.problem.template.decl.name.span)]);
+    });
+    return normOf(e, gaps);
+  } catch (error) {
+    if (error instanceof SaddleError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * Ledgers of solves, read off the results: why each ended, what it reached, and for every constraint value, bound, violation, multiplier and complementary
+ * slackness; with a sentence where multipliers still rise while the violation stands.
+ */
+import { type Bundle, type BundleSolve, LEDGER_PART } from '../../compiler/bundle/format.ts';
+import type { Results, RunResult, Series } from '../session-results.ts';
+import { show } from './numbers.ts';
+
+export interface ConstraintRow {
+  readonly name: string;
+  readonly relation: string;
+  /** Of a constraint of several elements, the one that is missed most; `elements` says how many there are. */
+  readonly elements: number;
+  readonly value?: number;
+  readonly bound?: number;
+  readonly violation?: number;
+  readonly multiplier?: number;
+  readonly slackness?: number;
+}
+
+/** A part of the JSON document of a run. */
+export interface Ledger {
+  readonly run: string;
+  readonly problem: string;
+  readonly solver: string;
+  /** Steps asked for, and taken. */
+  readonly most: number;
+  readonly steps: number;
+  readonly ended: 'stopped' | 'all steps' | 'failed' | 'not finished';
+  readonly objective?: number;
+  readonly violation?: number;
+  /** Norm of the gradient of the Lagrangian; with sets, of x - P(x - gradient). */
+  readonly kkt?: number;
+  readonly constraints: readonly ConstraintRow[];
+  readonly notes: readonly string[];
+}
+
+export function ledgersOf(bundle: Bundle, results: Results): Ledger[] {
+  return (bundle.solves ?? []).flatMap((solve) => {
+    const run = results.runs.get(solve.run);
+    return run ? [ledgerOf(solve, run)] : [];
+  });
+}
+
+function ledgerOf(solve: BundleSolve, run: RunResult): Ledger {
+  const series = (name: string): Series | undefined => run.series.get(`${LEDGER_PART}${solve.problem}.${name}`);
+  const last = (name: string): number | undefined => series(name)?.values.at(-1);
+  const read = (name: string | undefined): number | undefined =>
+    name ? run.series.get(name)?.values.at(-1) : undefined;
+  const stopped = last('stopped');
+  const failed = run.status.state === 'failed';
+  const done = run.status.state === 'ok';
+  const steps = stopped ?? (failed || !done ? run.steps : solve.steps);
+  return {
+    run: solve.run,
+    problem: solve.problem,
+    solver: solve.solver,
+    most: solve.steps,
+    steps,
+    ended: failed ? 'failed' : stopped !== undefined ? 'stopped' : done ? 'all steps' : 'not finished',
+    objective: read(solve.objective),
+    violation: read(solve.violation),
+    kkt: last('kkt'),
+    constraints: solve.constraints.map((c) => ({
+      name: c.name,
+      relation: c.relation,
+      elements: c.count,
+      value: last(`${c.name}.value`),
+      bound: last(`${c.name}.bound`),
+      violation: last(`${c.name}.violation`),
+      multiplier: last(`${c.name}.multiplier`),
+      slackness: last(`${c.name}.slackness`),
+    })),
+    notes: risingNote(series('dual'), solve.violation ? run.series.get(solve.violation) : undefined),
+  };
+}
+
+/** Steps at the end that are looked at: a quarter of them, at least as many as this. */
+const WINDOW = 8;
+/** Violations below this are none for float32. */
+const NONE = 1e-4;
+
+/**
+ * A sentence where the multipliers have grown over the last quarter of the steps, by at least a tenth, while the violation has not fallen to half of what it was: the
+ * rate of the multipliers is too low, or nothing satisfies the constraints.
+ */
+export function risingNote(dual: Series | undefined, violation: Series | undefined): string[] {
+  if (!dual || !violation || dual.values.length < WINDOW) return [];
+  const from = dual.values.length - Math.max(WINDOW, Math.floor(dual.values.length / 4));
+  const [before, after] = [dual.values[Math.max(0, from)], dual.values[dual.values.length - 1]];
+  const missed = violation.values.slice(0, dual.values.length);
+  const [was, is] = [missed[Math.max(0, from)], violation.values[violation.values.length - 1]];
+  const rises =
+    after > 1.1 * before && dual.values.slice(Math.max(0, from)).every((v, i, all) => i === 0 || v >= all[i - 1]);
+  if (!rises || !(is > NONE) || is < 0.5 * was) return [];
+  const steps = dual.values.length - Math.max(0, from);
+  return [
+    `the multipliers still rise (${show(before)} to ${show(after)} over the last ${steps} steps) while the violation stands at ${show(is)}: their rate is too low, or nothing satisfies the constraints`,
+  ];
+}
+
+/** Lines for a terminal. */
+export function ledgerLines(ledger: Ledger): string[] {
+  const { problem, solver, steps, most, ended } = ledger;
+  const how = {
+    stopped: `stopped after ${steps} of ${most} steps`,
+    'all steps': `took all ${most} steps`,
+    failed: `failed after ${steps} steps`,
+    'not finished': `is not finished after ${steps} steps`,
+  }[ended];
+  const facts = [
+    ...(ledger.objective === undefined ? [] : [`objective ${show(ledger.objective)}`]),
+    ...(ledger.kkt === undefined ? [] : [`first-order residual ${show(ledger.kkt)}`]),
+  ];
+  const name = ledger.run === '' || ledger.run === problem ? problem : `${ledger.run}: ${problem}`;
+  const lines = [`${name} by ${solver} ${how}${facts.length > 0 ? `, ${facts.join(', ')}` : ''}`];
+  if (ledger.constraints.length > 0 && ended !== 'failed') lines.push(...table(ledger.constraints));
+  return [...lines, ...ledger.notes];
+}
+
+function table(rows: readonly ConstraintRow[]): string[] {
+  const number = (v: number | undefined): string => (v === undefined ? '' : show(v));
+  const cells = [
+    ['constraint', 'value', '', 'bound', 'violation', 'multiplier', 'slackness'],
+    ...rows.map((r) => [
+      r.elements > 1 ? `${r.name} (worst of ${r.elements})` : r.name,
+      number(r.value),
+      r.relation,
+      number(r.bound),
+      number(r.violation),
+      number(r.multiplier),
+      number(r.slackness),
+    ]),
+  ];
+  const widths = cells[0].map((_, k) => Math.max(...cells.map((row) => row[k].length)));
+  return cells.map((row) =>
+    `  ${row.map((cell, k) => (k === 0 ? cell.padEnd(widths[k]) : cell.padStart(widths[k]))).join('  ')}`.trimEnd(),
+  );
+}

@@ -1,0 +1,98 @@
+/** What every solve tells: why it ended, its trace, and a ledger of its constraints. */
+import { describe, expect, test } from 'vitest';
+import { createReferenceBackend } from '../../../runtime/reference/backend.ts';
+import { ledgerLines, ledgersOf, risingNote } from '../../../runtime/report/ledger.ts';
+import type { Results } from '../../../runtime/session-results.ts';
+import { load } from '../../../runtime/session.ts';
+import { compile } from '../../../compiler/pipeline.ts';
+import { Source } from '../../../compiler/source/source.ts';
+import { readLibrary } from './run-spec.ts';
+
+async function solved(text: string) {
+  const result = compile(new Source('spec.opt', text), {
+    readImport: readLibrary(),
+    dataInfo: () => undefined,
+    set: new Map(),
+  });
+  if (!result.ok || !result.value.bundle) throw new Error(result.diagnostics.map((d) => d.message).join('\n'));
+  const { bundle, program } = result.value;
+  const session = await load(bundle).start({ backend: createReferenceBackend(program), seed: 1 });
+  const reports: { readonly step: number; readonly values: Readonly<Record<string, number>> }[] = [];
+  try {
+    for await (const report of session.train()) reports.push(report);
+  } catch (error) {
+    expect(String(error)).toContain('runs away');
+  }
+  const results: Results = session.results;
+  return { ledgers: ledgersOf(bundle, results), results, reports, session };
+}
+
+const solver = `solver al(rho = 10, lr = 0.02, tol = 1e-6, dual = 1) for constrained (x; f, g, h) {
+  state mu = zeros_like(g)
+  state lam = zeros_like(h)
+  fn A = f + dot(lam, h) + rho / 2 * dot(h, h) + dot(max(g + mu / rho, 0), max(g + mu / rho, 0)) * rho / 2
+  stop when step > 2 and norm(h) < tol and norm(min(mu, -g)) < tol
+  fail when norm(x) > 1e3 as "runs away"
+  repeat 60 { x <- x - lr * grad(A, x) }
+  mu <- max(mu + dual * rho * g, 0)
+  lam <- lam + dual * rho * h
+  multipliers g = mu
+  multipliers h = lam
+}
+`;
+// min (a - 2)^2 + (b - 1)^2 + c^2 with a + b <= 1, c >= 1, a = b + 1: a = 1, b = 0, c = 1 with multipliers 2, 2 and 0.
+const problem = `problem p {
+  over x: f32[3] = 0
+  minimize (x[0] - 2)^2 + (x[1] - 1)^2 + x[2]^2
+  subject to total: x[0] + x[1] <= 1
+  subject to least: x[2] >= 1
+  subject to apart: x[0] == x[1] + 1
+}
+`;
+
+describe('the ledger', () => {
+  test('value, bound, violation, multiplier and slackness of each constraint, the first-order residual, and why it ended', async () => {
+    const { ledgers, results } = await solved(`${solver}${problem}solve p by al() for 400`);
+    const [l] = ledgers;
+    expect([l.problem, l.solver, l.ended, l.most]).toEqual(['p', 'al()', 'stopped', 400]);
+    expect(l.steps).toBe(results.runs.get('')?.steps);
+    expect(l.steps).toBeLessThan(100);
+    expect(l.objective).toBeCloseTo(3, 5);
+    expect(l.violation).toBeLessThan(1e-6);
+    expect(l.kkt).toBeLessThan(1e-4);
+    const rows = l.constraints.map((c) => [c.name, c.relation, c.value, c.bound, c.multiplier]);
+    const near = (v: number) => expect.closeTo(v, 4);
+    expect(rows).toEqual([
+      ['total', '<=', near(1), near(1), near(2)],
+      ['least', '>=', near(1), near(1), near(2)],
+      ['apart', '==', near(1), near(1), near(0)],
+    ]);
+    expect(l.constraints[0].slackness).toBeLessThan(1e-4);
+    expect(l.constraints[2].slackness).toBeUndefined();
+    expect(l.notes).toEqual([]);
+    expect(ledgerLines(l)[0]).toMatch(/^p by al\(\) stopped after \d+ of 400 steps, objective 3/);
+  });
+  test('the trace: objective and violation before each step and at the end', async () => {
+    const { reports, results } = await solved(`${solver}${problem}run r = solve p by al() for 5`);
+    const values = results.runs.get('r')?.series.get('objective');
+    expect(values?.steps).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(values?.values[0]).toBe(5);
+    expect(reports[0].values).toMatchObject({ objective: 5, violation: 1 });
+    expect(Object.keys(reports[0].values).filter((name) => name.includes('ledger'))).toEqual([]);
+  });
+  test('a run that fails says why, and where', async () => {
+    const { ledgers, results } = await solved(
+      `${solver}${problem}run r = solve p by al(lr: 1) for 50\nrun s = solve p by al() for 3`,
+    );
+    expect(results.runs.get('r')?.status).toEqual({ state: 'failed', reason: 'runs away' });
+    expect(ledgers[0].ended).toBe('failed');
+  });
+  test('multipliers that rise while the violation stands have a sentence', async () => {
+    const impossible = problem.replace('x[0] == x[1] + 1', 'x[0] + x[1] == 2');
+    const { ledgers } = await solved(`${solver}${impossible}solve p by al(dual: 0.1) for 60`);
+    expect(ledgers[0].ended).toBe('all steps');
+    expect(ledgers[0].notes[0]).toMatch(/^the multipliers still rise .* while the violation stands at/);
+    const steady = { steps: [], values: Array<number>(20).fill(1) };
+    expect(risingNote(steady, steady)).toEqual([]);
+  });
+});

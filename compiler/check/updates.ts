@@ -27,13 +27,20 @@ function updateLines(u: UpdateRecord, text: TextOf): string[] {
   const one = (s: string) => s.replace(/\s+/g, ' ').trim();
   if (u.sense === 'write') return [`${u.targetNames.join(', ')} <- ${one(u.by)}`];
   return u.targetNames.map((name) => {
-    const direction = u.sense === 'along' ? 'the direction given' : descent(sharesOf(u, leavesOf(u, name), text));
+    const direction =
+      u.sense === 'along'
+        ? 'the direction given'
+        : u.with !== ''
+          ? `${one(u.with)} of ${listed(u.objectives.map((o) => one(o.text)))}`
+          : descent(sharesOf(u, leavesOf(u, name), text));
     const sign = u.sense === 'maximizing' ? '+' : '-';
     const rate = rateOf(u.by);
     const step = rate === undefined ? `(${direction})` : `${rate} * (${direction})`;
     return `${name} <- ${name} ${sign} ${step}  by ${one(u.by)}`;
   });
 }
+
+const listed = (texts: readonly string[]): string => (texts.length === 1 ? texts[0] : `{ ${texts.join(', ')} }`);
 
 /** `d label - lambda * d domain`: terms that reach the target, with signs after reversals. */
 function descent(shares: readonly Share[]): string {

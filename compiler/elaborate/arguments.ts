@@ -86,9 +86,8 @@ function argument(e: Elaboration, t: Template, param: ast.Param, expr: ast.Expr,
     param.paramKind === 'solver'
   ) {
     const value = e.do.expression(e, expr, frame);
-    return value.kind === 'pipeline' || (value.kind === 'template' && value.decl.kind === param.paramKind)
-      ? value
-      : wrong(value, `a ${param.paramKind}`);
+    const first = value.kind === 'pipeline' ? value.alternatives[0][0] : value;
+    return first.kind === 'template' && first.decl.kind === param.paramKind ? value : wrong(value, article(param));
   }
   const value = e.do.expression(e, expr, frame);
   switch (param.paramKind) {
@@ -121,6 +120,8 @@ function argument(e: Elaboration, t: Template, param: ast.Param, expr: ast.Expr,
       return e.notYet(`a parameter of kind ${param.paramKind}`, param.span);
   }
 }
+
+const article = ({ paramKind }: ast.Param): string => `${/^[aeiou]/.test(paramKind) ? 'an' : 'a'} ${paramKind}`;
 
 /** The expression itself, with its frame; a name that stands for such an expression is passed on. */
 function byName(e: Elaboration, expr: ast.Expr, frame: Frame): Value {

@@ -66,6 +66,8 @@ export function call(e: Elaboration, expr: ast.Call, frame: Frame): Value {
               hint: `write expect ${e.options.text(expr.span)} < …`,
             },
           );
+        const estimator = e.do.libraryEstimator(e, value.name, callee.span);
+        if (estimator) return giveArguments(e, estimator, expr.args, frame);
         unknownName(value.name, callee.span, frame);
       }
       return builtins[value.name](evaluateArguments(e, value.name, expr.args, frame, expr.span));

@@ -12,7 +12,7 @@ import type { Elaboration } from './context.ts';
 import { broadcastTo, leafNodes, leaves, plain, rebuild, toFloat, toNode, zipLeaves } from './convert.ts';
 import type { Frame } from './scope.ts';
 import { checkDrawRoutes } from './draw-routes.ts';
-import { refuseMoved } from './gradient-path.ts';
+import { noteReach, refuseMoved } from './gradient-path.ts';
 import {
   derivativeNodes,
   heldDraw,
@@ -55,18 +55,22 @@ function floatTarget(nodes: readonly Node[], e: Elaboration, span: Span): void {
     });
 }
 
-/** What a derivative of `outputs` is taken by: the target and its nodes, after the checks that every such expression is asked. */
+/**
+ * What a derivative of `outputs` is taken by: the target and its nodes, after the checks that every such expression is asked. Where an estimator stands for the
+ * derivative, draws are its own affair.
+ */
 export function takenBy(
   e: Elaboration,
   by: ast.Expr,
   outputs: readonly Node[],
   span: Span,
   frame: Frame,
+  differentiates = true,
 ): { readonly t: Target; readonly wrt: readonly Node[] } {
   const t = namedTarget(e, by, frame);
   const wrt = derivativeNodes(e, t, outputs);
   floatTarget(wrt, e, by.span);
-  checkDrawRoutes(outputs, wrt, span);
+  if (differentiates) checkDrawRoutes(outputs, wrt, span);
   refuseMoved(e, outputs, wrt, span, frame);
   return { t, wrt };
 }
@@ -75,11 +79,13 @@ const grad: SpecialForm = (e, call, frame) => {
   const [objective, by] = positional(call, 'grad', ['objective', 'by']);
   const output = objectiveNode(e, e.do.expression(e, objective, frame), objective.span);
   const { t, wrt } = takenBy(e, by, [output], call.span, frame);
-  return rebuild(e, t.value, reverseMode(e.graph, output, wrt).values, call.span);
+  const { values, reached } = reverseMode(e.graph, output, wrt);
+  if (frame.work) noteReach(e, frame.work, { output, wrt, reached, t, text: textOf(e, objective), span: call.span });
+  return rebuild(e, t.value, values, call.span);
 };
 
-/** Directions shaped like the target, as nodes. */
-function direction(e: Elaboration, value: Value, like: Value, nodes: readonly Node[], span: Span): Node[] {
+/** Leaves of a direction as nodes of the types of what it belongs to; single numbers are repeated. OPT313, OPT302. */
+export function shapedLike(e: Elaboration, value: Value, like: Value, nodes: readonly Node[], span: Span): Node[] {
   const given = leafNodes(e, value, span, 'f32');
   if (given.length !== nodes.length)
     fail(
@@ -107,16 +113,23 @@ const jvp: SpecialForm = (e, call, frame) => {
   const value = e.do.expression(e, expr, frame);
   const outputs = leafNodes(e, value, expr.span, 'f32');
   const { t, wrt } = takenBy(e, by, outputs, call.span, frame);
-  const v = direction(e, e.do.expression(e, along, frame), t.value, wrt, along.span);
-  return rebuild(e, value, forwardMode(e.graph, outputs, wrt, v).values, call.span);
+  const v = shapedLike(e, e.do.expression(e, along, frame), t.value, wrt, along.span);
+  const { values, reached } = forwardMode(e.graph, outputs, wrt, v);
+  if (frame.work) {
+    const any = wrt.map(() => reached.some(Boolean));
+    noteReach(e, frame.work, { output: outputs[0], wrt, reached: any, t, text: textOf(e, expr), span: call.span });
+  }
+  return rebuild(e, value, values, call.span);
 };
+
+const textOf = (e: Elaboration, expr: ast.Expr): string => e.options.text(expr.span);
 
 const vjp: SpecialForm = (e, call, frame) => {
   const [expr, by, weights] = positional(call, 'vjp', ['e', 'x', 'u']);
   const value = e.do.expression(e, expr, frame);
   const outputs = leafNodes(e, value, expr.span, 'f32');
   const { t, wrt } = takenBy(e, by, outputs, call.span, frame);
-  const u = direction(e, e.do.expression(e, weights, frame), value, outputs, weights.span);
+  const u = shapedLike(e, e.do.expression(e, weights, frame), value, outputs, weights.span);
   return rebuild(e, t.value, pullBack(e.graph, outputs, u, wrt).values, call.span);
 };
 
@@ -125,7 +138,7 @@ const hvp: SpecialForm = (e, call, frame) => {
   const [expr, by, along] = positional(call, 'hvp', ['e', 'x', 'v']);
   const output = objectiveNode(e, e.do.expression(e, expr, frame), expr.span);
   const { t, wrt } = takenBy(e, by, [output], call.span, frame);
-  const v = direction(e, e.do.expression(e, along, frame), t.value, wrt, along.span);
+  const v = shapedLike(e, e.do.expression(e, along, frame), t.value, wrt, along.span);
   const gradient = reverseMode(e.graph, output, wrt).values;
   return rebuild(e, t.value, forwardMode(e.graph, gradient, wrt, v).values, call.span);
 };
@@ -154,12 +167,15 @@ export function at(e: Elaboration, expr: ast.AtExpr, frame: Frame): Value {
   const parts = leaves(e, value, expr.expr.span);
   const roots = parts.map((l) => (l.value.kind === 'tensor' ? l.value.node : undefined));
   const nodes = roots.filter((n) => n !== undefined);
+  const targets = expr.bindings.map((binding) => beforeReplacement(e, () => namedTarget(e, binding.target, frame)));
+  // What an estimator varies it varies as derivatives do: what is stopped is a constant.
+  const held = targets.some((t) => t.varied);
   const ends = writesSeenFrom(e, frame);
-  const visible = visibleNodes(nodes, false, ends);
+  const visible = visibleNodes(nodes, held, ends);
   const map = new Map<Node, Node>();
-  for (const node of visible) if (ends(node)) map.set(node, node);
-  for (const binding of expr.bindings) {
-    const t = beforeReplacement(e, () => namedTarget(e, binding.target, frame));
+  for (const node of visible) if (ends(node) || (held && isStopped(node))) map.set(node, node);
+  for (const [k, binding] of expr.bindings.entries()) {
+    const t = targets[k];
     const given = e.do.expression(e, binding.value, frame);
     let used = false;
     const replacements: Node[] = [];
@@ -202,6 +218,7 @@ export function at(e: Elaboration, expr: ast.AtExpr, frame: Frame): Value {
       );
     }
   }
+  if (held) refuseReversed(visible, map, expr.span);
   // A density holds its draw behind a stop; derivatives do flow into what replaces the draw.
   for (const node of visible) {
     const given = heldDraw(node) && heldReplacement(node, map);
@@ -229,6 +246,23 @@ function beforeReplacement<T>(e: Elaboration, act: () => T): T {
     return act();
   } finally {
     e.replacing = before;
+  }
+}
+
+/** A value that derivatives take as a constant; a density holds its draw in another way. */
+function isStopped(node: Node): boolean {
+  return node.op === 'stop' && node.attrs.held !== true;
+}
+
+/** OPT432: values at other points say nothing of a reversal, which changes derivatives alone. */
+function refuseReversed(visible: ReadonlySet<Node>, map: ReadonlyMap<Node, Node>, span: Span): void {
+  const replaced = new Set([...map].flatMap(([node, by]) => (node === by ? [] : [node])));
+  for (const node of visible) {
+    if (node.op !== 'gradient_reversal' || ![...visibleNodes([node], true)].some((n) => replaced.has(n))) continue;
+    fail('OPT432', span, 'this estimator compares values of the objective, and a reversal is not seen in values', {
+      labels: node.span ? [{ span: node.span, text: 'the reversal' }] : [],
+      hint: 'give the adversary an update of its own that maximizes, or estimate by derivatives (backprop, forward_gradient)',
+    });
   }
 }
 

@@ -16,7 +16,7 @@ import { type Constructs, Elaboration, type ElaborateOptions } from './context.t
 import { expression } from './expressions.ts';
 import { initial } from './initializers.ts';
 import { checkLoaded } from './weights.ts';
-import { importNames } from './imports.ts';
+import { importNames, libraryEstimator } from './imports.ts';
 import { trialTemplate } from './runs.ts';
 import { type Frame, noLoop, Scope } from './scope.ts';
 import { nameSites } from './sites.ts';
@@ -32,6 +32,7 @@ const constructs: Constructs = {
   binding: readBinding,
   trialTemplate,
   importNames,
+  libraryEstimator,
   initial,
 };
 

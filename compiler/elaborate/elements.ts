@@ -27,6 +27,7 @@ export interface Elements {
 export function elementsOf(e: Elaboration, head: ast.MapHead | ast.ScanExpr, frame: Frame, word: string): Elements {
   const { span } = head.over;
   const value = e.do.expression(e, head.over, frame);
+  if (value.kind === 'exampleAxis') return value.elements;
   if (value.kind === 'range') {
     const { lo, length } = value;
     const from = lo.kind === 'exact' && lo.value === 0 ? undefined : toNode(e, lo, span, 'i32');

@@ -22,6 +22,7 @@ import { rangeValue } from './ranges.ts';
 import { checkpoint, scan } from './scans.ts';
 import type { Frame } from './scope.ts';
 import { solutionMember, solveExpression } from './solve.ts';
+import { directingValue, withExpression } from './with.ts';
 import { exact, kindText, type RunValue, tensor, truth, type Tree, type Value } from './values.ts';
 
 export function expression(e: Elaboration, expr: ast.Expr, frame: Frame): Value {
@@ -66,7 +67,7 @@ function evaluate(e: Elaboration, expr: ast.Expr, frame: Frame): Value {
     case 'ifExpr':
       return ifExpression(e, expr, frame);
     case 'with':
-      if (expr.expr.kind === 'call') return e.notYet("'with' of an estimator", expr.span);
+      if (expr.expr.kind === 'call') return withExpression(e, expr, frame);
       return datasetWith(e, expr, frame);
     case 'map':
       return map(e, expr, frame);
@@ -87,12 +88,21 @@ function evaluate(e: Elaboration, expr: ast.Expr, frame: Frame): Value {
     case 'axisOp':
       return e.notYet(`'${expr.op}' over an axis`, expr.span);
     case 'pipeline':
-      return { kind: 'pipeline', alternatives: alternativesOf(e, expr.pipeline, frame) };
+      return pipelineValue(e, expr.pipeline, frame);
     case 'each':
       fail('OPT424', expr.span, "'each' makes a sweep of runs and belongs in the arguments of a run", {
         hint: 'write run a = fit(lr: each [1e-3, 1e-2])',
       });
   }
+}
+
+/** A pipeline given as a value: its first stage says whether it is one of rules, or one from objectives to a direction. */
+function pipelineValue(e: Elaboration, pipeline: ast.Pipeline, frame: Frame): Value {
+  const first = e.do.expression(e, pipeline.stages[0], frame);
+  const stage = first.kind === 'pipeline' ? first.alternatives[0][0] : first;
+  const directs = stage.kind === 'template' && (stage.decl.kind === 'estimator' || stage.decl.kind === 'aggregator');
+  if (directs) return directingValue(e, pipeline, frame);
+  return { kind: 'pipeline', alternatives: alternativesOf(e, pipeline, frame) };
 }
 
 function record(

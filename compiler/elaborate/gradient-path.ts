@@ -6,7 +6,8 @@ import { op as opOf } from '../ops/table.ts';
 import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
-import type { Frame } from './scope.ts';
+import type { Work } from './estimators.ts';
+import { type Frame, speaksForUpdate } from './scope.ts';
 import { type Target, visible, visibleNodes } from './targets.ts';
 
 /** Fails with the reason why `output` has no derivative by any of `wrt`. */
@@ -47,6 +48,24 @@ export function explainCut(
         ? 'every path goes through a stop: remove it where the gradient is meant'
         : 'give the cut place a derivative: straight_through(hard, soft), or a gradient clause of a fn',
   });
+}
+
+/** A derivative taken for an estimator. */
+export interface Taken {
+  readonly output: Node;
+  readonly wrt: readonly Node[];
+  /** For each of `wrt`: does a derivative flow to it? */
+  readonly reached: readonly boolean[];
+  readonly t: Target;
+  readonly text: string;
+  readonly span: Span;
+}
+
+/** Notes which leaves a derivative reaches for whom it is taken. An identically zero one is an error: OPT411, OPT412. */
+export function noteReach(e: Elaboration, work: Work, { output, wrt, reached, t, text, span }: Taken): void {
+  if (!reached.some(Boolean)) explainCut(e, output, wrt, t, text, span);
+  work.reached ??= new Set();
+  for (const [i, node] of wrt.entries()) if (reached[i]) work.reached.add(node);
 }
 
 /** A write, among those the output reads, whose value depends on one of the leaves. */
@@ -98,7 +117,7 @@ export function moved(e: Elaboration, value: Node): Node {
 /**
  * Refuses a derivative written as an expression whose outputs read a cell that an update moved by way of what it is taken by: the path through the update
  * would be dropped without a word. An update statement is not asked: alternating players and levels take each other as they stand. Nor is a solver, which
- * schedules them, or a rule, which speaks for its statement.
+ * schedules them, or a rule or an estimator, which speaks for its statement.
  */
 export function refuseMoved(
   e: Elaboration,
@@ -107,7 +126,7 @@ export function refuseMoved(
   span: Span,
   frame: Frame,
 ): void {
-  if (frame.body === 'rule' || frame.solving) return;
+  if (speaksForUpdate(frame) || frame.solving) return;
   const leaves = new Set(wrt);
   for (const node of visibleNodes(outputs, true)) {
     if (leaves.has(node) || !isMoved(node) || !dependsOn(node, leaves)) continue;

@@ -7,6 +7,7 @@ import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
 import { type Frame, noLoop, Scope } from './scope.ts';
 import { nameSites } from './sites.ts';
+import type { Template } from './values.ts';
 
 const DECLARATIONS = new Set([
   'use',
@@ -56,6 +57,16 @@ function moduleScope(e: Elaboration, name: string, use: ast.UseDecl): Scope {
 export function libraryScope(e: Elaboration, name: string, from: Span): Scope | undefined {
   const module = e.options.readImport(name, from.file);
   return module && scopeOf(e, module, from);
+}
+
+/** Library module whose estimators need no `use`. */
+const ESTIMATORS = 'estimators';
+
+/** An estimator of the library by its name; undefined where it has none of this name. */
+export function libraryEstimator(e: Elaboration, name: string, span: Span): Template | undefined {
+  const binding = libraryScope(e, ESTIMATORS, span)?.names.get(name);
+  const value = binding?.kind === 'value' ? binding.value : undefined;
+  return value?.kind === 'template' && value.decl.kind === 'estimator' ? value : undefined;
 }
 
 /** Declarations of a file, elaborated once. */

@@ -8,6 +8,7 @@ import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
 import { plain, toDim, toNode } from './convert.ts';
+import { exampleObjective } from './opened.ts';
 import type { Frame } from './scope.ts';
 import { kindText, tensor, type Value } from './values.ts';
 
@@ -22,6 +23,8 @@ export type Selection =
   | { readonly kind: 'gather'; readonly indices: Node };
 
 export function index(e: Elaboration, expr: ast.Index, frame: Frame): Value {
+  const example = exampleObjective(e, expr, frame);
+  if (example) return example;
   const object = plain(e, e.do.expression(e, expr.object, frame), expr.object.span);
   switch (object.kind) {
     case 'family':

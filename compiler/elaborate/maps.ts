@@ -84,10 +84,18 @@ function bindElement(
 ): void {
   const rows = rowParameters(e, elements);
   rows.forEach((row, k) => images.set(row, elements.arrays[k]));
+  if (head.over.kind === 'name') atHand(head.over.name, index, rows, inner);
   if (!head.as) return;
   bindPattern(head.as, elements.element(index, rows), head.over.span, (name, value) =>
     inner.scope.set(name.text, { kind: 'value', value, home: e.entry, span: name.span }),
   );
+}
+
+/** Inside of a map over the examples of an objective, the axis stands for the example at hand. */
+function atHand(name: string, index: Node, rows: readonly Node[], inner: Frame): void {
+  const binding = inner.scope.find(name);
+  if (binding?.kind !== 'value' || binding.value.kind !== 'exampleAxis') return;
+  inner.scope.set(name, { ...binding, value: { ...binding.value, at: { index, rows } } });
 }
 
 function batched(

@@ -16,7 +16,8 @@ export function alternativesOf(e: Elaboration, pipeline: ast.Pipeline, frame: Fr
   let found: Alternatives = [[]];
   for (const stage of pipeline.stages) {
     const value = e.do.expression(e, stage, frame);
-    if (value.kind !== 'pipeline' && !(value.kind === 'template' && value.decl.kind === 'rule')) {
+    const given = value.kind === 'pipeline' ? value.alternatives.flat() : [value];
+    if (!given.every((t) => t.kind === 'template' && t.decl.kind === 'rule')) {
       fail('OPT304', stage.span, `a rule is needed here, not ${kindText(value)}`, {
         hint: 'rules come from: use rules { sgd, adam }',
       });

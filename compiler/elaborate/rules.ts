@@ -240,8 +240,8 @@ function objectiveSlot(
   return slot(e, home, name.span, () => tensor(objective), undefined, undefined);
 }
 
-/** p or g of a rule. In the initial value of a state, p is the cell's initial value, and g does not exist yet. */
-function slot(
+/** p or g of a rule, and what an estimator or aggregator is given. In the initial value of a state, p is the cell's initial value, and g does not exist yet. */
+export function slot(
   e: Elaboration,
   home: Elaboration['entry'],
   span: Span,
@@ -283,14 +283,14 @@ function fitLeaf(e: Elaboration, value: Value, like: Node, span: Span): Node {
   return broadcastTo(e, node, wanted);
 }
 
-function declareState(
+export function declareState(
   e: Elaboration,
   decl: ast.CellDecl,
   frame: Frame,
   id: string,
   group: string,
   label: string,
-  app: Application,
+  app: Pick<Application, 'frame' | 'path' | 'lifetime'>,
 ): void {
   if (decl.over) e.notYet('a state over an axis', decl.over.span);
   const name = decl.name.text;
@@ -330,7 +330,10 @@ function slotsOf(leaf: Moving): RuleSlot[] {
 }
 
 /** `report` in a rule: over several leaves the maximum. */
-function reportLargest(e: Elaboration, app: Application): (name: string, value: Node, span: Span) => void {
+export function reportLargest(
+  e: Elaboration,
+  app: Pick<Application, 'application' | 'span'>,
+): (name: string, value: Node, span: Span) => void {
   const application = app.application ?? { statement: app.span };
   return (name, value, span) => {
     record(e, { name, kind: 'report', value, span, application });

@@ -7,6 +7,8 @@ import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import type { EntryBuilder } from './entry.ts';
 import type { Lifetime } from './lifetime.ts';
+import type { Opened } from './opened.ts';
+import type { Work } from './estimators.ts';
 import type { CellRef, ModelInstance, Value } from './values.ts';
 
 /** Declarations of which each run has an instance of its own. */
@@ -24,8 +26,12 @@ export type Binding =
       readonly kind: 'slot';
       read(): Value;
       readonly write?: (value: Value, span: Span) => void;
-      /** Cells that it stands for where `at` and derivatives name it, whatever it has become in the rule. */
-      readonly cells?: readonly CellRef[];
+      /** Cells that it stands for, leaf by leaf, where `at` and derivatives name it, whatever it has become in the rule. */
+      readonly cells?: readonly (CellRef | undefined)[];
+      /** What an estimator varies: where `at` replaces it, reads behind a `stop` stay as they are. */
+      readonly varied?: boolean;
+      /** The examples of an objective that an estimator may open. */
+      readonly opened?: Opened;
       readonly span: Span;
     }
   /** Members by static index, declared one by one. */
@@ -110,7 +116,19 @@ export interface RuleSlot {
 export interface Frame {
   readonly scope: Scope;
   /** Word for placement messages: where the text stands. */
-  readonly body: 'file' | 'trial' | 'train' | 'eval' | 'fn' | 'layer' | 'model' | 'rule' | 'solver' | 'export';
+  readonly body:
+    | 'file'
+    | 'trial'
+    | 'train'
+    | 'eval'
+    | 'fn'
+    | 'layer'
+    | 'model'
+    | 'rule'
+    | 'estimator'
+    | 'aggregator'
+    | 'solver'
+    | 'export';
   /** Named call sites from the run down to here. */
   readonly path: readonly string[];
   /** Index of every enclosing loop (step, repeat indices), i32 scalars, for keys of draws. */
@@ -143,9 +161,16 @@ export interface Frame {
   /** The p and g of a rule, leaf by leaf, and states of a pure call as they are declared: what a rule may change beside cells. */
   readonly ruleSlots?: RuleSlot[];
   readonly ruleReport?: (name: string, value: Node, span: Span) => void;
+  /** In the body of an estimator or aggregator: what it works for. */
+  readonly work?: Work;
 }
 
 export const noLoop: Execution = { loop: { turn: () => undefined, index: () => undefined }, period: 1 };
+
+/** Text that speaks for an update statement: what it moves is a leaf for it, and its states stand behind a stop. */
+export function speaksForUpdate(frame: Frame): boolean {
+  return frame.body === 'rule' || frame.body === 'estimator' || frame.body === 'aggregator';
+}
 
 /** A frame for a nested block: same place, new scope. */
 export function nested(frame: Frame): Frame {

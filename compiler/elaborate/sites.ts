@@ -67,6 +67,7 @@ function visitSpace(root: unknown): void {
       case 'update':
       case 'solveExpr':
       case 'fresh':
+      case 'with':
         sites.set(node, take(node.kind, true));
         break;
       default:

@@ -26,6 +26,8 @@ export interface Target {
   readonly leaves: readonly TargetLeaf[];
   readonly span: Span;
   readonly text: string;
+  /** What an estimator varies: reads of it behind a `stop` are constants, as they are for derivatives. */
+  readonly varied: boolean;
 }
 
 export function target(e: Elaboration, expr: ast.Expr, frame: Frame): Target {
@@ -45,7 +47,8 @@ export function target(e: Elaboration, expr: ast.Expr, frame: Frame): Target {
     }
     return { path, node: leaf.node, cell: own?.[i] ?? cellOf(e, leaf.node) };
   });
-  return { value, leaves: parts, span: expr.span, text: e.options.text(expr.span) };
+  const varied = binding?.kind === 'slot' && binding.varied === true;
+  return { value, leaves: parts, span: expr.span, text: e.options.text(expr.span), varied };
 }
 
 /** A target of `grad`, `at` and their kin, which must exist apart from being written there: nothing else can have read what is computed in its place. */

@@ -11,7 +11,8 @@ import type { Elaboration } from './context.ts';
 import { broadcastTo, leafNodes, plain } from './convert.ts';
 import { objectiveNode } from './derivatives.ts';
 import { checkDrawRoutes } from './draw-routes.ts';
-import { counter } from './execution.ts';
+import type { At } from './estimators.ts';
+import { type Counter, counter } from './execution.ts';
 import { explainCut, moved } from './gradient-path.ts';
 import { lifetimeOf } from './lifetime.ts';
 import { record } from './outputs.ts';
@@ -21,6 +22,7 @@ import type { Frame } from './scope.ts';
 import { siteName } from './sites.ts';
 import { cellOf, target, type Target, visibleNodes } from './targets.ts';
 import { type CellRef, kindText, type Value } from './values.ts';
+import { directing, directionOf, objectivesOf } from './with.ts';
 
 interface Objective {
   readonly node: Node;
@@ -29,12 +31,10 @@ interface Objective {
 }
 
 export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void {
-  if (stmt.with)
-    e.notYet(
-      "'with' (estimators and aggregators)",
-      stmt.with.span,
-      'leave it off: the default is backpropagation of the sum',
-    );
+  if (stmt.with && stmt.along)
+    fail('OPT424', stmt.with.span, "'with' makes a direction of objectives, and along gives the direction itself", {
+      hint: 'write along grad(L, P) with …, or minimizing L with …',
+    });
   const objectives = stmt.objectives.map((expr): Objective => ({
     node: objectiveNode(e, e.do.expression(e, expr, frame), expr.span),
     text: e.options.text(expr.span),
@@ -53,10 +53,26 @@ export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void
   const current = all.map((cell) => e.entry.read(cell));
   for (const objective of objectives) refuseStale(e, objective, all);
 
+  const structure: Value =
+    targets.length === 1 ? targets[0].value : { kind: 'tuple', items: targets.map((t) => t.value) };
+  const path = [...frame.path, siteName(stmt)];
+  const lifetime = lifetimeOf(e, frame, all);
+  const names = targets.map((t) => t.text).join('+');
+  const application = { statement: stmt.span };
+  let updates: Counter | undefined;
+  const count = (): Counter => (updates ??= counter(e, frame, path, lifetime));
   const gradients =
-    along === undefined
-      ? descent(e, stmt, objectives, targets, cells, current)
-      : directions(e, along, stmt.along as ast.Expr, targets, current);
+    along !== undefined
+      ? directions(e, along, stmt.along as ast.Expr, targets, current)
+      : stmt.with
+        ? estimated(e, stmt, stmt.with, objectives, targets, {
+            frame,
+            path,
+            span: stmt.span,
+            work: { span: stmt.span, names, counter: count(), lifetime, application },
+            varied: { structure, nodes: current, cells: all },
+          })
+        : descent(e, stmt, objectives, targets, cells, current);
   const moving = all.map((cell, i): Moving => ({
     path: cell.label,
     id: cell.id,
@@ -66,25 +82,20 @@ export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void
     g: gradients[i],
     written: false,
   }));
-  const structure: Value =
-    targets.length === 1 ? targets[0].value : { kind: 'tuple', items: targets.map((t) => t.value) };
-  const path = [...frame.path, siteName(stmt)];
   const name = `${siteName(stmt)}${frame.turn ?? ''}`;
   const alternating = readsMoved(e, objectives.length > 0 ? objectives.map((o) => o.node) : gradients, all);
-  const lifetime = lifetimeOf(e, frame, all);
-  const updates = counter(e, frame, path, lifetime);
   move(e, alternatives, moving, {
     frame,
     path,
-    counter: updates,
-    application: { statement: stmt.span },
+    counter: count(),
+    application,
     lifetime,
-    names: targets.map((t) => t.text).join('+'),
+    names,
     structure,
     span: stmt.span,
     objective: along === undefined ? descended(e, stmt, objectives) : undefined,
   });
-  updates.done();
+  count().done();
   const idle = moving.find((m) => !m.written);
   if (idle) {
     fail('OPT413', stmt.by.span, `nothing in this pipeline writes ${idle.path}: its rules only change the direction`, {
@@ -108,7 +119,7 @@ export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void
     objectives: along === undefined ? objectives : [],
     wrt: current,
     by: e.options.text(stmt.by.span),
-    with: '',
+    with: stmt.with ? e.options.text(stmt.with.span) : '',
     alternating,
   });
 }
@@ -193,6 +204,43 @@ function descent(
       explainCut(e, total, nodes, t, objectives.map((o) => o.text).join(' + '), objectives[0].span);
   });
   return stmt.sense === 'maximizing' ? values.map((g) => e.graph.at(stmt.span, () => e.make('neg', [g]))) : [...values];
+}
+
+/** The direction that the pipeline after `with` makes of the objectives; every target must be one that it can move. */
+function estimated(
+  e: Elaboration,
+  stmt: ast.UpdateStmt,
+  pipeline: ast.Pipeline,
+  objectives: readonly Objective[],
+  targets: readonly Target[],
+  at: At,
+): Node[] {
+  const by = directing(e, pipeline, at.frame);
+  const total = sumOf(e, stmt, objectives);
+  const text = objectives.map((o) => o.text).join(' + ');
+  const { nodes } = at.varied;
+  const seen = visibleNodes([total], true);
+  const ofTarget = (i: number): readonly Node[] => {
+    const from = targets.slice(0, i).reduce((n, t) => n + t.leaves.length, 0);
+    return nodes.slice(from, from + targets[i].leaves.length);
+  };
+  const unmoved = (moves: (node: Node) => boolean): void =>
+    targets.forEach((t, i) => {
+      if (!ofTarget(i).some(moves)) explainCut(e, total, ofTarget(i), t, text, objectives[0].span);
+    });
+  unmoved((node) => seen.has(node));
+  const descended = objectivesOf(
+    e,
+    stmt.objectives,
+    objectives.map((o) => o.node),
+    at.frame,
+    stmt.sense === 'maximizing',
+  );
+  const whole: Target = { ...targets[0], text: targets.map((t) => t.text).join(', ') };
+  const direction = directionOf(e, by, descended, targets.length > 1 ? whole : targets[0], at);
+  const { reached } = at.work;
+  if (reached) unmoved((node) => reached.has(node));
+  return direction;
 }
 
 /** `along d`: directions to descend, shaped like the targets. */

@@ -8,6 +8,7 @@ import type { DataField } from '../bundle/format.ts';
 import type { Cell } from '../ir/program.ts';
 import type { DType, Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
+import type { Elements } from './elements.ts';
 import type { ProblemInstance } from './problems.ts';
 import type { Frame } from './scope.ts';
 
@@ -95,10 +96,10 @@ export interface Template {
   readonly spans?: ReadonlyMap<string, Span>;
 }
 
-/** A pipeline of rules given as an argument or by name. */
+/** A pipeline of rules, or of an estimator and an aggregator, given as an argument or by name. */
 export interface PipelineValue {
   readonly kind: 'pipeline';
-  /** Each a list of rules in order; for a leaf, the first that takes it. */
+  /** Each a list of templates in order; rules: for a leaf, the first that takes it. */
   readonly alternatives: readonly (readonly Template[])[];
 }
 
@@ -192,6 +193,20 @@ export interface CellValue {
   readonly like: Value;
 }
 
+/** The examples of an objective that an estimator opens, as an axis. */
+export interface ExampleAxis {
+  readonly kind: 'exampleAxis';
+  readonly elements: Elements;
+  /** Inside of a map over the axis: the example at hand. */
+  readonly at?: ExampleAt;
+}
+
+/** One example: its number, and its rows of the arrays. */
+export interface ExampleAt {
+  readonly index: Node;
+  readonly rows: readonly Node[];
+}
+
 export type Value =
   | Exact
   | ExactArray
@@ -216,7 +231,8 @@ export type Value =
   | SetProduct
   | Solution
   | Family
-  | CellValue;
+  | CellValue
+  | ExampleAxis;
 
 /** A cell of the program, or a local variable of one step (`persistent` false). */
 export interface CellRef extends Cell {
@@ -290,7 +306,7 @@ export function kindText(v: Value): string {
     case 'template':
       return `the ${v.decl.kind} ${v.decl.name.text}${v.bound.size > 0 ? ', of which some parameters are still open' : ''}`;
     case 'pipeline':
-      return 'a pipeline of rules';
+      return `a pipeline of ${v.alternatives[0]?.[0]?.decl.kind ?? 'rule'}s`;
     case 'builtin':
       return `the function ${v.name}`;
     case 'dataset':
@@ -313,6 +329,8 @@ export function kindText(v: Value): string {
       return `the solution of ${v.problem}`;
     case 'family':
       return `the family ${v.name}`;
+    case 'exampleAxis':
+      return "the axis of an objective's examples";
     case 'cell':
       return `the cell ${v.cells[0].label}`;
   }

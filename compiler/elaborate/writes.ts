@@ -6,7 +6,7 @@ import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
 import { broadcastTo, leafNodes, plain, toNode } from './convert.ts';
 import { selections } from './indexing.ts';
-import type { Frame } from './scope.ts';
+import { type Frame, speaksForUpdate } from './scope.ts';
 import { target, type TargetLeaf } from './targets.ts';
 import { moved } from './gradient-path.ts';
 import { noteMove } from './update.ts';
@@ -104,9 +104,10 @@ function store(
   // So are states and variables in a solver: derivatives take them as they stand. Its own local variables are values in between.
   const level =
     frame.body === 'solver' && (cell.persistent || cell.kind === 'state' || frame.solving?.moves(cell) === true);
-  e.entry.write(cell, frame.body === 'rule' ? e.make('stop', [whole]) : level ? moved(e, whole) : whole);
-  if (frame.body !== 'rule') noteMove(e, cell, at, 'write', frame);
-  if (frame.body !== 'rule' && cell.persistent) {
+  const own = speaksForUpdate(frame);
+  e.entry.write(cell, own ? e.make('stop', [whole]) : level ? moved(e, whole) : whole);
+  if (!own) noteMove(e, cell, at, 'write', frame);
+  if (!own && cell.persistent) {
     e.updates.push({
       run: e.run.name,
       entry: e.entry.id,

@@ -126,4 +126,22 @@ export const flowCodes = {
       right: 'fn f(x) = x^2\n  update w by sgd(0.1) minimizing f(w)',
     },
   },
+  OPT431: {
+    title: 'an objective without examples',
+    about:
+      'An estimator `for (L over e, P)` takes the objective example by example. It can do so where the objective is written `mean over b as e { … }`, in the statement itself or as a parameterless fn; a mean that was computed otherwise is one number.',
+    example: {
+      wrong: 'update Net by sgd(0.1) minimizing mean(losses(b)) with per_example_clipped(1)',
+      right: 'update Net by sgd(0.1) minimizing mean over b as e { loss(e) } with per_example_clipped(1)',
+    },
+  },
+  OPT432: {
+    title: 'a reversal that an estimator cannot see',
+    about:
+      'reverse(x, by: c) changes derivatives and leaves values as they are. An estimator that compares values of the objective at several points would move what lies behind the reversal the wrong way.',
+    example: {
+      wrong: 'update Net by sgd(0.1) minimizing label + reverse(domain, by: 1) with spsa()',
+      right: 'update Net by sgd(0.1) minimizing label - domain with spsa()',
+    },
+  },
 } satisfies Record<string, CatalogEntry>;

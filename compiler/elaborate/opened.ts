@@ -1,0 +1,78 @@
+/**
+ * Objectives that an estimator `for (L over e, P)` opens: those written `mean over b as e { … }`, directly or as a parameterless fn. Their examples are an axis
+ * of the estimator, and `L[e]` is the objective of the example at hand, its text evaluated again for that example: with the same draws, as it was written.
+ */
+import type * as ast from '../ast/nodes.ts';
+import { fail } from '../diagnostics/diagnostic.ts';
+import { bindPattern } from './bindings.ts';
+import type { Elaboration } from './context.ts';
+import { elementsOf, type Elements, sameLength } from './elements.ts';
+import { elementFrame } from './local-effects.ts';
+import { type Frame, nested } from './scope.ts';
+import { type ExampleAt, tensor, type Value } from './values.ts';
+
+export interface Opened {
+  /** The examples, those of several heads taken together. */
+  readonly elements: Elements;
+  /** The objective of one example. */
+  element(at: ExampleAt): Value;
+}
+
+/** The examples of an objective; undefined where it is not written as a mean over some. */
+export function openObjective(e: Elaboration, expr: ast.Expr, frame: Frame): Opened | undefined {
+  if (expr.kind === 'reduceOver') return expr.reducer.text === 'mean' ? open(e, expr, frame) : undefined;
+  if (expr.kind !== 'name') return undefined;
+  const binding = frame.scope.find(expr.name);
+  if (binding?.kind === 'slot') return binding.opened;
+  if (binding?.kind === 'value' && binding.value.kind === 'thunk')
+    return openObjective(e, binding.value.expr, binding.value.frame);
+  if (binding?.kind !== 'named') return undefined;
+  const { statements, value } = binding.decl.body;
+  return value && statements.length === 0 ? openObjective(e, value, nested(binding.frame)) : undefined;
+}
+
+function open(e: Elaboration, expr: ast.ReduceOver, frame: Frame): Opened {
+  const heads = expr.heads.map((head) => elementsOf(e, head, frame, 'mean over'));
+  sameLength(e, heads, expr.heads);
+  const arrays = heads.flatMap((h) => h.arrays);
+  const elements: Elements = {
+    length: heads[0].length,
+    count: heads.find((h) => h.count)?.count,
+    arrays,
+    element: (index) => tensor(index),
+  };
+  const element = ({ index, rows }: ExampleAt): Value => {
+    const inner = elementFrame(frame, [...frame.indices, index]);
+    let next = 0;
+    expr.heads.forEach((head, k) => {
+      const own = rows.slice(next, (next += heads[k].arrays.length));
+      if (!head.as) return;
+      bindPattern(head.as, heads[k].element(index, own), head.over.span, (name, value) =>
+        inner.scope.set(name.text, { kind: 'value', value, home: e.entry, span: name.span }),
+      );
+    });
+    const value = e.do.body(e, expr.body, inner);
+    if (value === undefined)
+      fail('OPT304', expr.body.span, 'the body of mean over has no value', { hint: 'end it with an expression' });
+    return value;
+  };
+  return { elements, element };
+}
+
+/** `L[e]` in an estimator that opens L; undefined where the object is no such objective. */
+export function exampleObjective(e: Elaboration, expr: ast.Index, frame: Frame): Value | undefined {
+  if (expr.object.kind !== 'name') return undefined;
+  const binding = frame.scope.find(expr.object.name);
+  if (binding?.kind !== 'slot' || !binding.opened) return undefined;
+  const [item] = expr.items;
+  const axis = item.kind === 'at' && expr.items.length === 1 ? e.do.expression(e, item.expr, frame) : undefined;
+  if (axis?.kind !== 'exampleAxis')
+    fail('OPT304', expr.span, `${expr.object.name} is opened by its examples: it is indexed by their axis`, {
+      hint: `write mean over e { … ${expr.object.name}[e] … } with the e of the estimator's header`,
+    });
+  if (!axis.at)
+    fail('OPT304', expr.span, `${expr.object.name}[…] is the objective of one example, and here none is at hand`, {
+      hint: 'write it inside of mean over e { … } or map e { … }',
+    });
+  return binding.opened.element(axis.at);
+}

@@ -44,6 +44,8 @@ export class Readback {
       const bytes = Math.ceil(range.bytes / 4) * 4;
       if (bytes > 0) encoder.copyBufferToBuffer(range.gpu, range.offset, staging, offsets[i], bytes);
     });
+    // Mapping waits for the commands that touch the buffer: where nothing is read there must be one too, or it would not wait for the submission.
+    if (total === 0) encoder.clearBuffer(staging, 0, 4);
     return { offsets, read: () => this.map(staging, Math.max(4, total)) };
   }
 

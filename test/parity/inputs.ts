@@ -5,19 +5,16 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { generator, givenOf, type Tensor, workloads } from '../../bench/workload.ts';
 import { loadSource } from '../../runtime/data/load.ts';
 import { nodeDataHost } from '../../runtime/data/node-files.ts';
 import { writeNpz } from '../../runtime/data/npz.ts';
+import { cases } from './cases.ts';
 
-/** Steps of every case. */
-export const STEPS = 20;
-
-interface Tensor {
-  readonly values: Float32Array | Int32Array;
-  readonly shape: readonly number[];
-}
-
-/** Writes digits.npz, dann.npz, rules.npz and optax.npz with their init-*.npz into `folder`. */
+/**
+ * Writes digits.npz, dann.npz, rules.npz and optax.npz with their init-*.npz into `folder`, CASE.npz of the workloads, and workloads.json, which
+ * says for each of their cases which workload it is, its steps and dims.
+ */
 export async function writeInputs(folder: string): Promise<void> {
   const rows = 2560;
   const { x, y } = await digits(rows);
@@ -52,6 +49,17 @@ export async function writeInputs(folder: string): Promise<void> {
     write(name, task);
     write(`init-${name}`, start);
   }
+
+  const settings: Record<string, object> = {};
+  for (const { name, workload, steps, set } of cases) {
+    if (!workload) continue;
+    const { spec } = workloads[workload];
+    settings[name] = { spec, steps, set };
+    // One row, as the specs declare it.
+    const given = Object.entries(givenOf(workloads[workload], set));
+    write(name, Object.fromEntries(given.map(([field, t]) => [field, { ...t, shape: [1, ...t.shape] }])));
+  }
+  writeFileSync(path.join(folder, 'workloads.json'), JSON.stringify(settings));
 
   function write(name: string, arrays: Record<string, Tensor>): void {
     writeFileSync(path.join(folder, `${name}.npz`), writeNpz(arrays));
@@ -101,15 +109,4 @@ function layers(next: () => number, sizes: readonly number[], prefix: string): R
     result[`${prefix}b${l + 1}`] = { values: draw(outputs, 0.05), shape: [1, outputs] };
   }
   return result;
-}
-
-/** Uniform numbers in [0, 1): mulberry32. */
-function generator(seed: number): () => number {
-  let s = seed >>> 0;
-  return () => {
-    s = (s + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(s ^ (s >>> 15), s | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

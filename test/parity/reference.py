@@ -1,12 +1,13 @@
 """The parity programs in JAX, float64 on the CPU: the same data, initial parameters and formulas as the .opt twins, written independently.
 
-    python reference.py FOLDER
+    python reference.py FOLDER [CASE]
 
-Reads FOLDER/{digits,dann,rules,optax}.npz and FOLDER/init-*.npz; writes FOLDER/{digits,dann,rules,optax}.expected.npz with one array a report, `RUN/report/NAME`
+Reads FOLDER/{digits,dann,rules,optax}.npz, FOLDER/init-*.npz and what FOLDER/workloads.json names; writes FOLDER/CASE.expected.npz with one array a report, `RUN/report/NAME`
 of the values by step, and one a parameter, `RUN/cell/NAME`, after the last step (RUN is empty for files of one run).
 Gradients are JAX's; the update rules of `rules` are written out from their papers, in numpy's words; those of `optax` are Optax's own, but for diffGrad, SAM
-and gradient centralization, which it does not have (or not in this form), and which are written out here.
+and gradient centralization, which it does not have (or not in this form), and which are written out here. The workloads of the benchmarks are in workloads.py.
 """
+import json
 import os
 import sys
 
@@ -18,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import optax.contrib
+import workloads
 
 STEPS = 20
 
@@ -273,14 +275,29 @@ def optax_rules(folder):
 optax_rules.__name__ = "optax"
 
 
-def main(folder):
+def write(folder, name, runs):
+    """`runs`: (reports, cells) by the name of the run."""
+    arrays = {}
+    for run, (reports, cells) in runs.items():
+        arrays.update({f"{run}/report/{k}": np.array(v) for k, v in reports.items()})
+        arrays.update({f"{run}/cell/{k}": np.atleast_1d(v) for k, v in cells.items()})
+    np.savez(os.path.join(folder, name + ".expected.npz"), **arrays)
+
+
+def main(folder, only=None):
     for case in (digits, dann, rules, optax_rules):
-        arrays = {}
-        for run, (reports, cells) in case(folder).items():
-            arrays.update({f"{run}/report/{name}": np.array(values) for name, values in reports.items()})
-            arrays.update({f"{run}/cell/{name}": np.asarray(value) for name, value in cells.items()})
-        np.savez(os.path.join(folder, case.__name__ + ".expected.npz"), **arrays)
+        if only in (None, case.__name__):
+            write(folder, case.__name__, case(folder))
+    with open(os.path.join(folder, "workloads.json")) as f:
+        settings = json.load(f)
+    for name, of in settings.items():
+        if only not in (None, name):
+            continue
+        given = {k: jnp.asarray(v[0]) for k, v in load(folder, name).items()}
+        # What else a case sets the shapes of its arrays say.
+        others = {k: of["set"][k] for k in ("inner", "heads") if k in of["set"]}
+        write(folder, name, {"": workloads.run(of["spec"], given, of["steps"], **others)})
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:3])

@@ -35,5 +35,5 @@ mkdir -p "$inputs"
 cd "$root"
 node --import tsx "$here/run.ts" inputs "$inputs"
 # Settings for old OpenBLAS builds do not concern JAX.
-env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE "$venv/bin/python" "$here/reference.py" "$inputs"
+env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE "$venv/bin/python" "$here/reference.py" "$inputs" ${1:+"$1"}
 node --import tsx "$here/run.ts" compare "$inputs" "$@"

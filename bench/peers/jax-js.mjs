@@ -86,7 +86,7 @@ function dann(given) {
     const label = crossEntropy(perceptron(q, z.ref.slice([0, rows]), 'l', 1), y, rows);
     const turned = lax.stopGradient(z.ref).mul(1.5).sub(z.mul(0.5));
     const d = perceptron(q, turned, 'd', 2).reshape([2 * rows]);
-    return [label.add(nn.softplus(d.ref).sub(d.mul(domain)).mean()), label];
+    return [label.ref.add(nn.softplus(d.ref).sub(d.mul(domain)).mean()), label];
   };
   const step = ({ p: q, m }, data) => {
     const [[, label], g] = valueAndGrad(objective, { hasAux: true })(tree.ref(q), data);
@@ -139,7 +139,8 @@ function transformer(given, { B, T, D, V, depth, heads }) {
     return values;
   };
   const fixed = {
-    inputs: np.array(column(0), { dtype: np.int32 }),
+    // The gradient of a gather cannot be compiled by the library's jit; a product with ones and zeros can.
+    inputs: oneHot({ values: column(0) }, V),
     targets: oneHot({ values: column(1) }, V),
     mask: np
       .tril(np.ones([T, T]))
@@ -166,7 +167,7 @@ function transformer(given, { B, T, D, V, depth, heads }) {
     return h.ref.add(affine(nn.gelu(affine(norm(h, q[`n2_${l}`], q[`s2_${l}`]), '1')), '2'));
   };
   const objective = (q, { inputs, targets, mask }) => {
-    let x = np.take(q.E.ref, inputs, 0).reshape([B, T, D]).add(q.P.ref);
+    let x = np.matmul(inputs, q.E.ref).reshape([B, T, D]).add(q.P.ref);
     for (let l = 0; l < depth; l++) x = block(x, q, l, mask);
     const z = np.matmul(norm(x, q.nf, q.sf), q.Wh.ref).add(q.bh.ref);
     return crossEntropy(z.reshape([B * T, V]), targets, B * T);

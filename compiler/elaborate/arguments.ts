@@ -112,12 +112,12 @@ function argument(e: Elaboration, t: Template, param: ast.Param, expr: ast.Expr,
     case 'set':
       if (value.kind === 'setProduct') return value.sets.length === 1 && value.sets[0] ? value.sets[0] : value;
       return value.kind === 'template' && value.decl.kind === 'set' ? value : wrong(value, 'a set');
+    case 'axis':
+      return value.kind === 'axis' ? value : wrong(value, 'an axis');
     case 'problem':
       return value.kind === 'problem' || (value.kind === 'template' && value.decl.kind === 'problem')
         ? value
         : wrong(value, 'a problem');
-    case 'axis':
-      return e.notYet(`a parameter of kind ${param.paramKind}`, param.span);
   }
 }
 
@@ -170,6 +170,8 @@ export function hasNodes(value: Value): boolean {
       return [...value.fields.values()].some(hasNodes);
     case 'solution':
       return hasNodes(value.found);
+    case 'over':
+      return true;
     case 'range':
       return value.lo.kind === 'tensor';
     default:

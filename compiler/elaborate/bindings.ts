@@ -194,6 +194,8 @@ export function carry(
       return value.lo.kind === 'tensor'
         ? { ...value, lo: tensor(carryNode(e, value.lo.node, home, name, span, declaredAt)) }
         : value;
+    case 'over':
+      return { ...value, value: carry(e, value.value, home, name, span, declaredAt) };
     case 'batch':
       return stepOnly(name, span, declaredAt);
     case 'solution': {

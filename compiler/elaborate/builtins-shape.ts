@@ -320,6 +320,8 @@ const len: BuiltinFn = (c) => {
       return exact(v.items.length, true);
     case 'range':
       return exact(v.length, true);
+    case 'axis':
+      return exact(v.axis.size, true);
     case 'family':
       return exact(v.members.size, true);
     default: {

@@ -9,11 +9,12 @@ import type { Node, TensorType } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import type { Elaboration, RunContext } from './context.ts';
 import { broadcastTo, leaves, plain, rebuild, toNode } from './convert.ts';
+import { axisOf, forEach } from './axes.ts';
 import { draw } from './random.ts';
 import type { Frame } from './scope.ts';
 import { siteName } from './sites.ts';
 import { staticType } from './types.ts';
-import { type CellRef, type CellValue, isCompound, tensor, type Value } from './values.ts';
+import { type Axis, type CellRef, type CellValue, isCompound, tensor, type Value } from './values.ts';
 
 /** Initial value as written, of the declared type where there is one. `indices`: of the loops in which the cell begins again and again. */
 export function initialValue(
@@ -72,6 +73,7 @@ export interface CellPlace {
   readonly run: string;
   readonly persistent: boolean;
   readonly livesWith?: string;
+  readonly over?: Axis;
   readonly span: Span;
 }
 
@@ -90,6 +92,7 @@ export function cellsFor(e: Elaboration, value: Value, place: CellPlace, span: S
       span: place.span,
       persistent: place.persistent,
       livesWith: place.livesWith,
+      over: place.over,
     });
     e.entry.initialise(cell, nodes[i]);
     return cell;
@@ -97,9 +100,23 @@ export function cellsFor(e: Elaboration, value: Value, place: CellPlace, span: S
   return { kind: 'cell', cells, like: rebuild(e, value, nodes, span) };
 }
 
+/**
+ * The initial value of a cell; of one over an axis for all elements. `make` gets the frame and, of an element, its number among the indices that key draws.
+ * An initial value that is over the axis already is taken as it is.
+ */
+export function overAxis(
+  e: Elaboration,
+  axis: Axis | undefined,
+  frame: Frame,
+  span: Span,
+  make: (frame: Frame, indices: readonly Node[]) => Value,
+): Value {
+  if (!axis) return make(frame, []);
+  return forEach(e, axis, frame, span, (inner, index) => make(inner, [index])).value;
+}
+
 /** A `var` or `frozen` declaration outside phases, for one run; its initial value is computed before its first use. */
 export function declaredCell(e: Elaboration, decl: ast.CellDecl, frame: Frame, owner: RunContext): CellValue {
-  if (decl.over) e.notYet('a variable over an axis', decl.over.span);
   if (decl.word === 'param' || decl.word === 'state') {
     fail('OPT424', decl.span, `${decl.word} belongs in a layer or model${decl.word === 'state' ? ' or rule' : ''}`, {
       hint: 'use var here',
@@ -107,8 +124,11 @@ export function declaredCell(e: Elaboration, decl: ast.CellDecl, frame: Frame, o
   }
   const name = `${decl.name.text}${frame.turn ?? ''}`;
   return e.within(e.entry.init, () => {
+    const axis = decl.over && axisOf(e, decl.over, frame);
     const type = decl.type && staticType(e, decl.type, frame);
-    const value = initialValue(e, decl, type, frame, [...frame.path, siteName(decl)]);
+    const value = overAxis(e, axis, frame, decl.span, (inner, indices) =>
+      initialValue(e, decl, type, inner, [...frame.path, siteName(decl)], indices),
+    );
     return cellsFor(
       e,
       value,
@@ -119,6 +139,7 @@ export function declaredCell(e: Elaboration, decl: ast.CellDecl, frame: Frame, o
         group: e.qualifiedBy(owner.name, name),
         run: owner.name,
         persistent: true,
+        over: axis,
         span: decl.name.span,
       },
       decl.span,
@@ -128,13 +149,12 @@ export function declaredCell(e: Elaboration, decl: ast.CellDecl, frame: Frame, o
 
 /** A `var` inside a phase: born at each execution. */
 export function localVariable(e: Elaboration, decl: ast.CellDecl, frame: Frame): CellValue {
-  if (decl.over) e.notYet('a variable over an axis', decl.over.span);
+  const axis = decl.over && axisOf(e, decl.over, frame);
   const type = decl.type && staticType(e, decl.type, frame);
-  const value =
-    decl.init?.kind === 'draw'
-      ? draw(e, decl.init.draw, type, [...frame.path, siteName(decl)], frame)
-      : initialValue(e, decl, type, frame, []);
-  const born = cellsFor(e, value, localPlace(e, decl, frame), decl.span);
+  const value = overAxis(e, axis, frame, decl.span, (inner, indices) =>
+    initialValue(e, decl, type, inner, [...frame.path, siteName(decl)], [...frame.indices, ...indices]),
+  );
+  const born = cellsFor(e, value, { ...localPlace(e, decl, frame), over: axis }, decl.span);
   for (const cell of born.cells) e.births.set(cell.id, frame.scope);
   return born;
 }

@@ -10,7 +10,7 @@ import type { Phase } from '../ir/program.ts';
 import type { Span } from '../source/source.ts';
 import { callsOf, countedId, UnknownCount } from './call-counts.ts';
 import type { Elaboration } from './context.ts';
-import { leaves, plain } from './convert.ts';
+import { leaves, withAxesInFront } from './convert.ts';
 import { reads } from './entry.ts';
 import type { Frame } from './scope.ts';
 import { cellOf } from './targets.ts';
@@ -68,9 +68,8 @@ function cellsIn(e: Elaboration, value: Value, expr: ast.Expr): readonly CellRef
       .filter(([path]) => path === value.path || path.startsWith(`${value.path}.`))
       .map(([, cell]) => cell);
   if (value.kind === 'cell') return value.cells;
-  if (value.kind !== 'tensor' && value.kind !== 'tree' && value.kind !== 'record' && value.kind !== 'tuple')
-    return undefined;
-  const found = leaves(e, plain(e, value, expr.span), expr.span).map((leaf) =>
+  if (!['tensor', 'tree', 'record', 'tuple', 'over'].includes(value.kind)) return undefined;
+  const found = leaves(e, withAxesInFront(e, value, expr.span), expr.span).map((leaf) =>
     leaf.value.kind === 'tensor' ? cellOf(e, leaf.value.node) : undefined,
   );
   return found.every((c) => c !== undefined) ? found : undefined;

@@ -11,11 +11,12 @@ import { Graph, sizeOf } from '../ir/tensor/graph.ts';
 import { type DType, type Node, ShapeError, type TensorType } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import { EntryBuilder } from './entry.ts';
+import type { Element } from './axis-elements.ts';
 import type { Examples } from './chunks.ts';
 import type { Exacted } from './exact.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { Binding, Frame, Scope } from './scope.ts';
-import type { CellRef, CellValue, ModelInstance, Template, Thunk, Value } from './values.ts';
+import type { Axis, CellRef, CellValue, ModelInstance, Template, Thunk, Value } from './values.ts';
 import type { WeightFile } from './weights.ts';
 import { Witnesses } from './witness.ts';
 
@@ -72,6 +73,16 @@ export interface Constructs {
     frame: Frame,
     seed: Node | undefined,
   ): Node | undefined;
+}
+
+/** What a collective inside of a map was made of. */
+export interface Met {
+  /** Nodes of the element's text. */
+  readonly roots: readonly Node[];
+  readonly word: string;
+  readonly span: Span;
+  /** Id of the first node of the element's text. */
+  readonly first: number;
 }
 
 export interface RunContext {
@@ -147,6 +158,10 @@ export class Elaboration {
   examples: Examples | undefined;
   /** Values of the `exact { … }` of the statement now elaborated. */
   readonly exacts = new Map<ast.ExactExpr, Exacted>();
+  /** Axes whose element the text elaborated now belongs to, innermost last. */
+  elements: ReadonlyMap<Axis, Element> = new Map();
+  /** What collectives inside of maps gave, with the values of an element that it was made of. */
+  readonly collectives = new Map<Node, Met>();
   /** Fns that claims count the calls of, and where all fns of the file are declared, by name. */
   countedNames: ReadonlySet<string> = new Set();
   countedFns: ReadonlyMap<string, readonly string[]> = new Map();
@@ -247,7 +262,7 @@ export class Elaboration {
     let id = cell.id;
     for (let i = 1; this.allCells.has(id); i++) id = `${cell.id}_${i}`;
     const ref: CellRef = { ...cell, id, run: cell.run ?? this.run.name };
-    if (cell.persistent) this.cells.set(id, ref);
+    if (cell.persistent && !cell.elementOf) this.cells.set(id, ref);
     this.allCells.set(id, ref);
     return ref;
   }

@@ -6,6 +6,7 @@ import { fail } from '../diagnostics/diagnostic.ts';
 import { sizeOf } from '../ir/tensor/graph.ts';
 import type { DType, Node, TensorType } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
+import { here } from './axis-elements.ts';
 import type { Elaboration } from './context.ts';
 import {
   type Batch,
@@ -72,12 +73,10 @@ export function plain(e: Elaboration, value: Value, span: Span): Value {
 
 /** Current value of a declared cell, with its structure. */
 export function readCells(e: Elaboration, value: CellValue, span: Span): Value {
-  return rebuild(
-    e,
-    value.like,
-    value.cells.map((cell) => e.entry.read(cell)),
-    span,
-  );
+  const nodes = value.cells.map((cell) => e.entry.read(here(e, cell)));
+  const now = rebuild(e, value.like, nodes, span);
+  const axis = value.cells[0]?.over;
+  return axis && !e.elements.has(axis) ? { kind: 'over', axis, value: now } : now;
 }
 
 /** A node of exact numbers; a single one is repeated to `splat`. OPT301 and OPT315 where they do not fit the type. */
@@ -128,8 +127,15 @@ export function toNode(e: Elaboration, given: Value, span: Span, dtype?: DType):
       break;
   }
   fail('OPT304', span, `a number or tensor is needed here, not ${kindText(value)}`, {
-    hint: value.kind === 'template' ? callHint(value) : 'name one of its fields or leaves',
+    hint: neededHint(value, 'name one of its fields or leaves'),
   });
+}
+
+function neededHint(value: Value, otherwise: string): string {
+  if (value.kind === 'template') return callHint(value);
+  if (value.kind !== 'over') return otherwise;
+  const { name } = value.axis;
+  return `read it in map ${name} { … }, or reduce it: mean over ${name} { … }`;
 }
 
 /** How a template becomes a value. */
@@ -210,7 +216,7 @@ export function leaves(e: Elaboration, given: Value, span: Span): { path: string
       return [{ path: '', value }];
     default:
       fail('OPT304', span, `numbers or a tree of them are needed here, not ${kindText(value)}`, {
-        hint: value.kind === 'template' ? callHint(value) : 'name a value made of numbers',
+        hint: neededHint(value, 'name a value made of numbers'),
       });
   }
 }
@@ -232,6 +238,22 @@ export function leafNodes(e: Elaboration, value: Value, span: Span, dtype?: DTyp
   return leaves(e, value, span).map((l) => toNode(e, l.value, span, dtype));
 }
 
+/** A value with the axes that it is over as leading dimensions: for what takes all elements together. */
+export function withAxesInFront(e: Elaboration, given: Value, span: Span): Value {
+  const value = plain(e, given, span);
+  const inner = (v: Value) => withAxesInFront(e, v, span);
+  if (value.kind === 'over') return inner(value.value);
+  if (value.kind === 'tuple') return { ...value, items: value.items.map(inner) };
+  if (value.kind === 'record')
+    return { ...value, fields: new Map([...value.fields].map(([name, field]) => [name, inner(field)])) };
+  return value;
+}
+
+/** Leaf nodes, of values over an axis too. */
+export function leavesOver(e: Elaboration, value: Value, span: Span): Node[] {
+  return leafNodes(e, withAxesInFront(e, value, span), span);
+}
+
 /** The same structure with other leaves, given in order. */
 export function rebuild(e: Elaboration, like: Value, nodes: readonly Node[], span: Span): Value {
   let next = 0;
@@ -247,6 +269,8 @@ export function rebuild(e: Elaboration, like: Value, nodes: readonly Node[], spa
       case 'part':
       case 'cell':
         return take(plain(e, value, span));
+      case 'over':
+        return { ...value, value: take(value.value) };
       case 'dataset':
       case 'batch':
         return { kind: 'record', fields: new Map([...value.fields].map(([k, read]) => [k, take(read())])) };

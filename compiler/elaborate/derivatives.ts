@@ -8,8 +8,19 @@ import { fail } from '../diagnostics/diagnostic.ts';
 import { substitute } from '../ir/tensor/rewrite.ts';
 import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
+import { cut, join, refuseCollectives } from './axes.ts';
 import type { Elaboration } from './context.ts';
-import { broadcastTo, leafNodes, leaves, plain, rebuild, toFloat, toNode, zipLeaves } from './convert.ts';
+import {
+  broadcastTo,
+  leafNodes,
+  leaves,
+  plain,
+  rebuild,
+  toFloat,
+  toNode,
+  withAxesInFront,
+  zipLeaves,
+} from './convert.ts';
 import type { Frame } from './scope.ts';
 import { checkDrawRoutes } from './draw-routes.ts';
 import { noteReach, refuseMoved } from './gradient-path.ts';
@@ -70,7 +81,10 @@ export function takenBy(
   const t = namedTarget(e, by, frame);
   const wrt = derivativeNodes(e, t, outputs);
   floatTarget(wrt, e, by.span);
-  if (differentiates) checkDrawRoutes(outputs, wrt, span);
+  if (differentiates) {
+    checkDrawRoutes(outputs, wrt, span);
+    refuseCollectives(e, outputs, wrt, span);
+  }
   refuseMoved(e, outputs, wrt, span, frame);
   return { t, wrt };
 }
@@ -152,10 +166,13 @@ export const specialForms: Readonly<Record<string, SpecialForm>> = {
   jvp,
   vjp,
   hvp,
-  cut: later('cut'),
-  join: later('join'),
+  cut,
+  join,
   solve_linear: later('solve_linear'),
 };
+
+/** What replaces a value over an axis may be over it too. */
+const sameAxis = (a: Value, b: Value): boolean => a.kind === 'over' && b.kind === 'over' && a.axis === b.axis;
 
 /** `e at { x: v }`: every read of x in e's graph becomes v; what x was written from is not looked at. */
 export function at(e: Elaboration, expr: ast.AtExpr, frame: Frame): Value {
@@ -164,7 +181,7 @@ export function at(e: Elaboration, expr: ast.AtExpr, frame: Frame): Value {
       hint: 'write e at { x: v } to replace x',
     });
   const value = beforeReplacement(e, () => plain(e, e.do.expression(e, expr.expr, frame), expr.expr.span));
-  const parts = leaves(e, value, expr.expr.span);
+  const parts = leaves(e, withAxesInFront(e, value, expr.expr.span), expr.expr.span);
   const roots = parts.map((l) => (l.value.kind === 'tensor' ? l.value.node : undefined));
   const nodes = roots.filter((n) => n !== undefined);
   const targets = expr.bindings.map((binding) => beforeReplacement(e, () => namedTarget(e, binding.target, frame)));
@@ -176,10 +193,11 @@ export function at(e: Elaboration, expr: ast.AtExpr, frame: Frame): Value {
   for (const node of visible) if (ends(node) || (held && isStopped(node))) map.set(node, node);
   for (const [k, binding] of expr.bindings.entries()) {
     const t = targets[k];
-    const given = e.do.expression(e, binding.value, frame);
+    const written = e.do.expression(e, binding.value, frame);
+    const given = sameAxis(t.value, written) ? withAxesInFront(e, written, binding.value.span) : written;
     let used = false;
     const replacements: Node[] = [];
-    zipLeaves(e, [t.value, given], [t.span, binding.value.span], ([own, v]) => {
+    zipLeaves(e, [withAxesInFront(e, t.value, t.span), given], [t.span, binding.value.span], ([own, v]) => {
       const wanted = toNode(e, own, t.span).type;
       const node = toNode(e, v, binding.value.span, wanted.dtype);
       if (
@@ -226,7 +244,7 @@ export function at(e: Elaboration, expr: ast.AtExpr, frame: Frame): Value {
   }
   const replaced = substitute(e.graph, nodes, map);
   let next = 0;
-  return parts.length === 1 && parts[0].path === ''
+  return parts.length === 1 && parts[0].path === '' && value.kind !== 'over'
     ? roots[0]
       ? tensor(replaced[0])
       : value

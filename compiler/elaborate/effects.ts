@@ -103,7 +103,7 @@ function changes(e: Elaboration, before: ReadonlyMap<string, Node>): Map<string,
 
 /** A local variable not met before; a local state belongs to the variable that it helps to move, or to the loop around. */
 function bornInside(cell: CellRef, before: ReadonlyMap<string, Node>): boolean {
-  if (cell.persistent) return false;
+  if (cell.persistent || cell.elementOf) return false;
   return cell.livesWith === undefined || !before.has(cell.livesWith);
 }
 

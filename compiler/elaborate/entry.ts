@@ -110,12 +110,18 @@ export class EntryBuilder {
   initialise(cell: CellRef, value: Node): void {
     this.cells.set(cell.id, cell);
     // A local variable's initial value is a value like any other; only writes are barriers to derivatives.
-    const node = cell.persistent
-      ? this.graph.make('version', [value], { cell: cell.id, version: 0 })
-      : this.graph.make('name', [value], { name: cell.label });
+    const node =
+      cell.persistent && !cell.elementOf
+        ? this.graph.make('version', [value], { cell: cell.id, version: 0 })
+        : this.graph.make('name', [value], { name: cell.label });
     this.current.set(cell.id, { node, version: 0 });
     this.firsts.set(cell.id, node);
-    if (!cell.persistent) this.locals.set(node, cell);
+    if (!cell.persistent || cell.elementOf) this.locals.set(node, cell);
+  }
+
+  /** Ends the life of cells of an element's text. */
+  forget(cells: readonly CellRef[]): void {
+    for (const { id } of cells) this.current.delete(id);
   }
 
   /** Current nodes by cell, for text whose effects are chosen or repeated. */
@@ -163,7 +169,7 @@ export class EntryBuilder {
     const writes: { cell: string; value: Node }[] = [];
     for (const [id, { node }] of this.current) {
       const cell = this.cells.get(id);
-      if (cell?.persistent && !(node.op === 'parameter' && node.attrs.name === id))
+      if (cell?.persistent && !cell.elementOf && !(node.op === 'parameter' && node.attrs.name === id))
         writes.push({ cell: id, value: node });
     }
     for (const [node, cell] of this.kept) writes.push({ cell: cell.id, value: node });

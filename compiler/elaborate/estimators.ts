@@ -17,7 +17,7 @@ import type { Lifetime } from './lifetime.ts';
 import type { Opened } from './opened.ts';
 import { declareState, reportLargest, slot } from './rules.ts';
 import { type Binding, type Frame, Scope } from './scope.ts';
-import { type CellRef, exact, type Template, tensor, type Value } from './values.ts';
+import { type Axis, type CellRef, exact, type Template, tensor, type Value } from './values.ts';
 
 /** The statement or expression for which estimators and aggregators work. */
 export interface Work {
@@ -27,6 +27,8 @@ export interface Work {
   /** Updates of the statement before this one; absent in an expression that may be evaluated any number of times: there nothing is counted or kept. */
   readonly counter?: Counter;
   readonly lifetime?: Lifetime;
+  /** Axis of which the cells moved are an element's own parts. */
+  readonly axis?: Axis;
   /** One for all objectives, so that they report together. */
   readonly application: { readonly statement: Span };
   /** Leaves that derivatives taken by an estimator reach; undefined while none was taken. */
@@ -145,7 +147,7 @@ function bodyFrame(e: Elaboration, t: Template, which: number, { frame, path, sp
       before(decl, work, state.span);
       // One state for each objective: what an estimator remembers of one says nothing of another.
       const place = which > 0 ? [...own, String(which)] : own;
-      const app = { frame, path: place, lifetime: work.lifetime };
+      const app = { frame, path: place, lifetime: work.lifetime, axis: work.axis };
       declareState(
         e,
         state,

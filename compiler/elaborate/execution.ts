@@ -6,7 +6,8 @@ import type { Node } from '../ops/types.ts';
 import { cellsFor } from './cells.ts';
 import type { Elaboration } from './context.ts';
 import type { Execution, Frame, Index, Loop } from './scope.ts';
-import { type CellRef, tensor } from './values.ts';
+import { here } from './axis-elements.ts';
+import { type Axis, type CellRef, tensor } from './values.ts';
 import type { Lifetime } from './lifetime.ts';
 
 /** Executions before this one, as far as they follow from steps and turns. */
@@ -82,27 +83,41 @@ export interface Counter {
 }
 
 /** The counter of the statement at `path`; `lifetime`: of what it counts for, where that begins anew. */
-export function counter(e: Elaboration, frame: Frame, path: readonly string[], lifetime?: Lifetime): Counter {
+export function counter(
+  e: Elaboration,
+  frame: Frame,
+  path: readonly string[],
+  lifetime?: Lifetime,
+  axis?: Axis,
+): Counter {
   const index = lifetime ? 'counted' : indexOf(frame.execution);
   if (index !== 'counted') return { before: () => index, done: () => {} };
   let cell: CellRef | undefined;
   return {
-    before: () => e.entry.read((cell ??= countCell(e, path, lifetime))),
+    before: () => e.entry.read(here(e, (cell ??= countCell(e, path, lifetime, axis)))),
     done: () => {
-      if (cell) e.entry.write(cell, e.make('add', [e.entry.read(cell), e.constant(1, 'i32')]));
+      if (!cell) return;
+      const own = here(e, cell);
+      e.entry.write(own, e.make('add', [e.entry.read(own), e.constant(1, 'i32')]));
     },
   };
 }
 
 /** Rows that a batch statement whose counts the run decides has taken before, i32 scalar; it goes on by `n` of them. */
 export function rowsBefore(e: Elaboration, path: readonly string[], n: Node): Node {
-  const cell = countCell(e, path, undefined, '#rows');
+  const cell = countCell(e, path, undefined, undefined, '#rows');
   const before = e.entry.read(cell);
   e.entry.write(cell, e.make('add', [before, n]));
   return before;
 }
 
-function countCell(e: Elaboration, path: readonly string[], lifetime: Lifetime | undefined, what = '#k'): CellRef {
+function countCell(
+  e: Elaboration,
+  path: readonly string[],
+  lifetime: Lifetime | undefined,
+  axis: Axis | undefined,
+  what = '#k',
+): CellRef {
   const cells = lifetime?.states ?? e.states;
   const key = `${e.run.name}|${path.join('/')}|${what}`;
   let found = cells.get(key);
@@ -116,9 +131,10 @@ function countCell(e: Elaboration, path: readonly string[], lifetime: Lifetime |
       run: e.run.name,
       persistent: !lifetime,
       livesWith: lifetime?.cell,
+      over: axis,
       span: e.graph.span as NonNullable<typeof e.graph.span>,
     } as const;
-    const make = () => cellsFor(e, tensor(e.constant(0, 'i32')), place, place.span);
+    const make = () => cellsFor(e, tensor(e.constant(0, 'i32', axis ? [axis.size] : [])), place, place.span);
     found = lifetime ? make() : e.within(e.entry.init, make);
     cells.set(key, found);
   }

@@ -4,6 +4,7 @@ import { fail } from '../diagnostics/diagnostic.ts';
 import { didYouMean } from '../diagnostics/suggest.ts';
 import type { Node } from '../ops/types.ts';
 import { binary, unary } from './arithmetic.ts';
+import { axisOperation, own } from './axes.ts';
 import { readName } from './bindings.ts';
 import { call } from './calls.ts';
 import { ifExpression } from './choices.ts';
@@ -26,7 +27,10 @@ import { directingValue, withExpression } from './with.ts';
 import { exact, kindText, type RunValue, tensor, truth, type Tree, type Value } from './values.ts';
 
 export function expression(e: Elaboration, expr: ast.Expr, frame: Frame): Value {
-  return e.graph.at(expr.span, () => evaluate(e, expr, frame));
+  return e.graph.at(expr.span, () => {
+    const value = evaluate(e, expr, frame);
+    return e.elements.size > 0 ? own(e, value, expr.span) : value;
+  });
 }
 
 function evaluate(e: Elaboration, expr: ast.Expr, frame: Frame): Value {
@@ -86,7 +90,7 @@ function evaluate(e: Elaboration, expr: ast.Expr, frame: Frame): Value {
     case 'solveExpr':
       return solveExpression(e, expr, frame);
     case 'axisOp':
-      return e.notYet(`'${expr.op}' over an axis`, expr.span);
+      return axisOperation(e, expr, frame);
     case 'pipeline':
       return pipelineValue(e, expr.pipeline, frame);
     case 'each':

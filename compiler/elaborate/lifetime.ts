@@ -25,7 +25,7 @@ export function beginLifetime(e: Elaboration, frame: Frame, span: Span): Lifetim
 
 /** Lifetime of the states that help to move these cells; undefined where they last as long as the run. */
 export function lifetimeOf(e: Elaboration, frame: Frame, cells: readonly CellRef[]): Lifetime | undefined {
-  const local = cells.find((cell) => !cell.persistent);
+  const local = cells.map((cell) => cell.elementOf ?? cell).find((cell) => !cell.persistent);
   const { restart } = frame;
   if (!local || (restart && e.entry.order(local.id) < e.entry.order(restart.cell))) return restart;
   let own = e.lifetimes.get(local.id);

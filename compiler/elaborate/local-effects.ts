@@ -3,6 +3,7 @@ import { fail } from '../diagnostics/diagnostic.ts';
 import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
 import { type Frame, Scope } from './scope.ts';
+import type { CellRef } from './values.ts';
 
 /** Frame of such a body, for an element or turn whose number keys its draws; its variables are local wherever it stands. */
 export function elementFrame(frame: Frame, indices: Frame['indices']): Frame {
@@ -10,13 +11,14 @@ export function elementFrame(frame: Frame, indices: Frame['indices']): Frame {
   return { ...frame, body, scope: new Scope(frame.scope), indices, familyScope: undefined };
 }
 
-/** Runs `act`; fails where it changes a cell that is not its own, or what a rule moves. */
+/** Runs `act`; fails where it changes a cell that is not its own (nor one that `mine` allows), or what a rule moves. */
 export function withoutEffects<T>(
   e: Elaboration,
   frame: Frame,
   word: string,
   span: Span,
   hint: string,
+  mine: ((cell: CellRef) => boolean) | undefined,
   act: () => T,
 ): T {
   const before = e.entry.snapshot();
@@ -24,7 +26,7 @@ export function withoutEffects<T>(
   const slots = frame.ruleSlots?.map((slot) => slot.get());
   const value = act();
   for (const { cell, before: old } of e.entry.changedSince(before)) {
-    if (!cell.persistent && old === undefined) continue;
+    if ((!cell.persistent && !cell.elementOf && old === undefined) || mine?.(cell)) continue;
     const move = e.entry.moved.get(cell.id);
     fail('OPT422', move?.span ?? span, `${cell.label} cannot be written inside ${word}`, {
       labels: [{ span, text: `this ${word} is a value` }],

@@ -3,10 +3,11 @@
  * program does not grow with their number, and draws, derivatives, choices and loops inside are those of one element.
  */
 import type * as ast from '../ast/nodes.ts';
-import { BatchError, vectorize } from '../autodiff/index.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { closeRegions, makeCond, regionParameter } from '../ir/tensor/regions.ts';
 import type { Node } from '../ops/types.ts';
+import { axisNamed, mapOver, reduceAxis } from './axes.ts';
+import { batched } from './batched.ts';
 import { bindPattern } from './bindings.ts';
 import type { Elaboration } from './context.ts';
 import { leafNodes, plain, rebuild } from './convert.ts';
@@ -25,6 +26,8 @@ interface Mapped {
 }
 
 export function map(e: Elaboration, expr: ast.MapExpr, frame: Frame): Value {
+  const axis = axisNamed(e, expr.heads, frame);
+  if (axis) return mapOver(e, axis, expr, frame, 'value') as Value;
   const { value, nodes, count } = mapped(e, expr, frame, 'map');
   if (count)
     fail('OPT304', expr.span, 'a map over a batch of a run-time count has no length that is known', {
@@ -33,7 +36,19 @@ export function map(e: Elaboration, expr: ast.MapExpr, frame: Frame): Value {
   return rebuild(e, value, nodes, expr.span);
 }
 
+/** `map A { … }` as a statement: what it gives is not used. */
+export function mapStatement(e: Elaboration, stmt: ast.MapStmt, frame: Frame): void {
+  const axis = axisNamed(e, stmt.map.heads, frame);
+  if (axis) mapOver(e, axis, stmt.map, frame, 'statement');
+  else
+    fail('OPT424', stmt.span, 'a map over rows changes nothing, and its value is not used', {
+      hint: 'bind it: let y = map … ; only a map over an axis may stand alone, and writes cells over the axis',
+    });
+}
+
 export function reduceOver(e: Elaboration, expr: ast.ReduceOver, frame: Frame): Value {
+  const axis = axisNamed(e, expr.heads, frame);
+  if (axis) return reduceAxis(e, axis, expr, frame);
   const { value, nodes, length, count } = mapped(e, expr, frame, `${expr.reducer.text} over`);
   const results = nodes.map((node) => reduceElements(e, expr, node, length, count));
   return rebuild(e, value, results, expr.span);
@@ -48,7 +63,7 @@ function mapped(e: Elaboration, expr: ast.MapExpr | ast.ReduceOver, frame: Frame
   const inner = elementFrame(frame, [...frame.indices, index]);
   let marker = 0;
   const hint = 'a map gives a value for each element: let y = map … and write y, or use repeat';
-  const value = withoutEffects(e, frame, word, expr.span, hint, () => {
+  const value = withoutEffects(e, frame, word, expr.span, hint, undefined, () => {
     expr.heads.forEach((head, k) => bindElement(e, head, all[k], index, images, inner));
     marker = e.graph.nextId;
     const result = e.do.body(e, expr.body, inner);
@@ -59,7 +74,7 @@ function mapped(e: Elaboration, expr: ast.MapExpr | ast.ReduceOver, frame: Frame
   const count = all.find((elements) => elements.count)?.count;
   const results = leafNodes(e, value, expr.body.span);
   const roots = count ? e.graph.at(expr.span, () => whereCounted(e, marker, results, index, count)) : results;
-  return { value, nodes: batched(e, expr, roots, images, length), length, count };
+  return { value, nodes: batched(e, expr.span, roots, images, length), length, count };
 }
 
 /** Values of the body for an element that counts, else zeros: one that does not has no effect, as a branch that is not taken. */
@@ -96,27 +111,4 @@ function atHand(name: string, index: Node, rows: readonly Node[], inner: Frame):
   const binding = inner.scope.find(name);
   if (binding?.kind !== 'value' || binding.value.kind !== 'exampleAxis') return;
   inner.scope.set(name, { ...binding, value: { ...binding.value, at: { index, rows } } });
-}
-
-function batched(
-  e: Elaboration,
-  expr: ast.Expr,
-  roots: readonly Node[],
-  images: ReadonlyMap<Node, Node>,
-  n: number,
-): Node[] {
-  try {
-    return e.graph.at(expr.span, () => vectorize(e.graph, roots, images, n));
-  } catch (error) {
-    if (!(error instanceof BatchError)) throw error;
-    fail(
-      'OPT502',
-      error.node.span ?? expr.span,
-      `'${error.node.op}' cannot be computed for many elements at once yet`,
-      {
-        labels: [{ span: expr.span, text: 'for each element here' }],
-        hint: 'move it out of the map',
-      },
-    );
-  }
 }

@@ -8,7 +8,7 @@ import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import { bindParameters } from './arguments.ts';
 import { seenFrom } from './blame.ts';
-import { cellsFor, initialValue } from './cells.ts';
+import { cellsFor, initialValue, overAxis } from './cells.ts';
 import type { Elaboration } from './context.ts';
 import { broadcastTo, leafNodes, rebuild, toFloat, toNode } from './convert.ts';
 import { type Counter, ruleLoop } from './execution.ts';
@@ -16,7 +16,7 @@ import type { Lifetime } from './lifetime.ts';
 import { record } from './outputs.ts';
 import { type Binding, type Frame, type RuleSlot, Scope } from './scope.ts';
 import { annotate, staticType } from './types.ts';
-import { type CellRef, exact, kindText, tensor, type Template, type Value } from './values.ts';
+import { type Axis, type CellRef, exact, kindText, tensor, type Template, type Value } from './values.ts';
 
 /** One leaf that a pipeline moves: its value and its direction, which stages replace; and the cell that it is, but for pure calls. */
 export interface Moving {
@@ -49,6 +49,8 @@ export interface Application {
   readonly counter?: Counter;
   /** One for all leaves, so that they report together. */
   readonly application?: { readonly statement: Span };
+  /** Axis of which the cells moved are an element's own parts. */
+  readonly axis?: Axis;
   /** How long the states live; absent where they last as long as the run. */
   readonly lifetime?: Lifetime;
   /** Declares a state of a pure call, instead of a cell. */
@@ -290,12 +292,15 @@ export function declareState(
   id: string,
   group: string,
   label: string,
-  app: Pick<Application, 'frame' | 'path' | 'lifetime'>,
+  app: Pick<Application, 'frame' | 'path' | 'lifetime' | 'axis'>,
 ): void {
-  if (decl.over) e.notYet('a state over an axis', decl.over.span);
   const name = decl.name.text;
   const key = `${e.run.name}|${app.path.join('/')}|${id}.${name}`;
-  const { lifetime } = app;
+  const { lifetime, axis } = app;
+  if (decl.over)
+    fail('OPT422', decl.over.span, 'a state of a rule belongs to what the rule moves, and is over its axis by itself', {
+      hint: 'leave over off',
+    });
   const states = lifetime?.states ?? e.states;
   let cells = states.get(key);
   if (!cells) {
@@ -303,7 +308,9 @@ export function declareState(
       const type = decl.type && staticType(e, decl.type, frame);
       // Draws of a state that begins anew at each entry of a loop are those of this entry.
       const indices = lifetime ? app.frame.indices : [];
-      const value = initialValue(e, decl, type, { ...frame, indices }, [...frame.path, name], indices);
+      const value = overAxis(e, axis, { ...frame, indices }, decl.span, (inner, own) =>
+        initialValue(e, decl, type, { ...inner, body: frame.body }, [...frame.path, name], [...indices, ...own]),
+      );
       const place = {
         kind: 'state',
         id: lifetime ? `${id}.${name}@${e.nextLocal++}` : `${id}.${name}`,
@@ -312,11 +319,14 @@ export function declareState(
         run: e.run.name,
         persistent: !lifetime,
         livesWith: lifetime?.cell,
+        over: axis,
         span: decl.name.span,
       } as const;
       return cellsFor(e, value, place, decl.span);
     };
-    cells = lifetime ? e.begin(make) : e.within(e.entry.init, make);
+    // The p of an element's text is none of the text of another.
+    const first = axis ? () => e.begin(make) : make;
+    cells = lifetime ? e.begin(make) : e.within(e.entry.init, first);
     states.set(key, cells);
   }
   frame.scope.set(name, { kind: 'value', value: cells, span: decl.name.span });

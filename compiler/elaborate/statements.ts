@@ -2,6 +2,8 @@
 import type * as ast from '../ast/nodes.ts';
 import { fail, SaddleError } from '../diagnostics/diagnostic.ts';
 import { hasNodes } from './arguments.ts';
+import { axisDeclaration } from './axes.ts';
+import { mapStatement } from './maps.ts';
 import { batch } from './batches.ts';
 import { bindPattern, named, readBinding } from './bindings.ts';
 import { localVariable } from './cells.ts';
@@ -124,7 +126,7 @@ function evaluate(e: Elaboration, stmt: ast.Stmt, frame: Frame): void {
     case 'trial':
       return trial(e, stmt, frame);
     case 'axis':
-      return e.notYet("'axis'", stmt.span);
+      return bind(frame, stmt.name, axisDeclaration(e, stmt, frame));
     case 'run':
       return trialRun(e, stmt, frame);
     case 'let':
@@ -180,7 +182,7 @@ function evaluate(e: Elaboration, stmt: ast.Stmt, frame: Frame): void {
     case 'together':
       return together(e, stmt, frame);
     case 'mapStmt':
-      return e.notYet("'map'", stmt.span);
+      return mapStatement(e, stmt, frame);
     case 'expr':
       fail('OPT424', stmt.span, 'this expression has no effect', { hint: 'bind it: let y = …, or report it' });
     // falls through: fail never returns

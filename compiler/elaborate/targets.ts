@@ -10,7 +10,7 @@ import { dependencies } from '../ops/region.ts';
 import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
-import { leaves, plain } from './convert.ts';
+import { leaves, plain, withAxesInFront } from './convert.ts';
 import type { Frame } from './scope.ts';
 import { kindText, type CellRef, type Value } from './values.ts';
 
@@ -34,19 +34,21 @@ export function target(e: Elaboration, expr: ast.Expr, frame: Frame): Target {
   const value = plain(e, e.do.expression(e, expr, frame), expr.span);
   const binding = expr.kind === 'name' ? frame.scope.find(expr.name) : undefined;
   const own = binding?.kind === 'slot' ? binding.cells : undefined;
-  const parts = leaves(e, value, expr.span).map(({ path, value: leaf }, i): TargetLeaf => {
-    if (leaf.kind !== 'tensor') {
-      fail(
-        'OPT415',
-        expr.span,
-        `${kindText(leaf)} is known at compile time and has nothing to differentiate by or to replace`,
-        {
-          hint: 'declare it as a var, a hyper or a let of a computed value',
-        },
-      );
-    }
-    return { path, node: leaf.node, cell: own?.[i] ?? cellOf(e, leaf.node) };
-  });
+  const parts = leaves(e, withAxesInFront(e, value, expr.span), expr.span).map(
+    ({ path, value: leaf }, i): TargetLeaf => {
+      if (leaf.kind !== 'tensor') {
+        fail(
+          'OPT415',
+          expr.span,
+          `${kindText(leaf)} is known at compile time and has nothing to differentiate by or to replace`,
+          {
+            hint: 'declare it as a var, a hyper or a let of a computed value',
+          },
+        );
+      }
+      return { path, node: leaf.node, cell: own?.[i] ?? cellOf(e, leaf.node) };
+    },
+  );
   const varied = binding?.kind === 'slot' && binding.varied === true;
   return { value, leaves: parts, span: expr.span, text: e.options.text(expr.span), varied };
 }

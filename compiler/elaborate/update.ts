@@ -7,6 +7,8 @@ import { grad } from '../autodiff/index.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
+import { refuseCollectives } from './axes.ts';
+import { here } from './axis-elements.ts';
 import type { Elaboration } from './context.ts';
 import { broadcastTo, leafNodes, plain } from './convert.ts';
 import { objectiveNode } from './derivatives.ts';
@@ -57,10 +59,11 @@ export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void
     targets.length === 1 ? targets[0].value : { kind: 'tuple', items: targets.map((t) => t.value) };
   const path = [...frame.path, siteName(stmt)];
   const lifetime = lifetimeOf(e, frame, all);
+  const axis = all.find((cell) => cell.elementOf)?.elementOf?.over;
   const names = targets.map((t) => t.text).join('+');
   const application = { statement: stmt.span };
   let updates: Counter | undefined;
-  const count = (): Counter => (updates ??= counter(e, frame, path, lifetime));
+  const count = (): Counter => (updates ??= counter(e, frame, path, lifetime, axis));
   const gradients =
     along !== undefined
       ? directions(e, along, stmt.along as ast.Expr, targets, current)
@@ -69,15 +72,15 @@ export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void
             frame,
             path,
             span: stmt.span,
-            work: { span: stmt.span, names, counter: count(), lifetime, application },
+            work: { span: stmt.span, names, counter: count(), lifetime, axis, application },
             varied: { structure, nodes: current, cells: all },
           })
         : descent(e, stmt, objectives, targets, cells, current);
   const moving = all.map((cell, i): Moving => ({
     path: cell.label,
-    id: cell.id,
+    id: (cell.elementOf ?? cell).id,
     cell,
-    initial: () => e.entry.read(cell),
+    initial: () => e.entry.read(here(e, cell)),
     p: current[i],
     g: gradients[i],
     written: false,
@@ -90,6 +93,7 @@ export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void
     counter: count(),
     application,
     lifetime,
+    axis,
     names,
     structure,
     span: stmt.span,
@@ -113,7 +117,7 @@ export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void
     run: e.run.name,
     entry: e.entry.id,
     span: stmt.span,
-    targets: all.map((c) => c.id),
+    targets: all.map((c) => (c.elementOf ?? c).id),
     targetNames: targets.map((t) => t.text),
     sense: along === undefined ? (stmt.sense ?? 'minimizing') : 'along',
     objectives: along === undefined ? objectives : [],
@@ -194,6 +198,7 @@ function descent(
     });
   const total = sumOf(e, stmt, objectives);
   checkDrawRoutes([total], wrt, objectives[0].span);
+  refuseCollectives(e, [total], wrt, objectives[0].span);
   const { values, reached } = grad(e.graph, total, wrt);
   let next = 0;
   targets.forEach((t, i) => {

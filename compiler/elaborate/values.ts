@@ -129,6 +129,25 @@ export interface Batch {
   readonly fields: ReadonlyMap<string, () => Value>;
 }
 
+/** `axis clients = 20`. */
+export interface Axis {
+  readonly name: string;
+  readonly size: number;
+  readonly span: Span;
+}
+
+export interface AxisValue {
+  readonly kind: 'axis';
+  readonly axis: Axis;
+}
+
+/** A value for each element of an axis: the leaves of `value` have the axis in front. */
+export interface OverValue {
+  readonly kind: 'over';
+  readonly axis: Axis;
+  readonly value: Value;
+}
+
 export interface Text {
   readonly kind: 'text';
   readonly value: string;
@@ -231,6 +250,8 @@ export type Value =
   | SetProduct
   | Solution
   | Family
+  | AxisValue
+  | OverValue
   | CellValue
   | ExampleAxis;
 
@@ -241,6 +262,10 @@ export interface CellRef extends Cell {
   readonly persistent: boolean;
   /** Of a state that does not persist: id of the local variable with which it is born. */
   readonly livesWith?: string;
+  /** The axis that it has a value for each element of; its type has the axis in front. */
+  readonly over?: Axis;
+  /** In the text of one element: the cell over the axis of which this is the own part. */
+  readonly elementOf?: CellRef;
 }
 
 export interface ModelInstance {
@@ -331,6 +356,10 @@ export function kindText(v: Value): string {
       return `the family ${v.name}`;
     case 'exampleAxis':
       return "the axis of an objective's examples";
+    case 'axis':
+      return `the axis ${v.axis.name}`;
+    case 'over':
+      return `a value over the axis ${v.axis.name}`;
     case 'cell':
       return `the cell ${v.cells[0].label}`;
   }

@@ -4,7 +4,7 @@ import { fail } from '../diagnostics/diagnostic.ts';
 import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
-import { broadcastTo, leafNodes, plain, toNode } from './convert.ts';
+import { broadcastTo, leafNodes, plain, toNode, withAxesInFront } from './convert.ts';
 import { selections } from './indexing.ts';
 import { type Frame, speaksForUpdate } from './scope.ts';
 import { target, type TargetLeaf } from './targets.ts';
@@ -43,7 +43,7 @@ function assign(e: Elaboration, expr: ast.Expr, value: Value, span: Span, frame:
     return;
   }
   const t = target(e, expr, frame);
-  const nodes = leafNodes(e, value, span, t.leaves[0]?.node.type.dtype);
+  const nodes = leafNodes(e, acrossAxis(e, t.value, value, span), span, t.leaves[0]?.node.type.dtype);
   if (nodes.length !== t.leaves.length && nodes.length !== 1) {
     fail('OPT313', span, `${t.text} has ${t.leaves.length} leaves, but the value is ${kindText(value)}`, {
       labels: [{ span: t.span, text: 'written here' }],
@@ -51,6 +51,17 @@ function assign(e: Elaboration, expr: ast.Expr, value: Value, span: Span, frame:
     });
   }
   t.leaves.forEach((leaf, i) => store(e, leaf, nodes[nodes.length === 1 ? 0 : i], t.text, t.span, span, frame, at));
+}
+
+/** What is written to a cell over an axis, outside of the text of an element, is over the axis too, or one number. */
+function acrossAxis(e: Elaboration, target: Value, value: Value, span: Span): Value {
+  if (target.kind !== 'over') return value;
+  if (value.kind === 'over' && value.axis === target.axis) return withAxesInFront(e, value, span);
+  if (value.kind === 'exact') return value;
+  const { name } = target.axis;
+  fail('OPT302', span, `what is written is over the axis ${name}, but this is ${kindText(value)}`, {
+    hint: `give a value for each element: map ${name} { … }`,
+  });
 }
 
 function store(

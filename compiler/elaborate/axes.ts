@@ -141,14 +141,24 @@ export function mapOver(
     const mine = (cell: CellRef) => [...element.own.values()].includes(cell);
     const outputs = e.entry.outputs.length;
     let objectives: Node[] = [];
-    const value = withoutEffects(e, frame, word, expr.span, hint, mine, () => {
-      const result = e.do.body(e, expr.body, inner);
-      objectives = e.entry.outputs.slice(outputs).flatMap((o) => (o.kind === 'objective' && !o.when ? [o.value] : []));
-      if (result !== undefined) return plain(e, result, expr.body.span);
-      if (wanted === 'value')
-        fail('OPT304', expr.body.span, `the body of ${word} has no value`, { hint: 'end it with an expression' });
-      return undefined;
-    });
+    const value = withoutEffects(
+      e,
+      frame,
+      word,
+      expr.span,
+      hint,
+      () => {
+        const result = e.do.body(e, expr.body, inner);
+        objectives = e.entry.outputs
+          .slice(outputs)
+          .flatMap((o) => (o.kind === 'objective' && !o.when ? [o.value] : []));
+        if (result !== undefined) return plain(e, result, expr.body.span);
+        if (wanted === 'value')
+          fail('OPT304', expr.body.span, `the body of ${word} has no value`, { hint: 'end it with an expression' });
+        return undefined;
+      },
+      mine,
+    );
     const changed = [...element.own.entries()].filter(([, cell]) => e.entry.read(cell) !== e.entry.first(cell));
     const results = value ? leavesOver(e, value, expr.body.span) : [];
     const roots = [...results, ...changed.map(([, cell]) => e.entry.read(cell)), ...objectives];
@@ -224,7 +234,7 @@ function follow(e: Elaboration, from: Node, to: Node): Node {
 }
 
 function bodyValue(e: Elaboration, body: ast.Body, frame: Frame, word: string): Value {
-  const value = withoutEffects(e, frame, word, body.span, 'a collective reads the elements', undefined, () =>
+  const value = withoutEffects(e, frame, word, body.span, 'a collective reads the elements', () =>
     e.do.body(e, body, frame),
   );
   if (value === undefined) fail('OPT304', body.span, `the body of ${word} has no value`, { hint: 'end it with one' });

@@ -19,7 +19,7 @@ import { declaredCell } from './cells.ts';
 import { declaredModel } from './models.ts';
 import { cellOf } from './targets.ts';
 import { type Binding, type Frame, nested } from './scope.ts';
-import { type CellRef, exact, type RecordValue, tensor, type Thunk, type Value } from './values.ts';
+import { type CellRef, exact, partsOver, type RecordValue, tensor, type Thunk, type Value } from './values.ts';
 
 /** Value of a name in expression position. */
 export function readName(e: Elaboration, name: string, span: Span, frame: Frame): Value {
@@ -261,14 +261,15 @@ function constantCell(e: Elaboration, node: Node): CellRef | undefined {
 /** Values of patterns: `let (a, (b, c)) = e`. */
 export function bindPattern(
   pattern: ast.Pattern,
-  value: Value,
+  given: Value,
   span: Span,
   bind: (name: ast.Name, value: Value) => void,
 ): void {
   if (pattern.kind === 'bind') {
-    bind(pattern.name, value);
+    bind(pattern.name, given);
     return;
   }
+  const value = given.kind === 'over' ? partsOver(given) : given;
   const items =
     value.kind === 'tuple'
       ? value.items

@@ -24,7 +24,7 @@ import { checkpoint, scan } from './scans.ts';
 import type { Frame } from './scope.ts';
 import { solutionMember, solveExpression } from './solve.ts';
 import { directingValue, withExpression } from './with.ts';
-import { exact, kindText, type RunValue, tensor, truth, type Tree, type Value } from './values.ts';
+import { exact, kindText, partsOver, type RunValue, tensor, truth, type Tree, type Value } from './values.ts';
 
 export function expression(e: Elaboration, expr: ast.Expr, frame: Frame): Value {
   return e.graph.at(expr.span, () => {
@@ -168,7 +168,8 @@ function array(e: Elaboration, expr: ast.ArrayLit, frame: Frame): Value {
 }
 
 function member(e: Elaboration, expr: ast.Member, frame: Frame): Value {
-  const object = e.do.expression(e, expr.object, frame);
+  const whole = e.do.expression(e, expr.object, frame);
+  const object = whole.kind === 'over' ? partsOver(whole) : whole;
   const name = expr.name.text;
   const missing = (known: Iterable<string>): never => {
     const names = [...new Set(known)];

@@ -68,7 +68,7 @@ function turn(
   const state = rebuild(e, begin, parts, expr.init.span);
   inner.scope.set(expr.name.text, { kind: 'value', value: state, home: e.entry, span: expr.name.span });
   const hint = 'a fixed point is a value: its body computes the next one';
-  const value = withoutEffects(e, frame, 'fixed', expr.span, hint, undefined, () => e.do.body(e, expr.body, inner));
+  const value = withoutEffects(e, frame, 'fixed', expr.span, hint, () => e.do.body(e, expr.body, inner));
   if (value === undefined)
     fail('OPT304', span, 'the body of fixed has no value', { hint: 'end it with an expression' });
   const next = leafNodes(e, value, span, 'f32');

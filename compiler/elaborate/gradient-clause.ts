@@ -10,9 +10,19 @@ import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import { parametersOf } from './arguments.ts';
 import type { Elaboration } from './context.ts';
-import { broadcastTo, leaves, leafNodes, mapLeaves, plain, rebuild, toNode } from './convert.ts';
+import {
+  broadcastTo,
+  leaves,
+  leafNodes,
+  leavesOver,
+  mapLeaves,
+  plain,
+  rebuild,
+  toNode,
+  withAxesInFront,
+} from './convert.ts';
 import { type Frame, Scope } from './scope.ts';
-import { kindText, tensor, type Template, type Value } from './values.ts';
+import { kindText, partsOver, tensor, type Template, type Value } from './values.ts';
 
 /** A float argument of the call. */
 interface Argument {
@@ -30,7 +40,7 @@ export function customGradient(
 ): Value {
   const args = floatArguments(e, t, frame, span);
   if (args.length === 0) return value;
-  const parts = leaves(e, value, span).map((leaf) => toNode(e, leaf.value, span, 'f32'));
+  const parts = leaves(e, withAxesInFront(e, value, span), span).map((leaf) => toNode(e, leaf.value, span, 'f32'));
   const floats = parts.filter((node) => node.type.dtype === 'f32');
   const y = joined(e, floats);
   if (!y) return value;
@@ -77,7 +87,8 @@ function clauseValues(
       return field ? of(arg, field.value) : missing(decl, arg, body.span);
     });
   if (args.length === 1 || isNone(body)) return args.map((arg) => of(arg, body));
-  const value = plain(e, e.do.expression(e, body, inner), body.span);
+  const whole = plain(e, e.do.expression(e, body, inner), body.span);
+  const value = whole.kind === 'over' ? partsOver(whole) : whole;
   if (value.kind !== 'record')
     fail(
       'OPT311',
@@ -139,7 +150,7 @@ function separate(e: Elaboration, whole: Node, like: readonly Node[]): Node[] {
 // ---------------------------------------------------------------- arguments
 
 function cotangents(e: Elaboration, value: Value, arg: Argument, span: Span): Node[] {
-  const nodes = leafNodes(e, value, span, 'f32');
+  const nodes = leafNodes(e, withAxesInFront(e, value, span), span, 'f32');
   if (nodes.length !== arg.nodes.length)
     fail('OPT313', span, `the gradient for ${arg.name} is ${kindText(value)}`, {
       hint: `it must be shaped like ${arg.name}`,
@@ -165,8 +176,8 @@ function floatArguments(e: Elaboration, t: Template, frame: Frame, span: Span): 
     const binding = frame.scope.find(param.name.text);
     if (binding?.kind !== 'value') continue;
     const v = binding.value;
-    if (v.kind !== 'tensor' && v.kind !== 'tree' && v.kind !== 'tuple' && v.kind !== 'record') continue;
-    const nodes = leafNodes(e, v, span);
+    if (!['tensor', 'tree', 'tuple', 'record', 'over'].includes(v.kind)) continue;
+    const nodes = leavesOver(e, v, span);
     if (nodes.length > 0 && nodes.every((n) => n.type.dtype === 'f32')) found.push({ name: param.name.text, nodes });
   }
   return found;

@@ -18,8 +18,8 @@ export function withoutEffects<T>(
   word: string,
   span: Span,
   hint: string,
-  mine: ((cell: CellRef) => boolean) | undefined,
   act: () => T,
+  mine?: (cell: CellRef) => boolean,
 ): T {
   const before = e.entry.snapshot();
   const outputs = e.entry.outputs.length;

@@ -63,7 +63,7 @@ function mapped(e: Elaboration, expr: ast.MapExpr | ast.ReduceOver, frame: Frame
   const inner = elementFrame(frame, [...frame.indices, index]);
   let marker = 0;
   const hint = 'a map gives a value for each element: let y = map … and write y, or use repeat';
-  const value = withoutEffects(e, frame, word, expr.span, hint, undefined, () => {
+  const value = withoutEffects(e, frame, word, expr.span, hint, () => {
     expr.heads.forEach((head, k) => bindElement(e, head, all[k], index, images, inner));
     marker = e.graph.nextId;
     const result = e.do.body(e, expr.body, inner);

@@ -41,7 +41,7 @@ export function scan(e: Elaboration, expr: ast.ScanExpr, frame: Frame): Value {
   if (expr.element) bind(e, expr.element, elements.element(i, rows), expr.over.span, inner);
   const hint = 'a scan carries its state in next: name the value in its pattern';
   const turnOf = (state: Value): Turn =>
-    withoutEffects(e, frame, 'scan', expr.span, hint, undefined, () => {
+    withoutEffects(e, frame, 'scan', expr.span, hint, () => {
       const turn = { ...inner, scope: elementFrame(inner, inner.indices).scope };
       bind(e, expr.pattern, state, expr.init.span, turn);
       return body(e, expr, turn);
@@ -186,7 +186,7 @@ export function checkpoint(e: Elaboration, expr: ast.CheckpointExpr, frame: Fram
   const marker = e.graph.nextId;
   const i = regionParameter(e.graph, 'i', { dtype: 'i32', shape: [] });
   const hint = 'write it outside of the checkpoint';
-  const value = withoutEffects(e, frame, 'checkpoint', expr.span, hint, undefined, () => {
+  const value = withoutEffects(e, frame, 'checkpoint', expr.span, hint, () => {
     const result = e.do.body(e, expr.body, elementFrame(frame, frame.indices));
     if (result === undefined)
       fail('OPT304', expr.body.span, 'the body of checkpoint has no value', { hint: 'end it with an expression' });

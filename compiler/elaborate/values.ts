@@ -305,6 +305,15 @@ export function isCompound(v: Value): v is TupleValue | RecordValue | Tree {
   return v.kind === 'tuple' || v.kind === 'record' || v.kind === 'tree';
 }
 
+/** Parts of a value over an axis, each over it: of a tuple or record for each element, the tuple or record of values for all. */
+export function partsOver({ axis, value }: OverValue): Value {
+  const over = (part: Value): Value => ({ kind: 'over', axis, value: part });
+  if (value.kind === 'tuple') return { kind: 'tuple', items: value.items.map(over) };
+  if (value.kind === 'record')
+    return { kind: 'record', fields: new Map([...value.fields].map(([name, field]) => [name, over(field)])) };
+  return over(value);
+}
+
 /** What a value is, in a word, for messages. */
 export function kindText(v: Value): string {
   switch (v.kind) {

@@ -179,6 +179,14 @@ expect bytes(short.v) == 48`);
 }`);
     close(r.all('total'), [198, 198]);
   });
+  test('parts of what each element gives are over the axis', () => {
+    const r = run(`let pair = map A { ({ n: f32(index of A) }, 2.0) }
+let (first, second) = shift pair along A by 1
+metric m = sum over A { first.n * second }
+let n = first.n
+metric k = (gather n over A)[0]`);
+    close([r.last('m'), r.last('k')], [6, 2]);
+  });
   test('an initial value may be made by a map, or read the own element', () => {
     const r = run(`var p over A = map A { f32(index of A) }
 var q over A: f32 = 3 * p

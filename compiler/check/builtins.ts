@@ -74,7 +74,7 @@ const functions = [
   'conv(x, w, stride: optional, padding: optional, dilation: optional, groups: optional)',
   'max_pool(x, size, stride: optional, padding: optional)', 'avg_pool(x, size, stride: optional, padding: optional)',
   // trees
-  'flat(P)', 'unflat(v, like:)',
+  'flat(P)', 'unflat(v, like:)', 'leafwise(f, x, …)',
   // derivatives and paths of gradients
   'grad(L, P)', 'jvp(e, x, v)', 'vjp(e, x, u)', 'hvp(e, x, v)', 'jacobian(e, x)', 'hessian(e, x)', 'stop(x)', 'reverse(x, by: optional)',
   'straight_through(hard, soft)', 'logp(z)',

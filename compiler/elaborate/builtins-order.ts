@@ -140,6 +140,7 @@ const keepers = ['sum', 'mean', 'max', 'min', 'prod', 'all', 'any', 'variance', 
 const count: BuiltinFn = (c) => {
   c.expect(1, 1);
   const v = c.value(0);
+  if (v.kind === 'exampleAxis') return v.elements.count ? tensor(v.elements.count) : exact(v.elements.length, true);
   if (v.kind !== 'batch')
     fail('OPT304', c.at(0), `count takes a batch, not ${kindText(v)}`, { hint: 'len(x) is the length of an array' });
   return v.capped ? tensor(v.capped) : exact(v.count, true);

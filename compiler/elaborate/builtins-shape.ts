@@ -324,6 +324,8 @@ const len: BuiltinFn = (c) => {
       return exact(v.axis.size, true);
     case 'family':
       return exact(v.members.size, true);
+    case 'exampleAxis':
+      return exact(v.elements.length, true);
     default: {
       const shape = shapeOf(c.e, v, c.at(0));
       if (shape.length === 0)

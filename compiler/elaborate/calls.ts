@@ -12,6 +12,7 @@ import { unknownName } from './bindings.ts';
 import type { Elaboration } from './context.ts';
 import { type SpecialForm, specialForms as derivativeForms } from './derivatives.ts';
 import { hessian, jacobian } from './jacobian.ts';
+import { leafwise } from './leafwise.ts';
 import { logp } from './log-density.ts';
 import { callLayer, callModel } from './models.ts';
 import { ruleStep } from './rule-step.ts';
@@ -30,7 +31,7 @@ const builtins: Readonly<Record<string, BuiltinFn>> = {
   ...linearBuiltins,
 };
 
-const specialForms: Readonly<Record<string, SpecialForm>> = { ...derivativeForms, jacobian, hessian, logp };
+const specialForms: Readonly<Record<string, SpecialForm>> = { ...derivativeForms, jacobian, hessian, logp, leafwise };
 
 /** Functions over series, runs and the compiled program. */
 const CLAIMS_ONLY = new Set(['median', 'nondecreasing', 'highest', 'lowest', 'best', 'peak_bytes', 'bytes', 'calls']);

@@ -44,7 +44,7 @@ export async function compileFile(file: string, options: CompileFileOptions = {}
   const spec = openSpec(file, opened);
   const set = new Map(Object.entries(options.set ?? {}));
   const overrides = overridesBySource(spec, set, new Map(Object.entries(options.data ?? {})));
-  const { infos, diagnostics } = await describeData(spec, overrides, true);
+  const { infos, diagnostics } = await describeData(spec, overrides, true, set);
   if (diagnostics.some((d) => d.severity === 'error')) throw new SaddleError(diagnostics);
   const weights = await describeLoads(spec, new Map(Object.entries(options.load ?? {})), overrides);
   const compiled = compileSpec(spec, opened, { set, infos, stage: 'bundle', profile: options.profile, weights });

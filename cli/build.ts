@@ -38,7 +38,7 @@ export async function buildCommand(file: string, options: BuildOptions): Promise
     const set = settings(options.set);
     const spec = openSpec(file, opened);
     const overrides = overridesBySource(spec, set, dataPaths(options.data));
-    const { infos, diagnostics } = await describeData(spec, overrides, true);
+    const { infos, diagnostics } = await describeData(spec, overrides, true, set);
     if (diagnostics.length > 0) throw new SaddleError(diagnostics);
     // Without a profile the kernels keep to what every WebGPU device grants.
     const compiled = compileSpec(spec, opened, { set, infos, stage: 'bundle' });

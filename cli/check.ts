@@ -47,7 +47,7 @@ async function checkFile(
   const found: Diagnostic[] = [];
   try {
     const spec = openSpec(file, opened);
-    const described = await describeData(spec, overridesBySource(spec, set, data), false);
+    const described = await describeData(spec, overridesBySource(spec, set, data), false, set);
     found.push(...described.diagnostics);
     found.push(...compileSpec(spec, opened, { set, infos: described.infos, stage: 'check' }).diagnostics);
   } catch (cause) {

@@ -77,7 +77,7 @@ async function explainStage(file: string, stage: Stage, options: ExplainOptions)
       return exitCodes.ok;
     }
     const early = stage === 'updates' || stage === 'program' || stage === 'graph';
-    const described = await describeData(spec, overrides, !early);
+    const described = await describeData(spec, overrides, !early, set);
     printDiagnostics(described.diagnostics, opened);
     if (described.diagnostics.some((d) => d.severity === 'error')) return exitCodeOf(described.diagnostics);
     const { compileSpec } = await import('./compile.ts');

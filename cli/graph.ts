@@ -25,7 +25,7 @@ export async function graphCommand(file: string, options: GraphOptions): Promise
     const kind = formatOf(options.output);
     const set = settings(options.set);
     const spec = openSpec(file, opened);
-    const described = await describeData(spec, overridesBySource(spec, set, dataPaths(options.data)), false);
+    const described = await describeData(spec, overridesBySource(spec, set, dataPaths(options.data)), false, set);
     if (described.diagnostics.some((d) => d.severity === 'error')) throw new SaddleError(described.diagnostics);
     const compiled = compileSpec(spec, opened, { set, infos: described.infos, stage: 'program' });
     printDiagnostics([...described.diagnostics, ...compiled.diagnostics], opened);

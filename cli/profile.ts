@@ -59,7 +59,7 @@ export async function profileCommand(file: string, options: ProfileOptions): Pro
       fail('OPT803', undefined, 'profile times the kernels of a device, and --device reference has none');
     const spec = openSpec(file, opened);
     const overrides = overridesBySource(spec, call.set, call.data);
-    const { infos, diagnostics } = await describeData(spec, overrides, true);
+    const { infos, diagnostics } = await describeData(spec, overrides, true, call.set);
     if (diagnostics.length > 0) throw new SaddleError(diagnostics);
     device = await (await import('../runtime/host/driver.ts')).openDevice(choice);
     const { profile } = device;

@@ -151,7 +151,7 @@ async function prepare(
   const overrides = overridesBySource(spec, call.set, call.data);
   // Sources are described while the device is opened. A wrong spec is told before a missing device: without a device it is compiled just for that.
   const [described, device] = await Promise.allSettled([
-    describeData(spec, overrides, true),
+    describeData(spec, overrides, true, call.set),
     got.device ?? (choice === 'reference' ? undefined : openDevice(choice)),
   ]);
   if (device.status === 'fulfilled') got.device = device.value;

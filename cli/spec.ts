@@ -27,6 +27,8 @@ export interface Spec {
   readonly settable: Settable;
   /** Declarations that load data, with their sources. */
   readonly loads: readonly { readonly decl: DataDecl; readonly from: StringLit }[];
+  /** Dims of the file that are written as a number. */
+  readonly dims: ReadonlyMap<string, number>;
   readonly host: DataHost;
 }
 
@@ -63,16 +65,20 @@ export function openSpec(file: string, opened: Opened): Spec {
   if (!parsed.ok) throw new SaddleError(parsed.diagnostics);
   const folder = path.dirname(path.resolve(file));
   const loads: Spec['loads'][number][] = [];
+  const dims = new Map<string, number>();
   const settable = { dims: new Set<string>(), hypers: new Set<string>(), data: new Set<string>() };
   visit(parsed.value.statements, (statement) => {
-    if (statement.kind === 'dim') settable.dims.add(statement.name.text);
+    if (statement.kind === 'dim') {
+      settable.dims.add(statement.name.text);
+      if (statement.value.kind === 'number') dims.set(statement.name.text, statement.value.value);
+    }
     if (statement.kind === 'hyper') settable.hypers.add(statement.name.text);
     if (statement.kind === 'data' && statement.from) {
       loads.push({ decl: statement, from: statement.from });
       settable.data.add(statement.name.text);
     }
   });
-  return { source, folder, module: parsed.value, settable, loads, host: nodeDataHost({ specFolder: folder }) };
+  return { source, folder, module: parsed.value, settable, loads, dims, host: nodeDataHost({ specFolder: folder }) };
 }
 
 /** Statements of a file and of its trials and loops, where declarations may stand. */
@@ -85,18 +91,20 @@ function visit(statements: readonly Stmt[], act: (statement: Stmt) => void): voi
 
 /**
  * What the data sources hold, by source text. Failures become located diagnostics: all of them with `strict`; without (for `check`, which must work where the
- * data are not) a missing file or package is a warning and its source stays unknown. `overrides` are paths by source (`overridesBySource`).
+ * data are not) a missing file or package is a warning and its source stays unknown. `overrides` are paths by source (`overridesBySource`),
+ * `set` the dims and hypers given.
  */
 export async function describeData(
   spec: Spec,
   overrides: ReadonlyMap<string, string>,
   strict: boolean,
+  set: ReadonlyMap<string, number> = new Map(),
 ): Promise<{ infos: Map<string, DataInfo>; diagnostics: Diagnostic[] }> {
   const infos = new Map<string, DataInfo>();
   const diagnostics: Diagnostic[] = [];
   const described = await Promise.allSettled(
     spec.loads.map(({ decl, from }) =>
-      describeSource(from.value, spec.host, requests(spec.source, decl), { override: overrides.get(from.value) }),
+      describeSource(from.value, spec.host, requests(spec, decl, set), { override: overrides.get(from.value) }),
     ),
   );
   described.forEach((result, i) => {
@@ -144,9 +152,14 @@ export async function describeLoads(
   return weights;
 }
 
-function requests(source: Source, decl: DataDecl): FieldRequest[] {
+/** The fields of a declaration; a dim of the file whose value is a number, or is set, counts as the number. */
+function requests(spec: Spec, decl: DataDecl, set: ReadonlyMap<string, number>): FieldRequest[] {
+  const { source, dims } = spec;
   return (decl.fields ?? []).map((f) => {
-    const row = (f.type.dims ?? []).slice(1).map((dim) => (dim.kind === 'number' ? dim.value : undefined));
+    const row = (f.type.dims ?? []).slice(1).map((dim) => {
+      if (dim.kind === 'number') return dim.value;
+      return dim.kind === 'name' ? (set.get(dim.name) ?? dims.get(dim.name)) : undefined;
+    });
     return {
       name: f.name.text,
       column: f.column && source.slice(f.column.span),

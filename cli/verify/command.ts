@@ -57,7 +57,7 @@ export async function verifyCommand(file: string, options: VerifyOptions): Promi
     const wanted = proofs(options, choice === 'reference');
     const spec = openSpec(file, opened);
     const overrides = overridesBySource(spec, call.set, call.data);
-    const { infos, diagnostics } = await describeData(spec, overrides, true);
+    const { infos, diagnostics } = await describeData(spec, overrides, true, call.set);
     if (diagnostics.length > 0) throw new SaddleError(diagnostics);
     if (choice !== 'reference' && wanted.some((proof) => proof !== 'gradients'))
       device = await (await import('../../runtime/host/driver.ts')).openDevice(choice);

@@ -1,5 +1,6 @@
 /** Which reader a file needs: by the end of its name, and by its first bytes where the name says nothing. */
 import { fail } from '../../compiler/diagnostics/diagnostic.ts';
+import type { FieldRequest } from './fields.ts';
 import { readAll, type ByteSource } from './files.ts';
 import { isIdx, openIdx } from './idx.ts';
 import { MAX_BYTES } from './limits.ts';
@@ -16,13 +17,16 @@ type Format = (typeof FORMATS)[number];
 /** Other endings of the same formats. */
 const ALIASES: Readonly<Record<string, Format>> = { feather: 'arrow', arrows: 'arrow', ipc: 'arrow', pq: 'parquet' };
 
-/** Opens a data file of any format; the file stays open for later reads. Throws OPT605 to OPT607, OPT613, OPT614. */
-export async function openTable(file: ByteSource): Promise<RawTable> {
+/** Opens a data file of any format; the file stays open for later reads. A text is cut into the tokens that `fields` ask for. Throws OPT605 to OPT607, OPT613, OPT614. */
+export async function openTable(
+  file: ByteSource,
+  fields: readonly Pick<FieldRequest, 'column'>[] = [],
+): Promise<RawTable> {
   if (file.size === 0) damaged(file.name, 'data', 'an empty file');
   if (file.size > MAX_BYTES) tooLarge(file.name, `it has ${file.size} bytes, at most ${MAX_BYTES} are read`);
   const start = await file.read(0, 16);
   const content = isGzip(start) ? await (await import('./gzip-file.ts')).openGzip(file) : file;
-  const table = await openAs(formatOf(content, content === file ? start : await content.read(0, 16)), content);
+  const table = await openAs(formatOf(content, content === file ? start : await content.read(0, 16)), content, fields);
   checkRows(table);
   return table;
 }
@@ -43,7 +47,11 @@ function formatOf(file: ByteSource, start: Uint8Array): Format {
   });
 }
 
-async function openAs(format: Format, file: ByteSource): Promise<RawTable> {
+async function openAs(
+  format: Format,
+  file: ByteSource,
+  fields: readonly Pick<FieldRequest, 'column'>[],
+): Promise<RawTable> {
   switch (format) {
     case 'npy': {
       const array = await openNpy(file, 'x');
@@ -56,7 +64,7 @@ async function openAs(format: Format, file: ByteSource): Promise<RawTable> {
     case 'json':
       return openTfjs(file);
     case 'txt':
-      return openText(file.name, await readAll(file));
+      return openText(file, fields);
     // Packages and their tables are loaded when they are needed: most programs read other formats, and `saddle check` has to start fast.
     case 'npz':
       return (await import('./npz.ts')).openNpz(file);

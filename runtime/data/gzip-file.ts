@@ -27,5 +27,6 @@ export async function openGzip(file: ByteSource): Promise<ByteSource> {
       return (await whole).subarray(offset, end);
     },
     close: () => file.close(),
+    sibling: file.sibling,
   };
 }

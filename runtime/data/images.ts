@@ -4,13 +4,14 @@
  */
 import { fail, SaddleError } from '../../compiler/diagnostics/diagnostic.ts';
 import type { FieldRequest } from './fields.ts';
+import { classArray, classesOf, shown } from './folders.ts';
 import { readAll, type DataHost, type FolderFile, type Photograph } from './files.ts';
 import { MAX_BYTES, MAX_IMAGE_BYTES } from './limits.ts';
 import { checkSize, damaged, quote, tooLarge } from './refusals.ts';
 import { rowSize, safeProduct, type RawArray, type RawTable } from './table.ts';
 
 /** An image file: endings in any case. */
-const IMAGE = /\.(png|jpe?g)$/i;
+export const IMAGE = /\.(png|jpe?g)$/i;
 
 /** What every image of a folder has. */
 interface Format {
@@ -37,7 +38,7 @@ export async function openImages(
       'none',
       'name a file, or a folder of images, one subfolder for each class',
     );
-  const classes = classesOf(folder, files);
+  const classes = classesOf(folder, files, 'images');
   const format = formatOf(await decodeImage(folder, files[0], host), fields);
   const { height, width, channels } = format;
   const shape = channels === 1 ? [files.length, height, width] : [files.length, height, width, channels];
@@ -60,35 +61,7 @@ export async function openImages(
     },
   };
   if (!classes) return { file: folder, rows: files.length, arrays: [x], anonymous: true };
-  const labels = Int32Array.from(files, (f) => classes.indexOf(f.path.split('/')[0]));
-  const y: RawArray = {
-    name: 'y',
-    numbers: 'integer',
-    shape: [files.length],
-    scale: 1,
-    read: async (from, to) => labels.slice(from, to),
-  };
-  return { file: folder, rows: files.length, arrays: [x, y], anonymous: false };
-}
-
-/** Names of the subfolders, sorted as the files are; undefined for a flat folder. */
-function classesOf(folder: string, files: readonly FolderFile[]): readonly string[] | undefined {
-  const flat = files.find((f) => !f.path.includes('/'));
-  const inside = files.find((f) => f.path.includes('/'));
-  if (flat && inside)
-    fail(
-      'OPT606',
-      undefined,
-      `${quote(folder)} holds images beside its subfolders (${quote(flat.path)}), which is not supported`,
-      {
-        hint: 'move them: either all images lie in the subfolders, one for each class, or there are none',
-      },
-    );
-  return inside && [...new Set(files.map((f) => f.path.split('/')[0]))];
-}
-
-function shown(folder: string, file: FolderFile): string {
-  return `${folder.replace(/\/$/, '')}/${file.path}`;
+  return { file: folder, rows: files.length, arrays: [x, classArray(files, classes)], anonymous: false };
 }
 
 function formatOf(first: Photograph, fields: readonly Pick<FieldRequest, 'row' | 'column'>[]): Format {

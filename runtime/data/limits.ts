@@ -21,9 +21,11 @@ export const MAX_CSV_LINE = 2 ** 24;
 export const MAX_MODEL_JSON = 2 ** 26;
 /** Footer of a parquet file, in bytes. */
 export const MAX_TABLE_FOOTER = 2 ** 26;
-/** Images of a folder, side of an image, and bytes of an image's file. */
+/** Images or texts of a folder, side of an image, and bytes of an image's file. */
 export const MAX_IMAGES = 200_000;
 export const MAX_SIDE = 16_384;
 export const MAX_IMAGE_BYTES = 2 ** 26;
 /** A text, which is held as one string. */
 export const MAX_TEXT_BYTES = 2 ** 28;
+/** The file of a vocabulary. */
+export const MAX_VOCABULARY_BYTES = 2 ** 26;

@@ -8,11 +8,12 @@ import { convertField, type FieldValues } from './convert.ts';
 import { arrayOf, type FieldRequest } from './fields.ts';
 import type { DataHost } from './files.ts';
 import { openTable } from './formats.ts';
-import { openImages } from './images.ts';
+import { IMAGE, openImages } from './images.ts';
 import { MAX_IMAGES } from './limits.ts';
 import { unknownSet, withNamed } from './named.ts';
 import { quote } from './refusals.ts';
 import { rowSize, safeProduct, type RawArray, type RawTable } from './table.ts';
+import { openTexts, TEXT } from './texts.ts';
 
 /** Options of both functions. */
 export interface SourceOptions {
@@ -86,10 +87,13 @@ async function withTable<T>(
 ): Promise<T> {
   // A set given by the user (`--data train=digits:train`) is a set as well.
   const text = options.override ?? source;
-  const named = await withNamed(text, host, options.override !== undefined, use);
+  const named = await withNamed(text, host, options.override !== undefined, fields, use);
   if (named) return named.value;
   const folder = await host.list(text, options.override !== undefined, MAX_IMAGES);
-  if (folder) return use(await openImages(text, folder, host, fields));
+  if (folder) {
+    const texts = folder.some((f) => TEXT.test(f.path)) && !folder.some((f) => IMAGE.test(f.path));
+    return use(texts ? await openTexts(text, folder, fields) : await openImages(text, folder, host, fields));
+  }
   const file = await host.open(text, options.override !== undefined).catch((cause: unknown) => {
     // A single word that is no file was rather meant as a set.
     if (cause instanceof SaddleError && cause.diagnostics[0].code === 'OPT601' && /^[\w-]+$/.test(text))
@@ -97,7 +101,7 @@ async function withTable<T>(
     throw cause;
   });
   try {
-    return await use(await openTable(file));
+    return await use(await openTable(file, fields));
   } finally {
     await file.close();
   }

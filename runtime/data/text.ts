@@ -1,22 +1,51 @@
 /**
- * Texts as data: one row per character. A text gives the columns `characters` (its code among the distinct characters of the file, sorted by code point),
- * `codes` (the Unicode code point) and `bytes` (of UTF-8); the last counts rows in bytes and stands alone. Windows are taken by indexing, not stored.
+ * Texts as data: one row per character, byte or token. A text gives the columns `characters` (its code among the distinct characters of the file, sorted by code
+ * point), `codes` (the Unicode code point), `bytes` (of UTF-8), and the tokens that a field asks for (`tokens.ts`). Rows are counted in what the column holds.
+ * Windows are taken by indexing, not stored.
  */
+import type { FieldRequest } from './fields.ts';
+import { readAll, type ByteSource } from './files.ts';
 import { MAX_TEXT_BYTES } from './limits.ts';
-import { damaged, tooLarge } from './refusals.ts';
+import { damaged, tooLarge, unsupported } from './refusals.ts';
 import type { Numbers, RawArray, RawTable } from './table.ts';
+import { noVocabulary, tokenColumn, tokenizerOf } from './tokens.ts';
 
 /** Distinct characters sorted by code point: the code of a character is its place. */
 export function vocabulary(text: string): string[] {
   return [...new Set(text)].sort((a, b) => (a.codePointAt(0) ?? 0) - (b.codePointAt(0) ?? 0));
 }
 
-/** Opens a text in UTF-8. Throws OPT605 where the bytes are none. */
-export function openText(file: string, bytes: Uint8Array): RawTable {
-  return textTable(file, decodeUtf8(file, bytes));
+/** Opens a text in UTF-8, with the tokens that `fields` ask for; a vocabulary lies beside it. Throws OPT605 where the bytes are no text. */
+export async function openText(file: ByteSource, fields: readonly Pick<FieldRequest, 'column'>[]): Promise<RawTable> {
+  const text = decodeUtf8(file.name, await readAll(file));
+  const table = textTable(file.name, text);
+  const tokens: RawArray[] = [];
+  for (const { column } of fields) {
+    const wanted = tokenColumn(column);
+    if (!wanted) continue;
+    const tokenizer = await tokenizerOf(wanted, [text], (path) =>
+      path === undefined
+        ? noVocabulary(file.name)
+        : (file.sibling?.(path) ?? unsupported(file.name, 'further files', 'give the text as a file on disk')),
+    );
+    const codes = Int32Array.from(tokenizer.encode(text));
+    if (codes.length === 0) damaged(file.name, 'at least one token', 'none');
+    tokens.push(integers(wordOf(column), codes));
+  }
+  return { ...table, arrays: [...table.arrays, ...tokens] };
 }
 
-function decodeUtf8(file: string, bytes: Uint8Array): string {
+/** The text of a column without its quotes. */
+export function wordOf(column: string | undefined): string {
+  return (column ?? '').trim().replace(/^"(.*)"$/s, '$1');
+}
+
+function integers(name: string, values: Numbers): RawArray {
+  return { name, numbers: 'integer', shape: [values.length], scale: 1, read: async (from, to) => values.slice(from, to) };
+}
+
+/** Bytes of a text in UTF-8 as a string. Throws OPT605, OPT607. */
+export function decodeUtf8(file: string, bytes: Uint8Array): string {
   if (bytes.length > MAX_TEXT_BYTES)
     tooLarge(
       file,
@@ -35,26 +64,17 @@ export function textTable(file: string, text: string): RawTable {
   if (text === '') damaged(file, 'at least one character', 'none');
   const points = Uint32Array.from(text as Iterable<string>, (c) => c.codePointAt(0) as number);
   const codeOf = new Map(vocabulary(text).map((c, i) => [c.codePointAt(0) as number, i]));
-  const array = (name: string, numbers: 'integer', values: Numbers): RawArray => ({
-    name,
-    numbers,
-    shape: [values.length],
-    scale: 1,
-    read: async (from, to) => values.slice(from, to),
-  });
-  const arrays = [
-    array(
-      'characters',
-      'integer',
-      points.map((p) => codeOf.get(p) as number),
-    ),
-    array('codes', 'integer', points),
-    array('bytes', 'integer', new TextEncoder().encode(text)),
-  ];
   return {
     file,
     rows: points.length,
-    arrays,
+    arrays: [
+      integers(
+        'characters',
+        points.map((p) => codeOf.get(p) as number),
+      ),
+      integers('codes', points),
+      integers('bytes', new TextEncoder().encode(text)),
+    ],
     // One field needs no column.
     anonymous: true,
   };

@@ -99,6 +99,10 @@ export class ExpressionRules extends PartRules {
     });
     this.CONSUME(t.RBracket);
     this.OPTION(() => this.CONSUME(k.replacement));
+    this.OPTION2(() => {
+      this.CONSUME(k.weights);
+      this.SUBRULE(this.expression);
+    });
   });
 
   indexItem: Rule = this.RULE('indexItem', () => {

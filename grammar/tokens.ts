@@ -74,7 +74,7 @@ const keywordTexts = [
   'map', 'scan', 'fixed', 'checkpoint', 'keep', 'exact', 'fresh', 'each', 'shift', 'gather', 'index', 'not', 'true', 'false',
   // between and after expressions
   'and', 'or', 'div', 'mod', 'within', 'at', 'with', 'as', 'by', 'until', 'max', 'minimizing', 'maximizing', 'along', 'in', 'else', 'from',
-  'fails', 'may', 'replacement', 'restart', 'like', 'seed', 'stream', 'gradient', 'of', 'chunks', 'new',
+  'fails', 'may', 'replacement', 'weights', 'restart', 'like', 'seed', 'stream', 'gradient', 'of', 'chunks', 'new',
 ] as const; // prettier-ignore
 
 export type KeywordText = (typeof keywordTexts)[number];

@@ -51,7 +51,7 @@ const prefixWords: Partial<Record<KeywordText, readonly (Follow | string)[]>> = 
 
 const infixWords: ReadonlySet<string> = new Set<KeywordText>([
   'at', 'with', 'as', 'by', 'for', 'until', 'max', 'minimizing', 'maximizing', 'along', 'over', 'within', 'in', 'else', 'from', 'fails', 'may',
-  'replacement', 'restart', 'like', 'seed', 'stream', 'gradient', 'checkpoint', 'moves', 'minimizes', 'maximizes', 'solves', 'allow', 'of', 'when',
+  'replacement', 'weights', 'restart', 'like', 'seed', 'stream', 'gradient', 'checkpoint', 'moves', 'minimizes', 'maximizes', 'solves', 'allow', 'of', 'when',
 ]); // prettier-ignore
 
 /** After these keywords stands the name of something new. */
@@ -70,6 +70,7 @@ const operandEnds = new Set<TokenType>([
   t.RBrace,
   keyword.true,
   keyword.false,
+  keyword.replacement,
 ]);
 const wordOperators = new Set(['and', 'or', 'div', 'mod']);
 

@@ -143,6 +143,7 @@ export abstract class ExpressionBuilder extends PartBuilder {
             object: expr,
             items: nodes(inner, 'indexItem').map((n) => this.indexItem(n)),
             replacement: has(inner, 'REPLACEMENT'),
+            ...(has(inner, 'WEIGHTS') ? { weights: this.expression(only(inner, 'expression')) } : {}),
             span,
           };
           break;

@@ -77,12 +77,13 @@ export interface Member extends ExprBase {
   readonly object: Expr;
   readonly name: Name;
 }
-/** `object[items]`; also families (`h[l]`), batches (`source[B]`, `D[n max N]`, `D[64] replacement`). */
+/** `object[items]`; also families (`h[l]`), batches (`source[B]`, `D[n max N]`, `D[64] replacement weights w`). */
 export interface Index extends ExprBase {
   readonly kind: 'index';
   readonly object: Expr;
   readonly items: readonly IndexItem[];
   readonly replacement: boolean;
+  readonly weights?: Expr;
 }
 export type IndexItem =
   | { readonly kind: 'at'; readonly expr: Expr } // x[i], x[a..b] (a RangeExpr), x[tensor]

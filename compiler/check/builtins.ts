@@ -86,7 +86,7 @@ const functions = [
 
 const distributions = [
   'normal(mean = 0, std = 1)', 'uniform(lo = 0, hi = 1)', 'integers(lo, hi)', 'bernoulli(p)', 'rademacher', 'categorical(w = none, logits: optional)',
-  'gumbel', 'gamma(shape, scale = 1)', 'beta(a, b)', 'dirichlet(a)', 'permutation(n)', 'subset(n)', 'orthogonal',
+  'gumbel', 'gamma(shape, scale = 1)', 'beta(a, b)', 'dirichlet(a)', 'permutation(n)', 'subset(n = none, weights: optional)', 'orthogonal',
 ]; // prettier-ignore
 
 const table: readonly Builtin[] = [

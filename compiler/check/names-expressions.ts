@@ -37,6 +37,7 @@ export abstract class ExpressionNames extends TemplateNames {
           if (item.kind === 'at') this.value(item.expr, scope, place);
           else if (item.kind === 'capped') this.expressions([item.count, item.max], scope, place);
         }
+        if (expr.weights) this.value(expr.weights, scope, place);
         return;
       case 'call':
         this.call(expr, scope, place, false);

@@ -361,3 +361,8 @@ export function exactUnary(name: string, v: Exact): Exact {
     (name === 'abs' || name === 'sign' || name === 'floor' || name === 'ceil' || name === 'round') && v.integral,
   );
 }
+
+/** 0 where the condition holds, else minus infinity. */
+export function indicator(e: Elaboration, holds: Node): Node {
+  return e.make('log', [cast(e, holds, 'f32')]);
+}

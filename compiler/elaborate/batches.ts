@@ -7,13 +7,14 @@ import { fail } from '../diagnostics/diagnostic.ts';
 import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
-import { toDim, toNode } from './convert.ts';
+import { toDim, toFloat, toNode } from './convert.ts';
 import { counter, rowsBefore } from './execution.ts';
 import { key } from './random.ts';
 import type { Frame } from './scope.ts';
 import { siteName } from './sites.ts';
 import { type Batch, type Dataset, kindText, tensor, type Value } from './values.ts';
 import { below } from './variates.ts';
+import { drawWeighted } from './weighted.ts';
 
 /** How many rows: N of them are taken, of which the first `capped` (i32 scalar) count. */
 interface Size {
@@ -21,7 +22,7 @@ interface Size {
   readonly capped?: Node;
 }
 
-/** `batch s = source[B]`: rows B·t … B·t + B of the walk, t counting the executions of this statement; `replacement` draws rows independently. */
+/** `batch s = source[B]`: rows B·t … B·t + B of the walk, t counting the executions of this statement; `replacement` draws rows independently, with `weights w` in proportion to them. */
 export function batch(e: Elaboration, stmt: ast.BatchStmt, frame: Frame): Batch {
   const expr = stmt.value;
   if (expr.kind !== 'index' || expr.items.length !== 1)
@@ -33,9 +34,13 @@ export function batch(e: Elaboration, stmt: ast.BatchStmt, frame: Frame): Batch 
     });
   const { count, capped } = sizeOf(e, expr, frame);
   const path = [...frame.path, siteName(stmt)];
-  const index = e.graph.at(stmt.span, () =>
-    expr.replacement ? drawRows(e, path, frame, source.rows, count) : walk(e, path, frame, source.rows, count, capped),
-  );
+  const weights = expr.weights && rowWeights(e, expr, expr.weights, source.rows, frame);
+  const index = e.graph.at(stmt.span, () => {
+    if (weights) return drawWeighted(e, key(e, path, frame.indices), [count], weights);
+    return expr.replacement
+      ? drawRows(e, path, frame, source.rows, count)
+      : walk(e, path, frame, source.rows, count, capped);
+  });
   return { kind: 'batch', dataset: source, index, count, capped, fields: rowsOf(e, source, index, stmt.span) };
 }
 
@@ -88,4 +93,18 @@ function walk(
 
 function drawRows(e: Elaboration, path: readonly string[], frame: Frame, rows: number, count: number): Node {
   return below(e, key(e, path, frame.indices), [count], e.constant(rows, 'u32', [count]));
+}
+
+/** The weights of the rows: f32, one for each. */
+function rowWeights(e: Elaboration, expr: ast.Index, weights: ast.Expr, rows: number, frame: Frame): Node {
+  if (!expr.replacement)
+    fail('OPT316', weights.span, 'weights are those of rows drawn with replacement', {
+      hint: 'write D[64] replacement weights w; without replacement: sample s ~ subset(n, weights: w) i32[64]',
+    });
+  const given = toFloat(e, e.do.expression(e, weights, frame), weights.span);
+  if (given.type.shape.length !== 1 || given.type.shape[0] !== rows)
+    fail('OPT305', weights.span, `${e.dim(rows)} rows need a weight each, not ${e.typeText(given.type)}`, {
+      hint: 'give one number for each row of the data: f32[N]',
+    });
+  return given;
 }

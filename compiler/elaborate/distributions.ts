@@ -5,10 +5,11 @@
 import type * as ast from '../ast/nodes.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { DType, Node, TensorType } from '../ops/types.ts';
-import { cast } from './arithmetic.ts';
+import { cast, indicator } from './arithmetic.ts';
 import type { Elaboration } from './context.ts';
-import { broadcastTo, toDim, toFloat, toNode } from './convert.ts';
+import { broadcastTo, toFloat, toNode } from './convert.ts';
 import type { DrawArguments } from './draw-arguments.ts';
+import { permutation, subset } from './subsets.ts';
 import { below, gumbel, lgamma, logGamma, orthonormal, standardNormal, unit } from './variates.ts';
 
 /** A value and the logarithm of its density at z (the value's type): one number per element or event, to be summed. */
@@ -17,7 +18,7 @@ export interface Drawn {
   readonly density?: (z: Node) => Node;
 }
 
-interface Place {
+export interface Place {
   readonly e: Elaboration;
   readonly d: ast.Draw;
   readonly args: DrawArguments;
@@ -87,11 +88,6 @@ const uniform: Distribution = {
     };
   },
 };
-
-/** 0 where the condition holds, else minus infinity. */
-function indicator(e: Elaboration, holds: Node): Node {
-  return op(e, 'log', cast(e, holds, 'f32'));
-}
 
 const bernoulli: Distribution = {
   parameters: ['p'],
@@ -326,66 +322,6 @@ const dirichlet: Distribution = {
   },
 };
 
-/** Number of things that a permutation or subset is of. */
-function countOf({ e, args, d }: Place): number | undefined {
-  const n = args.value('n');
-  const count = n && toDim(e, n.value, n.span, `n of ${d.dist.text}`);
-  if (n && count !== undefined && count < 1)
-    fail('OPT321', n.span, `${d.dist.text} needs at least one element, not ${count}`, { hint: 'give n of 1 or more' });
-  return count;
-}
-
-/** log n! - log (n - k)!, by summing: the count of ordered choices. */
-function logChoices(n: number, k: number): number {
-  let sum = 0;
-  for (let i = 0; i < k; i++) sum += Math.log(n - i);
-  return sum;
-}
-
-/** All k of `z` differ and lie in 0 … n - 1. */
-function distinct(e: Elaboration, z: Node, n: number): Node {
-  const k = z.type.shape[0];
-  const [rows, columns] = [0, 1].map((axis) => e.make('broadcast', [z], { shape: [k, k], axes: [axis] }));
-  const at = (axis: number) => e.make('iota', [], { shape: [k, k], axis, dtype: 'i32' });
-  const differ = op(e, 'or', op(e, 'ne', rows, columns), op(e, 'eq', at(0), at(1)));
-  const inside = op(e, 'and', op(e, 'ge', z, e.constant(0, 'i32', [k])), op(e, 'lt', z, e.constant(n, 'i32', [k])));
-  const all = (x: Node, axes: number[]) => e.make('reduce_and', [x], { axes });
-  return op(e, 'and', all(differ, [0, 1]), all(inside, [0]));
-}
-
-/** k of 0 … n - 1 without replacement, in random order; a permutation is all of them. */
-const choice = (whole: boolean): Distribution => ({
-  parameters: ['n'],
-  dtypes: ['i32'],
-  type: (at) => {
-    const n = countOf(at);
-    if (n === undefined) fail('OPT321', at.d.span, 'permutation needs its length', { hint: 'write ~ permutation(n)' });
-    return { dtype: 'i32', shape: [n] };
-  },
-  draw(at, { shape }) {
-    const { e, d, key } = at;
-    const n = countOf(at) ?? (whole ? shape[0] : undefined);
-    if (n === undefined) fail('OPT321', d.span, 'subset needs n', { hint: 'write ~ subset(n) i32[k]' });
-    const [k] = shape;
-    if (shape.length !== 1 || k > n || (whole && k !== n))
-      fail(
-        'OPT321',
-        d.span,
-        whole
-          ? `a permutation of ${e.dim(n)} is i32[${e.dim(n)}], not ${e.typeText({ dtype: 'i32', shape })}`
-          : `${e.shapeText(shape)} cannot be drawn from ${e.dim(n)} without replacement`,
-        { hint: whole ? 'leave the type off' : 'write ~ subset(n) i32[k] with k of at most n' },
-      );
-    const node = whole
-      ? e.make('permutation', [key], { n })
-      : e.make('shuffle_index', [key, e.constant(0, 'i32')], { rows: n, count: k });
-    return {
-      node,
-      density: (z) => op(e, 'sub', indicator(e, distinct(e, z, n)), e.constant(logChoices(n, k))),
-    };
-  },
-});
-
 /** Orthonormal columns, or rows where they are fewer; it has no density by the lengths of its elements. */
 const orthogonal: Distribution = {
   parameters: [],
@@ -410,7 +346,7 @@ export const distributions: Readonly<Record<string, Distribution>> = {
   gamma,
   beta,
   dirichlet,
-  permutation: choice(true),
-  subset: choice(false),
+  permutation,
+  subset,
   orthogonal,
 };

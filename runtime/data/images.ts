@@ -11,7 +11,7 @@ import { checkSize, damaged, quote, tooLarge } from './refusals.ts';
 import { rowSize, safeProduct, type RawArray, type RawTable } from './table.ts';
 
 /** An image file: endings in any case. */
-export const IMAGE = /\.(png|jpe?g)$/i;
+const IMAGE = /\.(png|jpe?g)$/i;
 
 /** What every image of a folder has. */
 interface Format {
@@ -36,7 +36,7 @@ export async function openImages(
       folder,
       'a folder of .png and .jpg images',
       'none',
-      'name a file, or a folder of images, one subfolder for each class',
+      'name a file, or a folder of images, one subfolder for each class; texts need tokens: x: i32[*, 64] = "words:5000"',
     );
   const classes = classesOf(folder, files, 'images');
   const format = formatOf(await decodeImage(folder, files[0], host), fields);

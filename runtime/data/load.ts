@@ -8,12 +8,13 @@ import { convertField, type FieldValues } from './convert.ts';
 import { arrayOf, type FieldRequest } from './fields.ts';
 import type { DataHost } from './files.ts';
 import { openTable } from './formats.ts';
-import { IMAGE, openImages } from './images.ts';
+import { openImages } from './images.ts';
 import { MAX_IMAGES } from './limits.ts';
 import { unknownSet, withNamed } from './named.ts';
 import { quote } from './refusals.ts';
 import { rowSize, safeProduct, type RawArray, type RawTable } from './table.ts';
-import { openTexts, TEXT } from './texts.ts';
+import { openTexts } from './texts.ts';
+import { tokenColumn } from './tokens.ts';
 
 /** Options of both functions. */
 export interface SourceOptions {
@@ -91,7 +92,7 @@ async function withTable<T>(
   if (named) return named.value;
   const folder = await host.list(text, options.override !== undefined, MAX_IMAGES);
   if (folder) {
-    const texts = folder.some((f) => TEXT.test(f.path)) && !folder.some((f) => IMAGE.test(f.path));
+    const texts = fields.some((f) => tokenColumn(f.column));
     return use(texts ? await openTexts(text, folder, fields) : await openImages(text, folder, host, fields));
   }
   const file = await host.open(text, options.override !== undefined).catch((cause: unknown) => {

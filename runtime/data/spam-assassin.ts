@@ -41,7 +41,12 @@ export const spamAssassin: NamedSet = {
 };
 
 function noFile(name: string, path: string): never {
-  return damaged(name, '"words", "words:N" or "pieces"', path, 'the set has a vocabulary of its own, and takes no other');
+  return damaged(
+    name,
+    '"words", "words:N" or "pieces"',
+    path,
+    'the set has a vocabulary of its own, and takes no other',
+  );
 }
 
 async function readMails(name: string, files: SetFiles): Promise<Mail[]> {

@@ -41,7 +41,13 @@ export function wordOf(column: string | undefined): string {
 }
 
 function integers(name: string, values: Numbers): RawArray {
-  return { name, numbers: 'integer', shape: [values.length], scale: 1, read: async (from, to) => values.slice(from, to) };
+  return {
+    name,
+    numbers: 'integer',
+    shape: [values.length],
+    scale: 1,
+    read: async (from, to) => values.slice(from, to),
+  };
 }
 
 /** Bytes of a text in UTF-8 as a string. Throws OPT605, OPT607. */

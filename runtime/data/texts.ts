@@ -15,7 +15,7 @@ import { noVocabulary, tokenColumn, tokenizerOf, type VocabularyFiles } from './
 type Fields = readonly Pick<FieldRequest, 'row' | 'column'>[];
 
 /** A text file: endings in any case. */
-export const TEXT = /\.txt$/i;
+const TEXT = /\.txt$/i;
 
 /** The arrays of tokens that `fields` ask for. Words are counted in `counted` where no file lists them. Throws as `tokenizerOf` does, and OPT607. */
 export async function tokenArrays(
@@ -61,10 +61,6 @@ export async function openTexts(folder: string, all: readonly FolderFile[], fiel
   if (files.length === 0) damaged(folder, 'a folder of .txt files', 'none');
   const classes = classesOf(folder, files, 'texts');
   const labels = classes ? [classArray(files, classes)] : [];
-  if (!fields.some((f) => tokenColumn(f.column)))
-    fail('OPT608', undefined, `${quote(folder)} holds texts, and no field says how they are cut into tokens`, {
-      hint: 'name the tokens: x: i32[*, 64] = "words:5000", or "pieces:vocab.json" (a file in the folder)',
-    });
   const texts: string[] = [];
   let bytes = 0;
   for (const file of files) {

@@ -183,8 +183,7 @@ function segment(word: string, root: Node, scores: Float64Array, unknown: number
       if (node.code !== undefined) reach(start, end + 1, node.code, best[start] + scores[node.code]);
   }
   const codes: number[] = [];
-  for (let end = symbols.length; end > 0; end = from[end])
-    if (by[end] !== 0 || codes.at(-1) !== 0) codes.push(by[end]);
+  for (let end = symbols.length; end > 0; end = from[end]) if (by[end] !== 0 || codes.at(-1) !== 0) codes.push(by[end]);
   return codes.reverse();
 }
 

@@ -52,17 +52,21 @@ async function agree(text: string, tolerance: number): Promise<void> {
 describe('draws', () => {
   it('distributions and densities', { timeout: 300_000 }, async () => {
     await agree(`
+data D = { v: f32(0..1000), w: f32(0..1000) mod 7 }
 var a = [0.4, 1.0, 7.0]
 train 3 as main {
   sample g ~ gamma(a, 2) f32[4, 3]
   sample b ~ beta(a, 1.5) f32[3]
   sample d ~ dirichlet(a) f32[2, 3]
   sample s ~ subset(40) i32[7]
+  sample t ~ subset(weights: a) i32[2]
+  batch r = D[16] replacement weights D.w
   sample q ~ orthogonal f32[6, 4]
   sample c ~ categorical(a) i32[5]
   sample k ~ bernoulli(0.3) f32[64]
   let back = transpose(q) @ q
   report gs = sum(g), bs = sum(b), ds = sum(d * d), ss = f32(sum(s * [1, 2, 3, 4, 5, 6, 7]))
+  report ts = f32(t[0] + 10 * t[1]), rs = sum(r.v * f32(1..17)), lt = logp(t)
   report qs = sum(back * back), cs = f32(sum(c)), ks = sum(k)
   report lg = logp(g), lb = logp(b), ld = logp(d), ls = logp(s), lc = logp(c), lk = logp(k)
   report slope = sum(grad(logp(g) + logp(b) + logp(d) + logp(c), a))

@@ -332,7 +332,9 @@ describe('named sets', () => {
     }));
   it('every listed source can be described', async () => {
     // What the user installs has tests of its own.
-    for (const { source, about } of namedSources().filter((s) => !/^(moby-dick|spam-assassin|use-lite)/.test(s.source))) {
+    for (const { source, about } of namedSources().filter(
+      (s) => !/^(moby-dick|spam-assassin|use-lite)/.test(s.source),
+    )) {
       const info = await describeSource(source, hostHere());
       expect(info.rows).toBeGreaterThan(30);
       expect(about).toContain(`x: f32[*, ${info.fields[0].shape.join(', ')}]`);

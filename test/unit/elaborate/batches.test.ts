@@ -93,3 +93,63 @@ metric place = total(D with { v: 3 * D.v })`); // prettier-ignore
     expect(errorsOf(`var w = 1.0\nmetric m = w with { v: zeros(3) }`).map((d) => d.code)).toEqual(['OPT316']);
   });
 });
+
+describe('weights', () => {
+  const counts = (weights: string, rows: number, more = '') => {
+    const run = runSpec(`data D = { v: f32(0..${rows}) }
+${more}train 1 {
+  batch s = D[8192] replacement weights ${weights}
+  report ${Array.from({ length: rows }, (_, i) => `n${i} = sum(f32(s.index == ${i}))`).join(', ')}
+}`); // prettier-ignore
+    return Array.from({ length: rows }, (_, i) => run.all(`n${i}`)[0]);
+  };
+  /** Sum of (found - wanted)^2 / wanted over the rows that may be drawn. */
+  const chiSquare = (found: readonly number[], weights: readonly number[]) => {
+    const total = weights.reduce((a, b) => a + b);
+    return found.reduce((sum, n, i) => {
+      const wanted = (8192 * weights[i]) / total;
+      if (wanted === 0) expect(n).toBe(0);
+      return wanted === 0 ? sum : sum + (n - wanted) ** 2 / wanted;
+    }, 0);
+  };
+  test('rows come in proportion to their weights, those of weight 0 never', () => {
+    // Of chi square with 4, 2, 6 degrees of freedom, exceeded by chance once in a thousand: 18.5, 13.8, 22.5.
+    expect(chiSquare(counts('[1, 0, 3, 4, 0.5, 1.5]', 6), [1, 0, 3, 4, 0.5, 1.5])).toBeLessThan(18.5);
+    expect(chiSquare(counts('[0, 0, 2e-30, 1e-30, 0, 1e-30, 0, 0, 0]', 9), [0, 0, 2, 1, 0, 1, 0, 0, 0])).toBeLessThan(
+      13.8,
+    );
+    expect(chiSquare(counts('[5, 5, 5, 5, 5, 5, 5]', 7), [1, 1, 1, 1, 1, 1, 1])).toBeLessThan(22.5);
+    expect(counts('[3]', 1)).toEqual([8192]);
+    expect(counts('[0, 7e37]', 2)).toEqual([0, 8192]);
+  });
+  test('may be of the run, and are read at each draw', () => {
+    const run = runSpec(`data D = { v: f32(0..3) }
+var w = [1.0, 0, 0]
+train 2 {
+  batch s = D[50] replacement weights w
+  report total = sum(s.v)
+  w <- [0.0, 0, 1]
+}`); // prettier-ignore
+    expect(run.all('total')).toEqual([0, 100]);
+  });
+  test.each(['[1.0, -1, 2]', '[0.0, 0, 0]', '[1.0, log(-1), 2]', '[1.0, 1 / zero, 2]'])(
+    '%s end the run: no row can be drawn by them',
+    (w) => {
+      const text = `data D = { v: f32(0..3) }\nvar zero = 0.0\ntrain 1 { batch s = D[4] replacement weights ${w}\n report a = sum(s.v) }`;
+      expect(() => runSpec(text)).toThrow(/-1/);
+    },
+  );
+  test('are one for each row, and need replacement', () => {
+    const code = (batch: string) =>
+      errorsOf(`data D = { v: f32(0..3) }\ntrain 1 { batch s = ${batch}\n report a = sum(s.v) }`).map((d) => d.code);
+    expect(code('D[4] replacement weights [1.0, 2]')).toEqual(['OPT305']);
+    expect(code('D[4] replacement weights 1.0')).toEqual(['OPT305']);
+    expect(code('D[2] weights [1.0, 2, 3]')).toEqual(['OPT316']);
+  });
+  test('a name may still be called weights', () => {
+    const run = runSpec(
+      'data D = { v: f32(0..3) }\nlet weights = [0.0, 0, 1]\ntrain 1 { batch s = D[2] replacement weights weights\n let weights = 2.0\n report a = weights * sum(s.v) }',
+    );
+    expect(run.all('a')).toEqual([8]);
+  });
+});

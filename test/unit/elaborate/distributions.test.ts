@@ -81,6 +81,20 @@ describe('moments', () => {
     }
     for (const c of counts) expect(Math.abs(c - 120)).toBeLessThan(45);
   });
+  test('a weighted subset draws each next element in proportion to its weight among those left', () => {
+    const runs = Array.from({ length: 400 }, (_, seed) => draw('subset(weights: [2, 0, 1, 5]) i32[2]', seed));
+    const share = (first: number, second: number) =>
+      runs.filter(([a, b]) => a === first && b === second).length / runs.length;
+    // 5/8 · 2/3, 2/8 · 5/6, 1/8 · 5/7; three standard deviations of 400 draws are at most 0.075
+    expect(Math.abs(share(3, 0) - 5 / 12)).toBeLessThan(0.075);
+    expect(Math.abs(share(0, 3) - 5 / 24)).toBeLessThan(0.065);
+    expect(Math.abs(share(2, 3) - 5 / 56)).toBeLessThan(0.045);
+    expect(runs.some((s) => s.includes(1))).toBe(false);
+    expect(runs.every(([a, b]) => a !== b)).toBe(true);
+    // fewer positive weights than elements, a negative one, one that is no number
+    for (const w of ['[1, 0, 0]', '[1, 2, -1]', '[1, 2, log(-1)]'])
+      expect(draw(`subset(weights: ${w}) i32[2]`), w).toEqual([-1, -1]);
+  });
   test('orthonormal columns and rows', () => {
     for (const [m, n] of [
       [7, 3],
@@ -124,6 +138,8 @@ describe('logp', () => {
     ['categorical(logits: [0, 1, 2.5]) i32', '1', 'categorical', -1.7663679],
     ['permutation(5)', '[4, 0, 1, 3, 2]', 'permutation', -4.7874917],
     ['subset(6) i32[2]', '[5, 0]', 'subset', -3.4011974],
+    // log(2/8) + log(5/6)
+    ['subset(4, weights: [2, 0, 1, 5]) i32[2]', '[0, 3]', 'subset', -1.5686159],
   ];
   test.each(cases)('of %s at %s', (dist, at, _, wanted) => {
     const [value] = evaluateAll([`logp(z) at { z: ${at} }`], `sample z ~ ${dist}`);
@@ -228,6 +244,8 @@ test('wrong arguments of draws', () => {
     'gamma(-1) f32',
     'subset(3) i32[4]',
     'subset(3) i32[2, 2]',
+    'subset(3, weights: [1, 2]) i32[1]',
+    'subset(weights: [1, 2]) i32[3]',
     'permutation(3) i32[2]',
     'orthogonal f32[3]',
     'dirichlet(1) f32',

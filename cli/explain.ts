@@ -10,12 +10,15 @@ export type Stage = (typeof STAGES)[number];
 
 export interface ExplainOptions {
   readonly stage?: string;
+  /** Form of the problems as mathematics; true where none is given. */
+  readonly math?: string | true;
   readonly set: readonly string[];
   readonly data: readonly string[];
   readonly json?: boolean;
 }
 
 export async function explainCommand(what: string, options: ExplainOptions): Promise<ExitCode> {
+  if (options.math !== undefined) return explainMath(what, options.math === true ? 'text' : options.math, options);
   if (options.stage === undefined && /^opt\d*$/i.test(what))
     return explainCode(what.toUpperCase(), options.json === true);
   const stage = STAGES.find((s) => s === (options.stage ?? 'updates'));
@@ -24,6 +27,34 @@ export async function explainCommand(what: string, options: ExplainOptions): Pro
       hint: didYouMean(options.stage ?? '', STAGES) ?? `the stages are ${STAGES.join(', ')}`,
     });
   return explainStage(what, stage, options);
+}
+
+/** Problems are printed as they are declared: nothing is compiled for it. */
+async function explainMath(file: string, form: string, options: ExplainOptions): Promise<ExitCode> {
+  const { openSpec } = await import('./spec.ts');
+  const { mathOf } = await import('../compiler/ast/math.ts');
+  const opened = new Map();
+  try {
+    const forms = ['text', 'latex'] as const;
+    const wanted = forms.find((f) => f === form);
+    if (!wanted)
+      fail('OPT803', undefined, `problems are printed as text or latex, not as '${form}'`, {
+        hint: didYouMean(form, forms) ?? 'write --math latex',
+      });
+    const spec = openSpec(file, opened);
+    const text = mathOf(spec.module, wanted, (span) => spec.source.slice(span));
+    if (text === '')
+      fail('OPT806', undefined, `there is no problem in ${file} to print`, {
+        hint: 'saddle explain FILE prints the updates of its train bodies',
+      });
+    if (options.json) printJson({ file, form: wanted, text });
+    else print(text.trimEnd());
+    return exitCodes.ok;
+  } catch (cause) {
+    if (!(cause instanceof SaddleError)) throw cause;
+    printDiagnostics(cause.diagnostics, opened);
+    return exitCodeOf(cause.diagnostics);
+  }
 }
 
 function explainCode(code: string, json: boolean): ExitCode {

@@ -165,6 +165,7 @@ function program(): Command {
     .command('explain <CODE|FILE>')
     .description('the meaning of a diagnostic, or a program after a stage of the compiler')
     .option('--stage <STAGE>', 'ast, updates (default), program, graph, optimized, kernels, wgsl, plan or cost')
+    .option('--math [FORM]', 'the problems of a spec as mathematics: text (default) or latex')
     .addOption(set())
     .addOption(data())
     .addOption(json())

@@ -17,6 +17,7 @@ import { counted } from './call-counts.ts';
 import { hyper } from './hypers.ts';
 import { declaredCell } from './cells.ts';
 import { declaredModel } from './models.ts';
+import { kept } from './keeping.ts';
 import { cellOf } from './targets.ts';
 import { type Binding, type Frame, nested } from './scope.ts';
 import { type CellRef, exact, partsOver, type RecordValue, tensor, type Thunk, type Value } from './values.ts';
@@ -115,9 +116,11 @@ function namedFn(e: Elaboration, decl: ast.FnDecl, frame: Frame, span: Span): Va
   if (value === undefined)
     fail('OPT304', span, `the body of ${decl.name.text} has no value`, { hint: 'end it with an expression' });
   // Named for messages and reports; a fn that only renames a cell stays that cell.
-  if (value.kind !== 'tensor') return counted(e, decl, value, decl.span);
+  if (value.kind !== 'tensor') return kept(e, decl, counted(e, decl, value, decl.span));
   if (cellOf(e, value.node)) return value;
-  return e.graph.at(decl.span, () => counted(e, decl, named(e, decl.name.text, value, decl.span), decl.span));
+  return e.graph.at(decl.span, () =>
+    kept(e, decl, counted(e, decl, named(e, decl.name.text, value, decl.span), decl.span)),
+  );
 }
 
 /** The run's instance of a declaration. File-level frozen values and hypers are shared by all runs. */

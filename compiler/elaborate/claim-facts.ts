@@ -7,6 +7,8 @@ import type { ClaimExpr } from '../bundle/format.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { didYouMean } from '../diagnostics/suggest.ts';
 import type { Phase } from '../ir/program.ts';
+import { mergeLoops } from '../passes/merge-loops.ts';
+import { regions } from '../passes/regions.ts';
 import type { Span } from '../source/source.ts';
 import { callsOf, countedId, UnknownCount } from './call-counts.ts';
 import type { Elaboration } from './context.ts';
@@ -140,7 +142,8 @@ function calls(e: Elaboration, part: RunPart | undefined, expr: ast.Expr, fn: as
     ...(entry?.writes.map((w) => w.value) ?? []),
   ];
   try {
-    return phase.steps * callsOf(roots, ids);
+    // a loop and the one that keeps its states for the way back are one when it runs
+    return phase.steps * callsOf(mergeLoops.run(e.graph, regions.run(e.graph, roots)), ids);
   } catch (reason) {
     if (!(reason instanceof UnknownCount)) throw reason;
     fail('OPT334', fn.span, `how often ${e.options.text(fn.span)} is evaluated is not known before it runs`, {

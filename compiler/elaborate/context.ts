@@ -14,6 +14,7 @@ import { EntryBuilder } from './entry.ts';
 import type { Element } from './axis-elements.ts';
 import type { Examples } from './chunks.ts';
 import type { Exacted } from './exact.ts';
+import type { Keeping } from './keeping.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { Binding, Frame, Scope } from './scope.ts';
 import type { Axis, CellRef, CellValue, ModelInstance, Template, Thunk, Value } from './values.ts';
@@ -146,6 +147,9 @@ export class Elaboration {
   readonly states = new Map<string, CellValue>();
   /** States of rules that move local variables, by variable. */
   readonly lifetimes = new Map<string, Lifetime>();
+  /** What the innermost `checkpoint keep` keeps: calls of these, marked with its number. */
+  keeping: Keeping | undefined;
+  nextKeep = 0;
   /** Values of arguments by name that follow from host scalars alone, in the entry that they were made in. */
   readonly scalarArguments = new WeakMap<Thunk, { readonly home: EntryBuilder; readonly value: Value }>();
   /** Bodies in which local variables are born, by id. */

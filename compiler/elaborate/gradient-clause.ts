@@ -21,6 +21,7 @@ import {
   toNode,
   withAxesInFront,
 } from './convert.ts';
+import { unkept } from './keeping.ts';
 import { type Frame, Scope } from './scope.ts';
 import { kindText, partsOver, tensor, type Template, type Value } from './values.ts';
 
@@ -45,7 +46,7 @@ export function customGradient(
   const y = joined(e, floats);
   if (!y) return value;
   const g = regionParameter(e.graph, 'g', y.type);
-  const given = clauseValues(e, decl, args, cotangentOf(e, value, parts, g, span), frame);
+  const given = unkept(e, () => clauseValues(e, decl, args, cotangentOf(e, value, parts, g, span), frame));
   const inputs = args.flatMap((arg, k) => (given[k] ? arg.nodes : arg.nodes.map((n) => refused(e, decl, arg, n))));
   const results = args.flatMap((arg, k) => given[k] ?? arg.nodes.map((n) => e.constant(0, 'f32', n.type.shape)));
   const whole = e.make('custom_gradient', [y, ...inputs], { rule: { params: [g], results } });

@@ -12,6 +12,7 @@ import { bindPattern } from './bindings.ts';
 import type { Elaboration } from './context.ts';
 import { leafNodes, leaves, plain, rebuild, sameType, toDim, toNode } from './convert.ts';
 import { elementsOf, rowParameters } from './elements.ts';
+import { keeping, refuseInside } from './keeping.ts';
 import { elementFrame, withoutEffects } from './local-effects.ts';
 import type { Frame } from './scope.ts';
 import { runTurns } from './turns-of-scan.ts';
@@ -179,15 +180,15 @@ function elaborateTurn(
   return { state: { value, nodes }, params, turn, next };
 }
 
-/** `checkpoint { e }`: a loop of one turn, whose inside reverse mode computes again. */
+/** `checkpoint keep f { e }`: a loop of one turn, whose inside reverse mode computes again, but for the results of f. */
 export function checkpoint(e: Elaboration, expr: ast.CheckpointExpr, frame: Frame): Value {
-  if (expr.keep.length > 0)
-    e.notYet("'checkpoint keep'", expr.keep[0].span, 'compute what is to be kept outside of the checkpoint');
   const marker = e.graph.nextId;
+  const id = e.nextKeep;
   const i = regionParameter(e.graph, 'i', { dtype: 'i32', shape: [] });
   const hint = 'write it outside of the checkpoint';
   const value = withoutEffects(e, frame, 'checkpoint', expr.span, hint, () => {
-    const result = e.do.body(e, expr.body, elementFrame(frame, frame.indices));
+    const inner = elementFrame(frame, frame.indices);
+    const result = keeping(e, expr.keep, frame, () => e.do.body(e, expr.body, inner));
     if (result === undefined)
       fail('OPT304', expr.body.span, 'the body of checkpoint has no value', { hint: 'end it with an expression' });
     return plain(e, result, expr.body.span);
@@ -196,6 +197,7 @@ export function checkpoint(e: Elaboration, expr: ast.CheckpointExpr, frame: Fram
     params: [i],
     results: leafNodes(e, value, expr.body.span),
   });
+  refuseInside(e, region, id);
   const { ys } = e.graph.at(expr.span, () => onceAgain(e, region, consts));
   return rebuild(e, value, ys, expr.span);
 }

@@ -144,6 +144,8 @@ export interface Frame {
   readonly branch?: Scope;
   /** States of rules that begin with the `repeat … restart` around the text. */
   readonly restart?: Lifetime;
+  /** In a fn with a gradient clause that a checkpoint keeps: its lets are kept, for the clause. */
+  readonly keepsLets?: boolean;
   /** Nesting of template calls, against runaway recursion. */
   readonly depth: number;
   /** In a solve within a phase: what `step`, `steps` and `progress` are there. */

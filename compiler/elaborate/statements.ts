@@ -14,6 +14,7 @@ import { dataset } from './data.ts';
 import { evaluation } from './evals.ts';
 import { prepareExact } from './exact.ts';
 import { every, repeat, staticFor, whileStatement } from './loops.ts';
+import { marked } from './keeping.ts';
 import { instanceOf, layerCell } from './models.ts';
 import { exported, metric, report, train } from './phases.ts';
 import { draw, nameDraw } from './random.ts';
@@ -276,7 +277,10 @@ function letStatement(e: Elaboration, stmt: ast.LetStmt, frame: Frame): void {
       true,
     );
   bindPattern(stmt.pattern, value, stmt.value.span, (name, part) => {
-    e.graph.at(stmt.value.span, () => bindHere(e, frame, name, named(e, name.text, part, stmt.value.span)));
+    e.graph.at(stmt.value.span, () => {
+      const own = named(e, name.text, part, stmt.value.span);
+      bindHere(e, frame, name, frame.keepsLets ? marked(e, name, own) : own);
+    });
   });
 }
 

@@ -12,6 +12,7 @@ import type { Elaboration } from './context.ts';
 import { mapLeaves, toNode } from './convert.ts';
 import { seenFrom } from './blame.ts';
 import { blackBox, customGradient } from './gradient-clause.ts';
+import { keeps, kept } from './keeping.ts';
 import { type Frame, Scope } from './scope.ts';
 import { annotate, bindResult } from './types.ts';
 import { kindText, type ModelInstance, type Template, tensor, type Value } from './values.ts';
@@ -33,6 +34,7 @@ export function callFn(e: Elaboration, t: Template, site: CallSite, caller: Fram
     execution: caller.execution,
     clock: caller.clock,
     solving: caller.solving,
+    keepsLets: t.decl.kind === 'fn' && t.decl.gradient !== undefined && keeps(e, t.decl),
     depth: caller.depth + 1,
   }));
 }
@@ -112,6 +114,7 @@ function callBody(
     if (decl.kind === 'fn' && decl.opaque) value = blackBox(e, decl, value, site.span);
     if (decl.kind === 'fn' && decl.gradient) value = customGradient(e, decl, t, value, frame, site.span);
     if (decl.kind === 'fn') value = counted(e, decl, value, site.span);
+    value = kept(e, decl, value);
     return lifted ? dropRow(e, value, decl, site.span) : value;
   };
   return e.graph.at(site.span, () => seenFrom(site.span, decl.name.text, build), frame.path.join('/'));

@@ -1,8 +1,8 @@
 /**
  * Derivatives of `loop`. Reverse mode runs the loop once more with the carries before each turn as further rows (a pass merges it with the loop itself),
  * then a loop in the other direction, which computes each turn again from its carries and pulls back: cotangents of the carries are its carries, those of
- * the sequences its rows, those of the constants add up in carries. Forward mode is one loop with the tangents as further carries. Both are ordinary
- * graphs, so they nest to any order.
+ * the sequences its rows, those of the constants add up in carries. What the body marks as kept is saved with the carries, and not computed again. Forward
+ * mode is one loop with the tangents as further carries. Both are ordinary graphs, so they nest to any order.
  */
 import {
   bodyParams,
@@ -18,7 +18,8 @@ import {
   rowType,
 } from './closed.ts';
 import { batchLoop } from './loop-batch.ts';
-import { applyRegion } from './region.ts';
+import { type Kept, keptIn } from './kept.ts';
+import { applyRegion, rebuild } from './region.ts';
 import { Terms } from './terms.ts';
 import type { Builder, DerivativeContext, Node, SeveralRules, Transforms } from './types.ts';
 
@@ -61,10 +62,10 @@ function placed(flags: readonly boolean[], values: (k: number) => Node | undefin
   return flags.map((flag) => (flag ? values(next++) : undefined));
 }
 
-/** The loop with the carries before each turn as last rows; `saved(k)` are those of carry k. */
-function savingLoop(b: Builder, spec: LoopSpec): LoopParts & { saved(k: number): Node } {
+/** The loop with the carries before each turn, and then what is kept, as last rows; `saved(k)` are the rows number k of these. */
+function savingLoop(b: Builder, spec: LoopSpec, kept: readonly Node[]): LoopParts & { saved(k: number): Node } {
   const { body } = spec;
-  const results = [...body.results, ...bodyParams(spec).carries];
+  const results = [...body.results, ...bodyParams(spec).carries, ...kept];
   const loop = makeLoop(b, { ...spec, body: { params: body.params, results } });
   const ys = body.results.length - spec.carries.length;
   return { ...loop, saved: (k) => loop.ys(ys + k) };
@@ -74,9 +75,10 @@ function savingLoop(b: Builder, spec: LoopSpec): LoopParts & { saved(k: number):
 interface TurnBack {
   /** Carries whose cotangents flow. */
   readonly live: readonly boolean[];
-  /** Params of the turn: its index, carries, rows and constants; cotangents of the live carries and of the rows of ys. */
+  /** Params of the turn: its index, carries, what was kept, rows and constants; cotangents of the live carries and of the rows of ys. */
   readonly i: Node;
   readonly saved: readonly Node[];
+  readonly recalled: readonly Node[];
   readonly rows: readonly Node[];
   readonly shared: readonly Node[];
   readonly ofCarries: readonly Node[];
@@ -91,6 +93,7 @@ interface TurnBack {
 function turnBack(
   { b, transform }: DerivativeContext,
   spec: LoopSpec,
+  kept: Kept,
   active: Activity,
   start: readonly boolean[],
   flowing: readonly boolean[],
@@ -98,7 +101,12 @@ function turnBack(
   const { carries, xs, consts, body } = spec;
   const i = regionParameter(b, 'i', INDEX);
   const [saved, rows, shared] = [parameters(b, 'h', carries), rowParameters(b, 'x', xs), parameters(b, 'k', consts)];
-  const results = applyRegion(b, body, [i, ...saved, ...rows, ...shared]);
+  const recalled = parameters(b, 'k', kept.values);
+  const args = [i, ...saved, ...rows, ...shared];
+  const names = kept.names.map(([name]) => name);
+  const again = applyRegion(b, { params: body.params, results: [...body.results, ...names] }, args);
+  const results = again.slice(0, body.results.length);
+  const known = new Map(kept.names.map(([, value], k) => [again[body.results.length + k], recalled[value]]));
   const ofRows = parameters(b, 'g', chosen(body.results.slice(carries.length), flowing));
   const ofAll = parameters(b, 'd', carries);
   for (let live = start; ;) {
@@ -112,10 +120,23 @@ function turnBack(
     const taken = (flags: readonly boolean[]) => flags.map((flag) => (flag ? pulled[next++] : undefined));
     const [toCarries, toRows, toShared] = [active.carries, active.xs, active.consts].map(taken);
     const reached = live.map((flag, k) => flag || toCarries[k] !== undefined);
-    if (reached.every((flag, k) => flag === live[k]))
-      return { live, i, saved, rows, shared, ofCarries, ofRows, toCarries, toRows, toShared };
+    if (reached.every((flag, k) => flag === live[k])) {
+      const [toC, toR, toS] = [toCarries, toRows, toShared].map((list) => withKnown(b, list, known));
+      return { live, i, saved, recalled, rows, shared, ofCarries, ofRows, toCarries: toC, toRows: toR, toShared: toS };
+    }
     live = reached;
   }
+}
+
+/** Derivatives that take from `known` what was kept. */
+function withKnown(b: Builder, list: readonly (Node | undefined)[], known: ReadonlyMap<Node, Node>) {
+  if (known.size === 0) return list;
+  const defined = list.filter((node) => node !== undefined);
+  const made = rebuild(defined, known, (node, inputs, attrs) =>
+    b.at(node.span, () => b.make(node.op, inputs, attrs), node.path),
+  );
+  let next = 0;
+  return list.map((node) => node && made[next++]);
 }
 
 function loopVjp(
@@ -132,14 +153,15 @@ function loopVjp(
   const [ofCarries, ofYs] = [cotangents.slice(1, 1 + n), cotangents.slice(1 + n)];
   const flowing = body.results.slice(n).map((_, k) => active.results[n + k] && ofYs[k] !== undefined);
   const start = carries.map((_, k) => active.carries[k] && ofCarries[k] !== undefined);
-  const turn = turnBack(ctx, spec, active, start, flowing);
+  const kept = keptIn(body);
+  const turn = turnBack(ctx, spec, kept, active, start, flowing);
   const { live, toCarries, toRows, toShared } = turn;
 
   const isDefined = (d: Node | undefined) => d !== undefined;
   const [rowFlags, sharedFlags] = [toRows.map(isDefined), toShared.map(isDefined)];
   const sums = parameters(b, 'd', chosen(consts, sharedFlags));
   const sent = toShared.filter((d) => d !== undefined);
-  const forward = savingLoop(b, spec);
+  const forward = savingLoop(b, spec, kept.values);
   const zeros = (like: Node) => t.zeros(like.type);
   const backward = makeLoop(b, {
     count: spec.cond ? forward.turns() : spec.count,
@@ -150,12 +172,21 @@ function loopVjp(
       ),
       ...chosen(consts, sharedFlags).map(zeros),
     ],
-    xs: [...carries.map((_, k) => forward.saved(k)), ...xs, ...(chosen(ofYs, flowing) as Node[])],
+    xs: [...[...carries, ...kept.values].map((_, k) => forward.saved(k)), ...xs, ...(chosen(ofYs, flowing) as Node[])],
     consts,
     max: spec.max,
     reversed: spec.reversed !== true,
     body: {
-      params: [turn.i, ...turn.ofCarries, ...sums, ...turn.saved, ...turn.rows, ...turn.ofRows, ...turn.shared],
+      params: [
+        turn.i,
+        ...turn.ofCarries,
+        ...sums,
+        ...turn.saved,
+        ...turn.recalled,
+        ...turn.rows,
+        ...turn.ofRows,
+        ...turn.shared,
+      ],
       results: [
         ...chosen(
           toCarries.map((d, k) => d ?? zeros(carries[k])),

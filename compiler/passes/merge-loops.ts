@@ -2,7 +2,7 @@
  * Loops that take the same turns and compute the same become one: a loop and the one that reverse mode runs again to keep its carries, a loop and the one
  * that carries its tangents along, the loops of two derivatives. What only one of them computes, the merged one computes beside.
  */
-import type { Graph } from '../ir/tensor/graph.ts';
+import { type Graph, reachable } from '../ir/tensor/graph.ts';
 import { equalCode } from '../ir/tensor/equal.ts';
 import { bodyParams, type LoopSpec, loopSpec, makeLoop } from '../ir/tensor/regions.ts';
 import { remake, rewrite } from '../ir/tensor/rewrite.ts';
@@ -124,11 +124,24 @@ function merge(graph: Graph, a: Node, b: Node): Merged | undefined {
   return joined(graph, first, second, shared);
 }
 
-/** A counter in common is no reason to run two computations in one loop: a float carry is, or all of one loop's carries. */
+/**
+ * A counter in common is no reason to run two computations in one loop: a float carry is, or all of one loop's carries. Of two that carry nothing (checkpoints),
+ * one must compute all rows of the other.
+ */
 function worthMerging(first: LoopSpec, second: LoopSpec, shared: readonly (number | undefined)[]): boolean {
+  if (first.carries.length + second.carries.length === 0) return covers(first, second) || covers(second, first);
   const same = shared.filter((k) => k !== undefined);
   const all = same.length === first.carries.length || same.length === second.carries.length;
   return same.length > 0 && (all || same.some((k) => second.carries[k].type.dtype === 'f32'));
+}
+
+/** Is every row of the other loop computed in the body of this one? */
+function covers(own: LoopSpec, other: LoopSpec): boolean {
+  const { body } = standsFor(own, other, []);
+  const nodes = reachable(own.body.results, ownDependencies);
+  return other.body.results.every((result) =>
+    nodes.some((node) => node.op === result.op && equalCode([[node, result]], body)),
+  );
 }
 
 /** For each carry of the first loop, the one of the second that holds the same value before every turn. */

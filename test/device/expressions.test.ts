@@ -150,7 +150,8 @@ train 3 as main {
   let p = root(ones(4))
   report last = sum(h), all = sum(all), many = sum(many), noise = sum(noisy()), root = sum(p), residual = p.residual
   report bend = norm(grad(sum(root(ones(4))^2), w)), both = norm(grad(mean over starts as s { sum(root(s)^2) }, w))
-  fn cost = sum(steps(reshape(xs, [60, 4]), ones(4))[1])^2 / 100 + sum(checkpoint { exp(tanh(w)) })
+  fn hold(v) = exp(tanh(v))
+  fn cost = sum(steps(reshape(xs, [60, 4]), ones(4))[1])^2 / 100 + sum(checkpoint { exp(tanh(w)) }) + sum(checkpoint keep hold { tanh(hold(w @ w)) })
   update w by sgd(0.01) minimizing cost
 }`, 2e-3); // prettier-ignore
   });

@@ -1,6 +1,7 @@
 /** scan, fixed, checkpoint: values against recurrences computed here, derivatives against finite differences and closed forms. */
 import { describe, expect, test } from 'vitest';
 import { reachable } from '../../../compiler/ir/tensor/graph.ts';
+import { holds } from './decide.ts';
 import { compileSpec, errorsOf, evaluateAll, runSpec } from './run-spec.ts';
 
 const ops = (text: string): string[] => {
@@ -182,5 +183,84 @@ describe('checkpoint', () => {
       'var w = 2.0\nfn c = checkpoint { sample z ~ normal f32[3]; sum(z) * w }',
     );
     expect(a).toBeCloseTo(0, 6);
+  });
+});
+
+describe('checkpoint keep', () => {
+  const text = (keep: string, fn = 'fn f(v) = exp(sin(v))') => `let xs = [0.1, 0.7, -0.4]
+var w = 0.9
+${fn}
+fn loss() = checkpoint ${keep} { let y = f(xs * w); sum(tanh(y)^2 * w) }
+`;
+  const wanted = (w: number) => [0.1, 0.7, -0.4].reduce((s, x) => s + Math.tanh(Math.exp(Math.sin(x * w))) ** 2 * w, 0);
+  const slope = (f: (w: number) => number, d = 1e-4) => (f(0.9 + d) - f(0.9 - d)) / (2 * d);
+  const derivatives = [
+    'loss()',
+    'grad(loss(), w)',
+    'jvp(loss(), w, 1)',
+    'hvp(loss(), w, 1)',
+    'grad(grad(loss(), w)^2, w)',
+  ];
+
+  test('changes no value and no derivative of any order', () => {
+    const [plain, kept] = ['', 'keep f'].map((keep) => evaluateAll(derivatives, text(keep)));
+    kept.forEach((value, k) => expect(value).toBeCloseTo(plain[k], 6));
+    expect(kept[0]).toBeCloseTo(wanted(0.9), 5);
+    expect(kept[1]).toBeCloseTo(slope(wanted), 5);
+    expect(kept[3]).toBeCloseTo(
+      slope((w) => slope((v) => wanted(v - 0.9 + w))),
+      3,
+    );
+  });
+  test('keeps the lets that a gradient clause reads', async () => {
+    const fn = `fn costly(v) = sin(v)
+fn f(v) { let s = costly(v); exp(s) } gradient g -> g * exp(s) * cos(v)`;
+    const [plain, kept] = ['', 'keep f'].map((keep) => evaluateAll(derivatives, text(keep, fn)));
+    kept.forEach((value, k) => expect(value).toBeCloseTo(plain[k], 6));
+    expect(kept[1]).toBeCloseTo(slope(wanted), 5);
+    expect([await calls('', 'costly', fn), await calls('keep f', 'costly', fn)]).toEqual([2, 1]);
+  });
+  test('what is kept is computed once', async () => {
+    expect([await calls('', 'f'), await calls('keep f', 'f')]).toEqual([2, 1]);
+  });
+
+  /** Evaluations of a fn in one step of a training, as a claim counts them. */
+  async function calls(keep: string, name: string, fn?: string): Promise<number> {
+    const counts = [0, 1, 2, 3, 4];
+    const expects = counts.map((n) => `expect calls(fit, ${name}) == ${n}`).join('\n');
+    const move = 'train 1 as fit { update w by sgd(0.1) minimizing loss() }';
+    return (await holds(`use rules { sgd }\n${text(keep, fn)}${move}\n${expects}\n`)).indexOf(true);
+  }
+
+  test('several calls, other values, in a map and in a scan', () => {
+    const cases = [
+      ['fn f(v) = exp(sin(v))', '{ let a = f(w * xs); let b = f(a); sum(b * a) }'],
+      ['fn f(v) = { a: sin(v), n: i32(v * 10), b: exp(v) }', '{ let r = f(w * xs); sum(r.a * r.b * f32(r.n)) }'],
+    ];
+    for (const [fn, body] of cases) {
+      for (const around of [
+        'B',
+        'sum(map xs as x { B at { w: w * x } })',
+        'scan s = 0.0 for x in xs { next s + x * B }',
+      ]) {
+        const all = ['', 'keep f'].map((keep) =>
+          evaluateAll(
+            ['grad(c(), w)', 'c()'],
+            `let xs = [0.1, 0.7, -0.4]\nvar w = 0.9\n${fn}\nfn c() = ${around.replace('B', `(checkpoint ${keep} ${body})`)}`,
+          ),
+        );
+        all[1].forEach((value, k) => expect(value, `${body} ${around}`).toBeCloseTo(all[0][k], 5));
+      }
+    }
+  });
+  test('refusals', () => {
+    const code = (keep: string, body: string) =>
+      errorsOf(
+        `let xs = [0.1, 0.7]\nvar w = 0.9\nfn f(v) = exp(v)\nfn g(v) = v\nmetric m = checkpoint keep ${keep} { ${body} }`,
+      ).map((d) => d.code);
+    expect(code('g', 'f(w)')).toEqual(['OPT414']);
+    expect(code('xs', 'f(w)')).toEqual(['OPT304']);
+    expect(code('f', 'scan h = 0.0 for i in 0..40 { next f(h * w) }')).toEqual(['OPT502']);
+    expect(code('f', 'if w > 0 { f(w) } else { w }')).toEqual(['OPT502']);
   });
 });

@@ -237,15 +237,23 @@ class Reader {
     return { kind: 'overSeeds', reduce, arg: this.read(arg) };
   }
 
-  /** `highest(s.acc)` of a sweep s. */
+  /** `highest(s.acc)`, `highest(s.acc at 30)` of a sweep s. */
   private members(expr: ast.Expr, reduce: 'highest' | 'lowest', span: Span): ClaimExpr {
-    if (expr.kind === 'member') {
-      const family = this.e.do.expression(this.e, expr.object, this.frame);
+    const member = expr.kind === 'at' && expr.step ? expr.expr : expr;
+    if (member.kind === 'member') {
+      const read: SeriesRead =
+        expr.kind === 'at' && expr.step
+          ? {
+              kind: 'at',
+              step: toDim(this.e, this.e.do.expression(this.e, expr.step, this.frame), expr.step.span, 'a step'),
+            }
+          : { kind: 'last' };
+      const family = this.e.do.expression(this.e, member.object, this.frame);
       if (family.kind === 'family') {
+        const { name } = member;
         const args = [...family.members.values()].map((m): ClaimExpr => {
-          if (m.kind !== 'run' || !m.series.has(expr.name.text))
-            this.unknown(expr.name, m.kind === 'run' ? m : this.run);
-          return { kind: 'series', run: (m as RunValue).name, name: expr.name.text, read: { kind: 'last' } };
+          if (m.kind !== 'run' || !m.series.has(name.text)) this.unknown(name, m.kind === 'run' ? m : this.run);
+          return { kind: 'series', run: (m as RunValue).name, name: name.text, read };
         });
         return { kind: 'members', reduce, args };
       }

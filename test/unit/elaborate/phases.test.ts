@@ -131,11 +131,13 @@ run b = tune(a.Net)`);
   });
   test('each makes a sweep', () => {
     const m = runSpec(
-      'use rules { sgd }\ntrial t(lr) { var x: f32 = 0\n train 1 { update x by sgd(lr) minimizing -x }\n metric m = x }\nrun s = t(lr: each [0.5, 2])\nexpect highest(s.m) == 2\nexpect s.m[0] == 0.5',
+      'use rules { sgd }\ntrial t(lr) { var x: f32 = 0\n train 1 { update x by sgd(lr) minimizing -x }\n metric m = x }\nrun s = t(lr: each [0.5, 2])\nexpect highest(s.m) == 2\nexpect s.m[0] == 0.5\nexpect lowest(s.m at 3) == 0.5',
     );
     expect([m.last('s[0]/m'), m.last('s[1]/m')]).toEqual([0.5, 2]);
     expect(m.program.claims[1].body).toMatchObject({ left: { run: 's[0]', name: 'm' } });
     expect(m.program.claims[0].body).toMatchObject({ left: { kind: 'members', reduce: 'highest' } });
+    const at = { run: 's[1]', read: { kind: 'at', step: 3 } };
+    expect(m.program.claims[2].body).toMatchObject({ left: { kind: 'members', reduce: 'lowest', args: [{}, at] } });
   });
   test('parts of claims without series become hidden metrics', () => {
     const m = runSpec('var x: f32 = 4\nmetric m = x\nexpect m == sqrt(x) + 2');

@@ -7,6 +7,7 @@ import { fail } from '../diagnostics/diagnostic.ts';
 import { didYouMean } from '../diagnostics/suggest.ts';
 import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
+import { named } from './naming.ts';
 import { modelTree, toDim } from './convert.ts';
 import type { Frame, Scope } from './scope.ts';
 import { exact, kindText, type Template, type Value } from './values.ts';
@@ -154,6 +155,7 @@ export function bindParameters(e: Elaboration, t: Template, scope: Scope, frame:
         declared: param.span,
       });
     }
+    if (t.decl.kind === 'fn') value = named(e, name, value, t.spans?.get(name) ?? span, true);
     scope.set(name, { kind: 'value', value, home: hasNodes(value) ? e.entry : undefined, span: param.name.span });
   }
 }

@@ -10,7 +10,7 @@ import { regionsOf } from '../ops/region.ts';
 import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import type { Elaboration, RunContext } from './context.ts';
-import { mapLeaves, readCells, toNode } from './convert.ts';
+import { readCells } from './convert.ts';
 import { type EntryBuilder, reads } from './entry.ts';
 import { cast } from './arithmetic.ts';
 import { counted } from './call-counts.ts';
@@ -18,6 +18,7 @@ import { hyper } from './hypers.ts';
 import { declaredCell } from './cells.ts';
 import { declaredModel } from './models.ts';
 import { kept } from './keeping.ts';
+import { named } from './naming.ts';
 import { cellOf } from './targets.ts';
 import { type Binding, type Frame, nested } from './scope.ts';
 import { type CellRef, exact, partsOver, type RecordValue, tensor, type Thunk, type Value } from './values.ts';
@@ -239,6 +240,7 @@ function carryNode(e: Elaboration, node: Node, home: EntryBuilder, name: string,
       persistent: true,
     }),
   );
+  e.definitions.set(cell.id, node);
   return e.entry.read(cell);
 }
 
@@ -293,14 +295,6 @@ export function bindPattern(
     );
   }
   pattern.items.forEach((p, i) => bindPattern(p, items[i], span, bind));
-}
-
-/** A value that later reads, `at` and messages know by name. */
-export function named(e: Elaboration, name: string, value: Value, span: Span): Value {
-  if (!['tensor', 'tuple', 'record', 'tree'].includes(value.kind)) return value;
-  return mapLeaves(e, value, span, (leaf) =>
-    leaf.kind === 'tensor' ? tensor(e.make('name', [toNode(e, leaf, span)], { name })) : leaf,
-  );
 }
 
 /** Fails for a name nobody declared; the names pass normally says so first. */

@@ -14,7 +14,7 @@ import { plain, toDim, toNode } from './convert.ts';
 import { fieldNames } from './problems.ts';
 import { runsRead } from './run-reads.ts';
 import type { Frame } from './scope.ts';
-import { kindText, type RunValue } from './values.ts';
+import { kindText, type RunValue, type Value } from './values.ts';
 
 const COMPARISONS = new Set(['==', '!=', '<', '<=', '>', '>=', '~=']);
 const OPERATORS: Partial<Record<ast.BinaryOp, string>> = {
@@ -312,7 +312,9 @@ class Reader {
     return this.run.series.has(text) ? { run: this.run.name, name: text } : undefined;
   }
 
-  private owner(expr: ast.Expr) {
+  private owner(expr: ast.Expr): Value | undefined {
+    const run = this.runOf(expr);
+    if (run) return run;
     if (expr.kind !== 'name' || !this.frame.scope.find(expr.name)) return undefined;
     return this.e.do.expression(this.e, expr, this.frame);
   }

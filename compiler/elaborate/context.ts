@@ -125,6 +125,8 @@ export class Elaboration {
   readonly allCells = new Map<string, CellRef>();
   /** Cells replaced by `at` or copied: nobody needs to move them. */
   readonly substituted = new Set<string>();
+  /** What the cells that keep values of `let`s for later entries were computed as, by id. */
+  readonly definitions = new Map<string, Node>();
   readonly entries: EntryBuilder[] = [];
   readonly schedule: Phase[] = [];
   readonly hypers: Hyper[] = [];

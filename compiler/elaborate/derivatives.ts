@@ -23,8 +23,9 @@ import {
 } from './convert.ts';
 import type { Frame } from './scope.ts';
 import { checkDrawRoutes } from './draw-routes.ts';
-import { noteReach, refuseMoved } from './gradient-path.ts';
+import { noteReach, refuseKept, refuseMoved } from './gradient-path.ts';
 import {
+  aside,
   derivativeNodes,
   heldDraw,
   namedTarget,
@@ -86,6 +87,7 @@ export function takenBy(
     refuseCollectives(e, outputs, wrt, span);
   }
   refuseMoved(e, outputs, wrt, span, frame);
+  refuseKept(e, visibleNodes(outputs, true), t, span, 'derivative');
   return { t, wrt };
 }
 
@@ -193,6 +195,7 @@ export function at(e: Elaboration, expr: ast.AtExpr, frame: Frame): Value {
   for (const node of visible) if (ends(node) || (held && isStopped(node))) map.set(node, node);
   for (const [k, binding] of expr.bindings.entries()) {
     const t = targets[k];
+    refuseKept(e, visible, t, expr.span, 'replacement');
     const written = e.do.expression(e, binding.value, frame);
     const given = sameAxis(t.value, written) ? withAxesInFront(e, written, binding.value.span) : written;
     let used = false;
@@ -217,7 +220,8 @@ export function at(e: Elaboration, expr: ast.AtExpr, frame: Frame): Value {
       replacements.push(broadcastTo(e, node, wanted.shape));
       return own;
     });
-    t.leaves.forEach((leaf, i) => {
+    t.leaves.forEach((own, i) => {
+      const leaf = aside(e, own, visible);
       const found = leaf.cell ? readsOf(e, visible, leaf.cell) : visible.has(leaf.node) ? [leaf.node] : [];
       for (const node of found) map.set(node, replacements[i]);
       if (found.length > 0) used = true;

@@ -8,7 +8,8 @@ import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
 import type { Work } from './estimators.ts';
 import { type Frame, speaksForUpdate } from './scope.ts';
-import { type Target, visible, visibleNodes } from './targets.ts';
+import { type Target, type TargetLeaf, visible, visibleNodes } from './targets.ts';
+import type { CellRef } from './values.ts';
 
 /** Fails with the reason why `output` has no derivative by any of `wrt`. */
 export function explainCut(
@@ -151,4 +152,54 @@ function dependsOn(root: Node, leaves: ReadonlySet<Node>): boolean {
     leaves.has(node) || stopped(node) || !flows(node) ? [] : dependencies(node),
   );
   return below.some((node) => leaves.has(node));
+}
+
+/**
+ * A `let` outside of phases that a later one reads is kept as a value (bindings.ts): derivatives and replacements act on the graph that it was defined by, which
+ * is not there any more. Gives the kept cell among `nodes` that was computed from a leaf, by way of other kept ones too.
+ */
+export function keptFrom(e: Elaboration, nodes: Iterable<Node>, leaves: readonly TargetLeaf[]): CellRef | undefined {
+  const isLeaf = (node: Node): boolean =>
+    leaves.some(({ cell, node: own }) =>
+      cell ? cellRead(node) === cell.id || node === e.definitions.get(cell.id) : node === own,
+    );
+  const known = new Map<string, boolean>();
+  const dependsOnLeaf = (id: string): boolean => {
+    const definition = e.definitions.get(id);
+    if (!definition) return false;
+    const found = known.get(id);
+    if (found !== undefined) return found;
+    known.set(id, false);
+    const below = [...visibleNodes([definition], true)];
+    const result = below.some((node) => isLeaf(node) || dependsOnLeaf(cellRead(node) ?? ''));
+    known.set(id, result);
+    return result;
+  };
+  for (const node of nodes) {
+    const id = cellRead(node);
+    if (id === undefined || leaves.some((leaf) => leaf.cell?.id === id)) continue;
+    if (dependsOnLeaf(id)) return e.allCells.get(id);
+  }
+  return undefined;
+}
+
+/** Refuses what would take a value of an earlier phase for a constant without a word: `what` is a derivative, or a replacement. */
+export function refuseKept(
+  e: Elaboration,
+  nodes: Iterable<Node>,
+  t: Target,
+  span: Span,
+  what: 'derivative' | 'replacement',
+): void {
+  const kept = keptFrom(e, nodes, t.leaves);
+  if (!kept) return;
+  fail(
+    'OPT470',
+    span,
+    `${kept.label} was computed from ${t.text} before this phase, and is kept as a value: no ${what} reaches ${t.text} in it`,
+    {
+      labels: kept.span ? [{ span: kept.span, text: 'computed here' }] : [],
+      hint: `make it a fn, which is evaluated where it is used: fn ${kept.label} = …; or say that it counts as a constant: stop(${kept.label})`,
+    },
+  );
 }

@@ -10,6 +10,7 @@ import { giveArguments } from './arguments.ts';
 import { initialValue } from './cells.ts';
 import type { Elaboration } from './context.ts';
 import { sameType, toDim, toNode } from './convert.ts';
+import type { EntryBuilder } from './entry.ts';
 import type { Frame } from './scope.ts';
 import { staticType } from './types.ts';
 import { type CallSite, callLayerBody } from './templates.ts';
@@ -31,19 +32,29 @@ export function declaredModel(e: Elaboration, decl: ast.ModelDecl | ast.ModelIns
   return decl.kind === 'model' ? modelOf(e, decl, frame, name) : instanceOf(e, decl, frame, name);
 }
 
-function modelOf(e: Elaboration, decl: ast.ModelDecl, frame: Frame, name: string): ModelValue {
-  return newModel(
-    e,
-    name,
-    { kind: 'template', decl, frame, bound: new Map() },
-    decl.name.span,
-    undefined,
-    allowsUnmoved(decl),
-  );
+/** A model inside a body: an instance of its own at each execution, as a local variable is. */
+export function localModel(
+  e: Elaboration,
+  decl: ast.ModelDecl | ast.ModelInstance,
+  frame: Frame,
+  name: string,
+): ModelValue {
+  return decl.kind === 'model' ? modelOf(e, decl, frame, name, frame) : instanceOf(e, decl, frame, name, frame);
+}
+
+function modelOf(e: Elaboration, decl: ast.ModelDecl, frame: Frame, name: string, born?: Frame): ModelValue {
+  const template: Template = { kind: 'template', decl, frame, bound: new Map() };
+  return newModel(e, name, template, decl.name.span, { allowed: allowsUnmoved(decl), born });
 }
 
 /** `model Q = Critic`, `model C = Conv(o: 32)`, `model E = Net from Net`, and members `model W[l] = Hidden`. */
-export function instanceOf(e: Elaboration, decl: ast.ModelInstance, frame: Frame, name: string): ModelValue {
+export function instanceOf(
+  e: Elaboration,
+  decl: ast.ModelInstance,
+  frame: Frame,
+  name: string,
+  born?: Frame,
+): ModelValue {
   const value = layerTemplate(e, decl.layer, frame);
   const from = decl.from && e.do.expression(e, decl.from, frame);
   if (from && from.kind !== 'model') {
@@ -53,7 +64,7 @@ export function instanceOf(e: Elaboration, decl: ast.ModelInstance, frame: Frame
   }
   const source = from?.instance;
   const template = value.kind === 'model' ? value.instance.template : value;
-  const model = newModel(e, name, template, decl.name.span, source, allowsUnmoved(decl));
+  const model = newModel(e, name, template, decl.name.span, { from: source, allowed: allowsUnmoved(decl), born });
   if (source) copyModel(e, source, model.instance);
   return model;
 }
@@ -61,7 +72,7 @@ export function instanceOf(e: Elaboration, decl: ast.ModelInstance, frame: Frame
 /** A copy of now: parameters that exist are copied; later ones start where the source's start. */
 export function copyModel(e: Elaboration, source: ModelInstance, copy: ModelInstance): void {
   copy.substituted = true;
-  e.within(e.entry.init, () => {
+  e.within(birthplace(e, copy), () => {
     for (const [path, cell] of source.params) copyParameter(e, copy, path, cell);
     for (const [key, dim] of source.dims) copy.dims.set(key, dim);
   });
@@ -86,12 +97,12 @@ export function newModel(
   name: string,
   template: Template,
   span: Span,
-  from?: ModelInstance,
-  allowed = false,
+  how: { readonly from?: ModelInstance; readonly allowed?: boolean; readonly born?: Frame } = {},
 ): ModelValue {
+  const { from, allowed = false, born } = how;
   const instance: ModelInstance = {
     name,
-    id: e.qualified(name),
+    id: e.qualified(born ? `${[...born.path, name].join('.')}@${e.nextLocal++}` : name),
     run: e.run.name,
     template,
     span,
@@ -101,8 +112,9 @@ export function newModel(
     from,
     unmovedAllowed: allowed,
     substituted: false,
+    born,
   };
-  e.models.push(instance);
+  if (!born) e.models.push(instance);
   return { kind: 'model', instance };
 }
 
@@ -167,13 +179,15 @@ export function layerCell(e: Elaboration, decl: ast.CellDecl, frame: Frame): Cel
       },
     );
   }
-  const cell = e.within(e.entry.init, () => {
-    const source = instance.from?.params.get(path);
-    if (source) return copyParameter(e, instance, path, source);
-    const value = initialValue(e, decl, type, frame, [instance.name, path]);
+  if (instance.born) checkBirth(e, instance, instance.born, frame);
+  const cell = e.within(birthplace(e, instance), () => {
+    // What the model that it is a copy of had not got when it was copied starts where it starts there.
+    const { name, born } = origin(instance);
+    const { path: outer = [], indices = [] } = born ?? {};
+    const value = initialValue(e, decl, type, frame, [...outer, name, path], indices);
     const written = toNode(e, value, decl.span, type?.dtype ?? 'f32');
     const isParameter = decl.word === 'param' || decl.word === 'frozen';
-    const loaded = isParameter && loadedValue(e, instance.name, path, written.type, decl.name.span);
+    const loaded = isParameter && loadedValue(e, name, path, written.type, decl.name.span);
     const node = loaded || written;
     const made = newParameter(
       e,
@@ -190,6 +204,30 @@ export function layerCell(e: Elaboration, decl: ast.CellDecl, frame: Frame): Cel
   return asValue(e, cell);
 }
 
+/** The model that a model is a copy of, of a copy, and so on. */
+function origin(instance: ModelInstance): ModelInstance {
+  return instance.from ? origin(instance.from) : instance;
+}
+
+/** The entry that gives the model's cells their first values. */
+function birthplace(e: Elaboration, { born }: ModelInstance): EntryBuilder {
+  return born ? e.entry : e.entry.init;
+}
+
+/** The first call of a model of a body, which makes its cells, stands in no other loop or branch than its declaration: it would be born anew there. */
+function checkBirth(e: Elaboration, instance: ModelInstance, born: Frame, frame: Frame): void {
+  if (frame.branch === born.branch && frame.indices.length === born.indices.length) return;
+  fail(
+    'OPT317',
+    e.modelCall,
+    `the first call of ${instance.name} stands in a loop or branch inside of the body that declares it`,
+    {
+      labels: [{ span: instance.span, text: 'declared here, with shapes that come from its first call' }],
+      hint: `call ${instance.name} once before the loop or branch`,
+    },
+  );
+}
+
 function asValue(e: Elaboration, cell: CellRef): CellValue {
   return { kind: 'cell', cells: [cell], like: tensor(e.entry.read(cell)) };
 }
@@ -202,7 +240,7 @@ function newParameter(
   kind: 'param' | 'state' | 'frozen',
   span: Span,
 ): CellRef {
-  return e.newCell({
+  const cell = e.newCell({
     id: `${instance.id}.${path}`,
     label: `${instance.name}.${path}`,
     type,
@@ -210,8 +248,10 @@ function newParameter(
     group: instance.id,
     run: instance.run,
     span,
-    persistent: true,
+    persistent: instance.born === undefined,
   });
+  if (instance.born) e.births.set(cell.id, instance.born.scope);
+  return cell;
 }
 
 function copyParameter(e: Elaboration, instance: ModelInstance, path: string, source: CellRef): CellRef {

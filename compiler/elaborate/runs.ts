@@ -144,7 +144,7 @@ function ownModels(e: Elaboration, t: Template, scope: Scope): void {
     const binding = scope.find(param.name.text);
     if (param.paramKind !== 'model' || binding?.kind !== 'value' || binding.value.kind !== 'model') continue;
     const source = binding.value.instance;
-    const model = newModel(e, param.name.text, source.template, param.name.span, source);
+    const model = newModel(e, param.name.text, source.template, param.name.span, { from: source });
     copyModel(e, source, model.instance);
     scope.set(param.name.text, { ...binding, value: model });
     e.run.members.set(param.name.text, model);

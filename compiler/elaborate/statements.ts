@@ -5,7 +5,8 @@ import { hasNodes } from './arguments.ts';
 import { axisDeclaration } from './axes.ts';
 import { mapStatement } from './maps.ts';
 import { batch } from './batches.ts';
-import { bindPattern, named, readBinding } from './bindings.ts';
+import { bindPattern, readBinding } from './bindings.ts';
+import { named } from './naming.ts';
 import { localVariable } from './cells.ts';
 import { checkChosen, ifStatement, together } from './choices.ts';
 import type { Elaboration } from './context.ts';
@@ -15,7 +16,7 @@ import { evaluation } from './evals.ts';
 import { prepareExact } from './exact.ts';
 import { every, repeat, staticFor, whileStatement } from './loops.ts';
 import { marked } from './keeping.ts';
-import { instanceOf, layerCell } from './models.ts';
+import { instanceOf, layerCell, localModel } from './models.ts';
 import { exported, metric, report, train } from './phases.ts';
 import { draw, nameDraw } from './random.ts';
 import { trialRun } from './runs.ts';
@@ -227,9 +228,8 @@ function trial(e: Elaboration, stmt: ast.TrialDecl, frame: Frame): void {
 
 /** Declarations that a run instantiates: at once where the text belongs to one, at first use where it belongs to each. */
 function declare(e: Elaboration, stmt: Declared, name: ast.Name, frame: Frame): void {
-  if (stmt.kind === 'model' && frame.body !== 'file' && frame.body !== 'trial') {
-    e.notYet(`a model inside a ${frame.body} body`, stmt.span, 'declare it outside the phase');
-  }
+  if (stmt.kind === 'model' && frame.body !== 'file' && frame.body !== 'trial')
+    return bind(frame, name, localModel(e, stmt, frame, name.text));
   const binding: Binding = { kind: 'declared', decl: stmt, frame, span: name.span };
   frame.scope.set(name.text, binding);
   const shared = stmt.kind === 'hyper' || (stmt.kind === 'cell' && stmt.word === 'frozen');
@@ -237,13 +237,15 @@ function declare(e: Elaboration, stmt: Declared, name: ast.Name, frame: Frame): 
 }
 
 function modelInstance(e: Elaboration, stmt: ast.ModelInstance, frame: Frame): void {
-  if (frame.body !== 'file' && frame.body !== 'trial')
-    e.notYet(`a model inside a ${frame.body} body`, stmt.span, 'declare it outside the phase');
-  if (!stmt.member) return declare(e, stmt, stmt.name, frame);
+  const local = frame.body !== 'file' && frame.body !== 'trial';
+  if (!stmt.member)
+    return local
+      ? bind(frame, stmt.name, localModel(e, stmt, frame, stmt.name.text))
+      : declare(e, stmt, stmt.name, frame);
   const member = toDim(e, e.do.expression(e, stmt.member, frame), stmt.member.span, 'the index of a member');
   const name = `${stmt.name.text}[${member}]`;
-  const model = instanceOf(e, stmt, frame, name);
-  e.run.members.set(name, model);
+  const model = local ? localModel(e, stmt, frame, name) : instanceOf(e, stmt, frame, name);
+  if (!local) e.run.members.set(name, model);
   bindMember(e, frame, stmt.name, stmt.member, model);
 }
 

@@ -147,10 +147,18 @@ export function readsOf(e: Elaboration, nodes: Iterable<Node>, cell: CellRef): N
   return [...nodes].filter((n) => cellRead(n) === cell.id || e.entry.locals.get(n) === cell);
 }
 
+/** What a leaf stands for among these nodes: an argument that they do not read by its own name is what it was given, so that a cell may be passed on. */
+export function aside(e: Elaboration, leaf: TargetLeaf, nodes: ReadonlySet<Node>): TargetLeaf {
+  let { node } = leaf;
+  while (node.attrs.argument === true && !nodes.has(node)) [node] = node.inputs;
+  return node === leaf.node ? leaf : { path: leaf.path, node, cell: cellOf(e, node) };
+}
+
 /** Nodes to differentiate `roots` by: for a cell the version that they read, which must be one. */
 export function derivativeNodes(e: Elaboration, t: Target, roots: readonly Node[]): Node[] {
   const visible = visibleNodes(roots, true);
-  return t.leaves.map((leaf) => {
+  return t.leaves.map((own) => {
+    const leaf = aside(e, own, visible);
     if (!leaf.cell) return leaf.node;
     const versions = readsOf(e, visible, leaf.cell);
     if (versions.length > 1) {

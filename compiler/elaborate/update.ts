@@ -15,7 +15,7 @@ import { objectiveNode } from './derivatives.ts';
 import { checkDrawRoutes } from './draw-routes.ts';
 import type { At } from './estimators.ts';
 import { type Counter, counter } from './execution.ts';
-import { explainCut, moved } from './gradient-path.ts';
+import { explainCut, keptFrom, moved } from './gradient-path.ts';
 import { lifetimeOf } from './lifetime.ts';
 import { record } from './outputs.ts';
 import { alternativesOf, move } from './pipelines.ts';
@@ -156,11 +156,20 @@ function movable(e: Elaboration, t: Target, cell: CellRef | undefined): CellRef 
 /** An objective must read the current versions of what it moves, outside `stop`. */
 function refuseStale(e: Elaboration, objective: Objective, cells: readonly CellRef[]): void {
   const byId = new Map(cells.map((c) => [c.id, c]));
-  for (const node of visibleNodes([objective.node], true)) {
+  const nodes = visibleNodes([objective.node], true);
+  const name = /^\w+$/.test(objective.text) ? objective.text : 'loss';
+  for (const cell of cells) {
+    const kept = keptFrom(e, nodes, [{ path: '', node: e.entry.read(cell), cell }]);
+    if (!kept) continue;
+    fail('OPT410', objective.span, `${objective.text} read ${cell.label} in ${kept.label}, before this phase`, {
+      labels: kept.span ? [{ span: kept.span, text: `${kept.label} was computed here` }] : [],
+      hint: `make ${kept.label} a fn, which reads the current value at each use; or stop(${kept.label}), if it counts as a constant`,
+    });
+  }
+  for (const node of nodes) {
     const cell = byId.get(cellOf(e, node)?.id ?? '');
     if (!cell || node === e.entry.read(cell)) continue;
     const moved = e.entry.moved.get(cell.id);
-    const name = /^\w+$/.test(objective.text) ? objective.text : 'loss';
     fail(
       'OPT410',
       objective.span,

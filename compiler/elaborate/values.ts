@@ -289,6 +289,8 @@ export interface ModelInstance {
   readonly unmovedAllowed: boolean;
   /** Itself a copy of another model: nobody needs to move it. */
   substituted: boolean;
+  /** Of a model in a body: the frame of its declaration. Its cells are born there at each execution, and keep nothing. */
+  readonly born?: Frame;
 }
 
 export const exact = (value: number, integral = Number.isInteger(value)): Exact => ({ kind: 'exact', value, integral });

@@ -144,4 +144,13 @@ export const flowCodes = {
       right: 'update Net by sgd(0.1) minimizing label - domain with spsa()',
     },
   },
+  OPT470: {
+    title: 'derivative or replacement in a value of an earlier phase',
+    about:
+      'A let that stands outside of phases and is read by a later one is kept as a value. grad, at and their kin act on the graph of what they are given, and a kept value has none left: they would take it for a constant. A fn is evaluated where it is used.',
+    example: {
+      wrong: 'let f = sum(x^2)\ntrain 9 { … }\nmetric m = norm(grad(f, x))',
+      right: 'fn f = sum(x^2)\ntrain 9 { … }\nmetric m = norm(grad(f, x))',
+    },
+  },
 } satisfies Record<string, CatalogEntry>;

@@ -93,6 +93,15 @@ test('every code has a case, or a test that names it, and no more than one of bo
   expect(Object.keys(elsewhere).filter((code) => cases.has(code))).toEqual([]);
 });
 
+test('no two groups have an entry of one code', () => {
+  const folder = join(root, 'compiler/diagnostics/catalog');
+  const given = readdirSync(folder).flatMap((file) =>
+    [...readFileSync(join(folder, file), 'utf8').matchAll(/^ {2}(OPT\d{3}): \{$/gm)].map((match) => match[1]),
+  );
+  expect(given.toSorted()).toEqual([...new Set(given)].toSorted());
+  expect(given.toSorted()).toEqual(codes.toSorted());
+});
+
 test.each(Object.entries(elsewhere))('%s is shown by %s', (code, file) => {
   expect(existsSync(join(root, file))).toBe(true);
   expect(readFileSync(join(root, file), 'utf8')).toContain(code);

@@ -36,6 +36,11 @@ describe('a claim is a comparison of scalars over runs', () => {
     const yes = ['2 * a.m + 1 == 2', 'sqrt(2 * a.m) == 1', 'a.x == 0.5', 'abs(a.x - 1) == a.m', 'a.steps == 4'];
     expect(await claims(halving, ...yes)).toEqual(yes.map(() => true));
   });
+  test('members of a family of metrics, of a named run and of the one of a file', async () => {
+    const family = 'for l in 0..3 { metric m[l] = f32(l) }\n';
+    expect(await holds(`${family}expect run.m[2] == 2\nexpect m[1] == 1\n`)).toEqual([true, true]);
+    expect(await holds(`trial T() { ${family}}\nrun a = T()\nexpect a.m[2] == 2\n`)).toEqual([true]);
+  });
   test('~= within', async () => {
     expect(
       await claims(halving, 'a.m ~= 0.6 within 0.2', 'a.m ~= 0.6 within 0.05', 'a.m ~= 0.7 within 0.4 * a.m'),

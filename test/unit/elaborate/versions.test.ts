@@ -180,6 +180,19 @@ train 1 { var y = x
   test('a replacement that nothing uses is refused', () => {
     expect(errorsOf(`${preamble}metric m = x^2 at { y: 1 }`)[0].code).toBe('OPT414');
   });
+  test('an argument is a value of its own, whatever else is given the same', () => {
+    expect(value('f(x, x)', 'fn f(a, b) = grad(a * b^2, a)')).toBe(9);
+    expect(value('f(x)', 'fn f(a) = grad(a * x, a)')).toBe(3);
+    expect(value('f(x)', 'fn f(a) = (a + x) at { a: 10 }')).toBe(13);
+    expect(value('f([x, x], [x, x])', 'fn f(a, b) = sum(grad(sum(a * b), a))')).toBe(6);
+    expect(value('f(r, r)', 'let r = { u: x, v: y }\nfn f(a, b) = grad(a.u * b.v * b.u, a.u)')).toBe(6);
+  });
+  test('a cell that is given as an argument, which the expression reads by itself, stands for the cell', () => {
+    expect(value('f(x)', 'fn L = x^2\nfn f(p) = grad(L, p)')).toBe(6);
+    expect(value('f(x)', 'fn L = x^2\nfn g(q) = L at { q: 5 }\nfn f(p) = g(p)')).toBe(25);
+    const net = 'use nn { linear }\nmodel N(v: f32[n, 2]) { linear(v, 1) }\nlet out = sum(N(ones(3, 2)))\n';
+    expect(value('norm(f(N)) - norm(grad(out, N))', `${net}fn f(P) = grad(out, P)`)).toBe(0);
+  });
   test('a model is replaced by a tree', () => {
     const m = runSpec(`use nn { linear }
 model N(x: f32[n, 2]) { linear(x, 1) }
@@ -229,6 +242,47 @@ metric slow = sum(Slow(one))`);
     // both parameters move by -1
     expect(m.last('fast')).toBeCloseTo(m.last('start') - 2, 12);
     expect(m.last('slow')).toBeCloseTo(m.last('start') - 1, 12);
+  });
+});
+
+describe('copies of models', () => {
+  const spec = (body: string) =>
+    runSpec(`use nn { linear }
+use rules { sgd }
+model Net(x: f32[n, 2]) { linear(x, 1) }
+let X = [[1.0, 2], [3.0, 4]]
+${body}`);
+  test('begin as the model does, also where it was not called before', () => {
+    const m = spec(`model E = Net from Net
+model F = E from E
+metric e = sum(E(X))
+metric f = sum(F(X))
+metric net = sum(Net(X))`);
+    expect([m.last('e'), m.last('f')]).toEqual([m.last('net'), m.last('net')]);
+  });
+  test('are of the place of their declaration', () => {
+    const m = spec(`let start = sum(Net(X))
+model E = Net from Net
+train 1 { update Net by sgd(1) minimizing sum(Net(X)) }
+model L = Net from Net
+metric gap = sum(E(X)) - start
+metric late = sum(L(X)) - sum(Net(X))
+metric moved = abs(sum(Net(X)) - start)`);
+    expect([m.last('gap'), m.last('late')]).toEqual([0, 0]);
+    expect(m.last('moved')).toBeGreaterThan(1);
+  });
+  test('in a body are born at each step, from what the model is there', () => {
+    const m = spec(`let first = sum(Net(X))
+train 3 {
+  model Inner = Net from Net
+  let gap = sum(Inner(X)) - sum(Net(X))
+  repeat 2 { update Inner by sgd(0.1, momentum: 0.9) minimizing sum(Inner(X)) }
+  report gap, size = flat(Inner - Net)[0]
+  Net <- Inner
+}`);
+    expect(m.all('gap')).toEqual([0, 0, 0]);
+    // the gradient by each weight of the first input is 1 + 3; momentum begins anew: 0.1 (4 + 4 + 0.9 * 4) each time
+    for (const size of m.all('size')) expect(size).toBeCloseTo(-0.1 * 4 * 2.9, 10);
   });
 });
 

@@ -41,6 +41,13 @@ describe.each(Object.keys(table))('%s', (module) => {
   });
 });
 
+/** Their examples and values are in suites of their own; what they are is said here too. */
+describe.each(moduleNames.filter((name) => OTHERS.has(name)))('%s', (module) => {
+  test.each(declared(module).map((d) => [d.name, d] as const))('%s says what it is', (_, { doc }) => {
+    expect(doc.join(' ').length).toBeGreaterThan(15);
+  });
+});
+
 test('nothing is called common that is not there', () => {
   const all = Object.keys(table).flatMap((module) => declared(module).map((d) => d.name));
   expect([...COMMON].filter((name) => !all.includes(name))).toEqual([]);

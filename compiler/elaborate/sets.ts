@@ -50,8 +50,8 @@ export function callSet(e: Elaboration, set: SetValue, name: ast.Name, expr: ast
 
 /** `X.MEMBER(v)` where X is the set of several variables: v has a leaf for each of them. A variable without a set stays, and is always in it. */
 export function callProduct(e: Elaboration, product: SetProduct, name: ast.Name, expr: ast.Call, frame: Frame): Value {
-  if (expr.args.length !== 1 || expr.args[0].name || (name.text !== 'project' && name.text !== 'contains'))
-    fail('OPT311', expr.span, 'the set of several variables has project(v) and contains(v)', {
+  if (expr.args.length !== 1 || expr.args[0].name)
+    fail('OPT311', expr.span, `${name.text} of the set of several variables takes one value`, {
       hint: 'write X.project(x) or X.contains(x)',
     });
   const { value: given, span } = expr.args[0];
@@ -66,11 +66,18 @@ export function callProduct(e: Elaboration, product: SetProduct, name: ast.Name,
         hint: 'give a tree like the variables',
       },
     );
+  // A variable without a set stays where it is, and nothing bounds it.
+  const free = (leaf: Value): Value =>
+    name.text === 'project' || name.text === 'contains'
+      ? leaf
+      : fail('OPT312', name.span, `a variable without a set has no ${name.text}`, {
+          hint: 'give it a set: over x: f32 in box(0, 1) = 0',
+        });
   let at = 0;
   const conditions: Value[] = [];
   const result = mapLeaves(e, value, span, (leaf) => {
     const set = product.sets[at++];
-    if (!set || !isSet(set)) return leaf;
+    if (!set || !isSet(set)) return free(leaf);
     const member = set.decl.body.statements.find((s) => s.kind === 'setMember' && s.name.text === name.text);
     if (member?.kind !== 'setMember')
       fail('OPT312', name.span, `the set ${set.decl.name.text} has no ${name.text}`, {

@@ -38,7 +38,7 @@ function assign(e: Elaboration, expr: ast.Expr, value: Value, span: Span, frame:
       return;
     }
   }
-  if (expr.kind === 'index') {
+  if (expr.kind === 'index' && !namesElement(e, expr, frame)) {
     assignPart(e, expr, value, span, frame, at);
     return;
   }
@@ -62,6 +62,11 @@ function acrossAxis(e: Elaboration, target: Value, value: Value, span: Span): Va
   fail('OPT302', span, `what is written is over the axis ${name}, but this is ${kindText(value)}`, {
     hint: `give a value for each element: map ${name} { … }`,
   });
+}
+
+/** `x[i]` of a tuple is one of its parts, and of an array a window. */
+function namesElement(e: Elaboration, expr: ast.Index, frame: Frame): boolean {
+  return plain(e, e.do.expression(e, expr.object, frame), expr.object.span).kind === 'tuple';
 }
 
 function store(

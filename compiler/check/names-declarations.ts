@@ -255,7 +255,7 @@ export abstract class DeclarationNames extends ExpressionNames {
     const library = librarySets(this.imports, this.file);
     const entry = scope.find(root.name, root.span.start).entry ?? library.get(root.name);
     if (expr.kind === 'call') this.args(expr.args, scope, place);
-    if (entry && ['set', 'unknown', 'param', 'let'].includes(entry.kind)) {
+    if (entry && ['set', 'unknown', 'param', 'let', 'bound'].includes(entry.kind)) {
       this.usedImports.add(root.name);
       return;
     }

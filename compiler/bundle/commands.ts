@@ -18,6 +18,11 @@ export type Command =
       readonly kernel: string;
       readonly groups: readonly [number, number, number];
       readonly bindings: readonly Binding[];
+      /**
+       * Present where the dispatch is all that its entry does: launched with n workgroups (at most this many) it makes n executions, with the rings bound from the slot of the
+       * first one to their end.
+       */
+      readonly executions?: number;
     }
   | {
       readonly kind: 'copy';

@@ -17,6 +17,7 @@ import { lagrangianOf } from './lagrangian.ts';
 import { recordLedger, reportNames, type Trace, traceOf } from './ledger.ts';
 import { beginLifetime, type Lifetime } from './lifetime.ts';
 import { elementFrame, withoutEffects } from './local-effects.ts';
+import { checkReads } from './problem-reads.ts';
 import {
   allOf,
   fieldNames,
@@ -24,7 +25,6 @@ import {
   instanceOf,
   isProblem,
   newInstance,
-  objective,
   type ProblemInstance,
   viewOf,
 } from './problems.ts';
@@ -124,7 +124,7 @@ export function solvePhase(e: Elaboration, expr: ast.SolveExpr, frame: Frame, al
   e.within(entry, () =>
     e.graph.at(expr.span, () => {
       const view = viewOf(e, instance, clock);
-      callModels(e, instance, view);
+      checkReads(e, instance, view);
       const matched = match(e, instance, head.solver, view, expr.span);
       e.within(init, () => prepareMultipliers(e, matched, view));
       const status = ends ? e.within(init, () => statusCell(e, name, expr.span, true)) : undefined;
@@ -180,14 +180,6 @@ function phaseInstance(e: Elaboration, { problem }: Head, expr: ast.SolveExpr): 
   return instance;
 }
 
-/** Models get their parameters by their first call: the objectives are evaluated once, for nothing else. */
-function callModels(e: Elaboration, instance: ProblemInstance, view: Frame): void {
-  for (const { text } of allOf(instance.level)) {
-    for (const stmt of text.objectives) objective(e, stmt, view);
-    for (const stmt of text.players) e.do.expression(e, stmt.value, view);
-  }
-}
-
 function untilOf(e: Elaboration, expr: ast.Expr, frame: Frame): () => Node {
   return () => {
     const held = e.observe(() => decide(e, expr, frame, 'until'));
@@ -236,7 +228,7 @@ function loop(
   const status = ends ? statusCell(e, instance.name, expr.span, false) : undefined;
   const zero = clockAt(e, e.constant(0, 'i32'), steps);
   const view = viewOf(e, instance, zero);
-  callModels(e, instance, view);
+  checkReads(e, instance, view);
   const matched = match(e, instance, head.solver, view, expr.span);
   prepareMultipliers(e, matched, view, lifetime);
   const reasons: string[] = [];

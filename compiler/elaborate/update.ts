@@ -118,7 +118,7 @@ export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void
     entry: e.entry.id,
     span: stmt.span,
     targets: all.map((c) => (c.elementOf ?? c).id),
-    targetNames: targets.map((t) => t.text),
+    targetNames: targets.map((t) => shown(t, frame)),
     sense: along === undefined ? (stmt.sense ?? 'minimizing') : 'along',
     objectives: along === undefined ? objectives : [],
     wrt: current,
@@ -126,6 +126,12 @@ export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void
     with: stmt.with ? e.options.text(stmt.with.span) : '',
     alternating,
   });
+}
+
+/** A target as it is told of: in a solver, whose names are those of its header, by the names of the variables. */
+export function shown(t: Target, frame: Frame): string {
+  const labels = [...new Set(t.leaves.map((leaf) => leaf.cell?.label ?? t.text))];
+  return frame.solving && labels.length > 0 ? labels.join(', ') : t.text;
 }
 
 /** The cell of a target's leaf, if it may be moved here. */

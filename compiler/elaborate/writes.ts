@@ -129,7 +129,7 @@ function store(
       entry: e.entry.id,
       span: at,
       targets: [cell.id],
-      targetNames: [text],
+      targetNames: [frame.solving ? cell.label : text],
       sense: 'write',
       objectives: [],
       wrt: [],

@@ -47,10 +47,22 @@ export function prepareProgram(program: Program, limits: Partial<DeviceProfile> 
   buffers.reserve('reports', 'reports', 'u32', 256);
   buffers.reserve('faults', 'faults', 'u32', 256);
   const onDevice = streamed.program.entries.filter((e) => !e.exact);
-  const entries = onDevice.map((entry) => prepareEntry(entry, resident, profile, buffers, cells));
+  const times = executionsOf(program);
+  const entries = onDevice.map((entry) => {
+    const streams = streamed.streams.get(entry.id) ?? [];
+    return prepareEntry(entry, resident, profile, buffers, cells, streams.length > 0 ? 1 : times.get(entry.id));
+  });
   // A word for the number of the last fault, and one for the value behind each.
   buffers.reserve('faults', 'faults', 'u32', 4 * (1 + Math.max(0, ...entries.map((e) => e.lowered.faults.length))));
   return { profile, buffers, cells, entries, streamed };
+}
+
+/** How many executions of an entry follow each other: the steps of a phase, unless the host asks something before each of them. */
+function executionsOf(program: Program): Map<string, number> {
+  const times = new Map<string, number>();
+  for (const phase of program.schedule)
+    if (phase.kind === 'train' && phase.until === undefined) times.set(phase.entry, phase.steps);
+  return times;
 }
 
 /** Errors: OPT510 to OPT512 where a program exceeds the device's limits. */

@@ -29,6 +29,11 @@ export class Buffers {
     return this.list.get(id)?.word ?? 'u32';
   }
 
+  /** Bytes of one slot, where the buffer is a ring. */
+  bytes(id: string): number {
+    return this.list.get(id)?.bytes ?? 0;
+  }
+
   role(id: string): BufferRole | undefined {
     return this.list.get(id)?.role;
   }

@@ -13,5 +13,9 @@ export const names = {
   /** Turn of a loop around stages, by depth, and the flag as all invocations see it. */
   turn: (depth: number): string => `tn${depth}`,
   flag: 'wf',
+  /** Which of many executions, how many there are, and the first element of its slot in a ring. */
+  execution: 'en',
+  workgroups: 'nw',
+  slot: (k: number): string => `s${k}`,
   entryPoint: 'main',
 } as const;

@@ -97,6 +97,7 @@ function planUnit(unit: Unit, ctx: PlanContext): Command {
     groupsX,
     folded,
     opaqueBounds: ctx.software,
+    ...(unit.executions && { slots: slotsOf(order, ctx) }),
   });
   const places = unit.spans.map(ctx.locate).filter((p): p is SourcePlace => p !== undefined);
   const id = ctx.kernels.add({
@@ -111,7 +112,19 @@ function planUnit(unit: Unit, ctx: PlanContext): Command {
     const role = ctx.buffers.role(buffer);
     return { buffer, slot: role === 'params' || role === 'reports' };
   });
-  return { kind: 'dispatch', kernel: id, groups: [groupsX, folded ? Math.ceil(total / MAX_GROUPS) : 1, 1], bindings };
+  const groups = [groupsX, folded ? Math.ceil(total / MAX_GROUPS) : 1, 1] as const;
+  const { executions } = unit;
+  return { kind: 'dispatch', kernel: id, groups, bindings, ...(executions && { executions }) };
+}
+
+/** Elements of a slot of the rings among the buffers that are bound, by their number. */
+function slotsOf(order: readonly string[], ctx: PlanContext): Map<number, number> {
+  return new Map(
+    order.flatMap((id, k) => {
+      const role = ctx.buffers.role(id);
+      return role === 'params' || role === 'reports' ? [[k, ctx.buffers.bytes(id) / 4] as const] : [];
+    }),
+  );
 }
 
 /** Buffers that a kernel touches, in order of first use, and those that it writes. */

@@ -24,6 +24,7 @@ export function prepareEntry(
   profile: DeviceProfile,
   buffers: Buffers,
   cells: ReadonlyMap<string, Place>,
+  times = 1,
 ): PreparedEntry {
   const cellPlace = (id: string): Place => {
     const place = cells.get(id);
@@ -32,7 +33,7 @@ export function prepareEntry(
   };
   const statePlace: StatePlace = (memory) =>
     memory.startsWith('cell:') ? cellPlace(memory.slice('cell:'.length)) : undefined;
-  const lowered = lowerEntry(entry, data, profile, statePlace);
+  const lowered = lowerEntry(entry, data, profile, statePlace, times);
   const temps = planTemporaries(lowered, lowered.tensors, profile.maxBindingBytes, lowered.spanOf);
   let tempBytes = 0;
   for (const [buffer, elements] of temps.sizes) {

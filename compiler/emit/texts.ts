@@ -67,7 +67,9 @@ function commandLines(commands: readonly Command[], indent: string): string[] {
   return commands.flatMap((c) => {
     switch (c.kind) {
       case 'dispatch':
-        return [`${indent}dispatch ${c.kernel} ${c.groups.join('x')} (${c.bindings.map((b) => b.buffer).join(', ')})`];
+        return [
+          `${indent}dispatch ${c.kernel} ${c.executions ? `once for up to ${c.executions} steps` : c.groups.join('x')} (${c.bindings.map((b) => b.buffer).join(', ')})`,
+        ];
       case 'copy':
         return [`${indent}copy ${c.from}+${c.fromOffset} -> ${c.to}+${c.toOffset} ${c.bytes} bytes`];
       case 'loop':

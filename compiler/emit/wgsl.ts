@@ -49,6 +49,11 @@ export interface WgslInput {
   readonly folded: boolean;
   /** Keeps drivers from unrolling short loops: right where code size is dear (software devices, wgsl-limits.md 0.5). */
   readonly opaqueBounds: boolean;
+  /**
+   * The kernel makes as many executions as there are workgroups, one after the other in the first of them: elements of a slot of each ring, by binding. The rings are bound from
+   * the slot of the first execution on.
+   */
+  readonly slots?: ReadonlyMap<number, number>;
 }
 
 /** Longest loop that a driver might unroll. */
@@ -84,7 +89,8 @@ class Emitter {
     const { kernel, bindings } = this.input;
     const g = names.groupNumber;
     let first = 0;
-    if (kernel.sequence) this.stages(kernel.sequence, 1);
+    if (this.input.slots) this.executions(kernel.sequence ?? [], this.input.slots);
+    else if (kernel.sequence) this.stages(kernel.sequence, 1);
     else
       for (const branch of kernel.branches) {
         const last = first + branch.group.extent;
@@ -114,13 +120,29 @@ class Emitter {
       ...head,
       ...this.functions,
       `@compute @workgroup_size(${kernel.workgroup})`,
-      `fn ${names.entryPoint}(@builtin(workgroup_id) ${names.workgroup}: vec3<u32>, @builtin(local_invocation_index) ${names.local}: u32) {`,
+      `fn ${names.entryPoint}(@builtin(workgroup_id) ${names.workgroup}: vec3<u32>, @builtin(local_invocation_index) ${names.local}: u32${this.input.slots ? `, @builtin(num_workgroups) ${names.workgroups}: vec3<u32>` : ''}) {`,
       `  let ${g} = i32(${names.workgroup}.x)${fold};`,
       ...(this.input.opaqueBounds ? [`  let ${names.zero} = i32(${names.workgroup}.z);`] : []),
       ...this.lines,
       '}',
       '',
     ].join('\n');
+  }
+
+  /** The stages once for each execution. The other workgroups do nothing: their number is how the host says how many executions there are. */
+  private executions(stages: readonly Stage[], slots: ReadonlyMap<number, number>): void {
+    const n = names.execution;
+    this.line(1, `if (${names.workgroup}.x != 0u) { return; }`);
+    this.line(1, `for (var ${n} = 0; ${n} < i32(${names.workgroups}.x); ${n}++) {`);
+    for (const [k, elements] of slots) this.line(2, `let ${names.slot(k)} = ${n} * ${elements};`);
+    this.stages(stages, 2);
+    this.line(1, '}');
+  }
+
+  /** Where the slot of this execution begins, as something to add to an index; `by`: elements that the index counts. */
+  private slot(binding: number, by: 1 | 4 = 1): string {
+    if (!this.input.slots?.has(binding)) return '';
+    return by === 1 ? ` + ${names.slot(binding)}` : ` + ${names.slot(binding)} / 4`;
   }
 
   /**
@@ -308,8 +330,8 @@ class Emitter {
   private word(at: Location, e: IndexExpr): string {
     const name = names.binding(at.binding);
     const position = addIndex(e, ix(at.offset));
-    if (!this.vectorBindings.has(at.binding)) return `${name}[${indexText(position)}]`;
-    return `${name}[${indexText(divIndex(position, 4))}][${indexText(modIndex(position, 4))}]`;
+    if (!this.vectorBindings.has(at.binding)) return `${name}[${indexText(position)}${this.slot(at.binding)}]`;
+    return `${name}[${indexText(divIndex(position, 4))}${this.slot(at.binding, 4)}][${indexText(modIndex(position, 4))}]`;
   }
 
   private load(view: View, index: IndexExpr, width: Width): string {
@@ -318,7 +340,12 @@ class Emitter {
     if (view.storage === 'u8') return this.loadBytes(view, at, index);
     if (pattern.kind === 'vector') {
       const quad = divIndex(addIndex(pattern.base, ix(at.offset)), 4);
-      return decodeWord(`${names.binding(at.binding)}[${indexText(quad)}]`, at.word, view.dtype, 4);
+      return decodeWord(
+        `${names.binding(at.binding)}[${indexText(quad)}${this.slot(at.binding, 4)}]`,
+        at.word,
+        view.dtype,
+        4,
+      );
     }
     if (width === 1) return decodeWord(this.word(at, index), at.word, view.dtype, 1);
     const parts = [0, 1, 2, 3].map((k) => decodeWord(this.word(at, atLane(index, k)), at.word, view.dtype, 1));
@@ -359,7 +386,7 @@ class Emitter {
     if (pattern.kind === 'vector') {
       const quad = divIndex(addIndex(pattern.base, ix(at.offset)), 4);
       const text = encodeWord(this.widened(value, 4, view.dtype), at.word, view.dtype, 4);
-      this.line(depth, `${names.binding(at.binding)}[${indexText(quad)}] = ${text};`);
+      this.line(depth, `${names.binding(at.binding)}[${indexText(quad)}${this.slot(at.binding, 4)}] = ${text};`);
     } else if (pattern.kind === 'same') {
       this.line(depth, `${this.word(at, index)} = ${encodeWord(this.component(value, 0), at.word, view.dtype, 1)};`);
     } else {

@@ -13,6 +13,7 @@ import type { Span } from '../source/source.ts';
 import { BlockLowering, type Send } from './block.ts';
 import { EntryContext, type Fault } from './context.ts';
 import { size } from './fuse.ts';
+import { fuseExecutions } from './fused.ts';
 import type { DeviceProfile } from './profile.ts';
 import { lowerRegion } from './regions.ts';
 import type { Schedule, StatePlace } from './schedule.ts';
@@ -38,12 +39,13 @@ export interface LoweredEntry extends Schedule {
   spanOf(tensor: string): Span | undefined;
 }
 
-/** `place` tells where a cell lies, by the name of its memory (`cell:ID`). */
+/** `place` tells where a cell lies, by the name of its memory (`cell:ID`); `times` is how many executions follow each other without a look at what they gave. */
 export function lowerEntry(
   entry: Entry,
   data: readonly Data[],
   profile: DeviceProfile,
   place: StatePlace,
+  times = 1,
 ): LoweredEntry {
   const { writes, outputs } = entry;
   const roots = [...writes.map((w) => w.value), ...outputs.flatMap((o) => (o.when ? [o.value, o.when] : [o.value]))];
@@ -71,7 +73,7 @@ export function lowerEntry(
     sends,
   );
   return {
-    steps,
+    steps: fuseExecutions(steps, times, ctx),
     blocks: ctx.blocks,
     tensors: ctx.tensors,
     host: { instructions: ctx.instructions },

@@ -62,6 +62,15 @@ export function fuseTurns(
   return [{ kind: 'repeat', turns: whole, flag, steps: [repeated(each)] }, ...(rest > 0 ? [repeated(rest)] : [])];
 }
 
+/** All steps of an entry as one kernel that makes many executions in a launch, where they are small; otherwise themselves. `times`: executions that follow each other. */
+export function fuseExecutions(steps: readonly Step[], times: number, ctx: FuseContext): readonly Step[] {
+  if (times < 2) return steps;
+  const units = smallUnits(steps, ctx);
+  if (!units || units.length === 0 || !paysOff(units, times)) return steps;
+  const work = Math.max(1, total(units, workOf));
+  return [{ ...sequenceOf(units, (stages) => stages, 1), executions: Math.max(1, Math.floor(MAX_WORK / work)) }];
+}
+
 /** The kernels of the steps if they fit into one; undefined otherwise. */
 function smallUnits(steps: readonly Step[], ctx: FuseContext): Unit[] | undefined {
   if (ctx.profile.sequences === false) return undefined;

@@ -24,6 +24,8 @@ export interface Unit {
   readonly bytes: number;
   /** Launches that it stands for, where it is a sequence. */
   readonly launches?: number;
+  /** It is all that an entry does: one launch makes this many executions at most, one after the other. */
+  readonly executions?: number;
 }
 
 /** The kernels of a loop or choice. `writes` are the tensors that others may read. */

@@ -23,6 +23,8 @@ const roleUsage: Readonly<Record<BundleBuffer['role'], number>> = {
 /** At most this much memory goes into the slots of one ring. */
 const ringBudget = 4 * 1024 * 1024;
 const mostSlots = 64;
+/** Of a bundle with an entry whose executions share a launch. */
+const mostShared = 1024;
 
 /** One buffer of the bundle on the device. `bytes` is that of one slot. */
 export interface DeviceBuffer {
@@ -44,7 +46,11 @@ export class Buffers {
   constructor(bundle: Bundle, owner: OpenDevice) {
     this.owner = owner;
     const slotBytes = bundle.buffers.filter(isRing).map((b) => b.bytes);
-    this.slots = Math.max(1, Math.min(mostSlots, Math.floor(ringBudget / Math.max(256, ...slotBytes))));
+    const shared = bundle.entries.some((e) => e.commands.some((c) => c.kind === 'dispatch' && c.executions));
+    this.slots = Math.max(
+      1,
+      Math.min(shared ? mostShared : mostSlots, Math.floor(ringBudget / Math.max(256, ...slotBytes))),
+    );
   }
 
   /** Creates all buffers of the bundle. Throws OPT707 naming the first that the device refuses. */

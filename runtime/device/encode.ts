@@ -95,6 +95,12 @@ export class Encoder {
   /** Encodes one execution for each element of `hostValues` (values of the host program), execution k on slot k. Returns the number of dispatches. */
   encode(submission: Submission, entry: BundleEntry, hostValues: HostValues): number {
     const recording = new Recording(submission, this);
+    const [only] = entry.commands;
+    if (entry.commands.length === 1 && only.kind === 'dispatch' && only.executions) {
+      for (let slot = 0; slot < hostValues.length; slot += only.executions)
+        recording.add({ ...only, groups: [Math.min(only.executions, hostValues.length - slot), 1, 1] }, slot);
+      return recording.end();
+    }
     for (const [slot, values] of hostValues.entries()) {
       for (const command of flatCommands(entry.commands, (value) => values[value][0] !== 0)) {
         recording.add(command, slot);
@@ -160,6 +166,7 @@ export class Encoder {
   }
 
   private bindGroup(command: Dispatch, slot: number): GPUBindGroup {
+    if (command.executions) return this.sharedGroup(command, slot);
     let list = this.groupsOf.get(command);
     if (!list) this.groupsOf.set(command, (list = []));
     const index = command.bindings.some((b) => b.slot) ? slot : 0;
@@ -167,23 +174,25 @@ export class Encoder {
   }
 
   private sharedGroup(command: Dispatch, slot: number): GPUBindGroup {
-    const key = JSON.stringify([command.kernel, slot, command.bindings]);
+    const many = command.executions !== undefined;
+    const key = JSON.stringify([command.kernel, slot, command.bindings, many]);
     let group = this.groups.get(key);
     if (!group) {
       group = this.device.createBindGroup({
         layout: this.pipeline(command).layout,
-        entries: command.bindings.map((b, binding) => ({ binding, resource: this.range(b, slot) })),
+        entries: command.bindings.map((b, binding) => ({ binding, resource: this.range(b, slot, many) })),
       });
       this.groups.set(key, group);
     }
     return group;
   }
 
-  private range(binding: Binding, slot: number): GPUBufferBinding {
+  private range(binding: Binding, slot: number, many: boolean): GPUBufferBinding {
     const buffer = this.buffers.get(binding.buffer);
     if (!binding.slot) return { buffer: buffer.gpu };
     if (slot >= buffer.slots) throw new InternalError(`buffer '${binding.buffer}' has no slot ${slot}`);
-    return { buffer: buffer.gpu, offset: slot * buffer.bytes, size: buffer.bytes };
+    const size = many ? (buffer.slots - slot) * buffer.bytes : buffer.bytes;
+    return { buffer: buffer.gpu, offset: slot * buffer.bytes, size };
   }
 
   copy(encoder: GPUCommandEncoder, command: Copy, slot: number): void {

@@ -52,4 +52,13 @@ export const problemCodes = {
     about: '`solve P by S` takes a problem and one solver with its arguments. Rules are given to solvers.',
     example: { wrong: 'solve p by adam(1e-3) for 100', right: 'solve p by descent(adam(1e-3)) for 100' },
   },
+  OPT447: {
+    title: 'a part of a problem that reads nothing that is moved',
+    about:
+      'An objective that depends on none of the variables of its level or player, a constraint on no variable, and a variable that nothing reads make no method fail: the problem is only another one than was meant. Usually a name is wrong, or a value was computed outside of the problem, where it does not follow the variables.',
+    example: {
+      wrong: 'over x: f32 = 0\nminimize (y - 1)^2',
+      right: 'over x: f32 = 0\nminimize (x - 1)^2',
+    },
+  },
 } as const satisfies Record<string, CatalogEntry>;

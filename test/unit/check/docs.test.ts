@@ -7,7 +7,7 @@ import { Source } from '../../../compiler/source/source.ts';
 import { diagnose, importAnything, root } from './sources.ts';
 
 const page = readFileSync(join(root, 'docs/language.md'), 'utf8');
-const examples = [...page.matchAll(/```opt\n([\s\S]*?)```/g)].map((match) => match[1]);
+const examples = [...page.matchAll(/```opt(?: fault \w+)?\n([\s\S]*?)```/g)].map((match) => match[1]);
 
 test('the page has examples', () => expect(examples.length).toBeGreaterThan(15));
 

@@ -1,49 +1,76 @@
 /**
- * The examples of the language reference are compiled to programs. What this version does not compile is marked "(later)" on the page, in the title of its
- * section or in a sentence of it, and refused by OPT502 alone. Blocks marked `run` are run, and their claims hold; those marked `error CODE` are refused by
- * that code alone.
+ * The examples of the language reference are run by the float64 interpreter, and come out as the page says: claims hold, results are those of the `output` block
+ * under an example, `error` and `fault` ones are refused by their code, with a hint. The page names every builtin, and only codes that exist.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
-import { holds } from '../elaborate/decide.ts';
-import { tryCompile } from '../elaborate/run-spec.ts';
+import { afterAll, describe, expect, test } from 'vitest';
+import { builtinDistributions, builtinValues } from '../../../compiler/check/builtins.ts';
+import { catalog } from '../../../compiler/diagnostics/catalog.ts';
+import { SaddleError } from '../../../compiler/diagnostics/diagnostic.ts';
+import { vocabulary } from '../../../grammar/tokens.ts';
+import { perform } from '../../cases/perform.ts';
+import { examplesOf, written, type Example } from './blocks.ts';
 
-const page = readFileSync(join(import.meta.dirname, '../../../docs/language.md'), 'utf8');
-const sections = page.split(/^## /m).slice(1);
-const examples = sections.flatMap((section) =>
-  [...section.matchAll(/```opt(?: run)?\n([\s\S]*?)```/g)].map(
-    (match) => [section.split('\n')[0], match[1], section.includes('**(later)**')] as const,
-  ),
-);
-const files = { './mine.opt': 'rule my_rule(lr = 1) for (p, g) { p <- p - lr * g }\n' };
+const docs = join(import.meta.dirname, '../../../docs');
+const page = join(docs, 'language.md');
+const text = readFileSync(page, 'utf8');
+const { folder, examples } = examplesOf(page);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test.each(examples)('%s', (_, text, later) => {
-  const result = tryCompile(text, { files });
-  const errors = result.diagnostics.filter((d) => d.severity === 'error');
-  if (later) expect(errors.filter((d) => d.code !== 'OPT502').map((d) => d.message)).toEqual([]);
-  else expect(errors.map((d) => `${d.code}: ${d.message}`)).toEqual([]);
+/** Codes of the errors that stop an example, and whether each tells what to do. */
+async function refusal({ file }: Example): Promise<{ codes: string[]; hints: boolean }> {
+  const stopped = await perform(file).catch((cause: unknown) => cause);
+  if (!(stopped instanceof SaddleError)) throw stopped instanceof Error ? stopped : new Error('it runs');
+  const errors = stopped.diagnostics.filter((d) => d.severity === 'error');
+  return { codes: errors.map((d) => d.code), hints: errors.every((d) => d.hint !== undefined) };
+}
+
+describe('examples', () => {
+  test('are many', () => expect(examples.length).toBeGreaterThan(100));
+
+  test.each(examples.filter((x) => x.kind === 'run'))('$title', async ({ file, output }) => {
+    const { claims, values, warnings } = await perform(file);
+    expect(claims.filter((c) => !c.pass).map((c) => `${c.text}: ${c.value}`)).toEqual([]);
+    expect(warnings.map((w) => `${w.code}: ${w.message}`)).toEqual([]);
+    expect(claims.length > 0 || output !== undefined, 'an example states what comes of it').toBe(true);
+    for (const line of output?.trim().split('\n') ?? []) {
+      const [name, ...wanted] = line.trim().split(/\s+/);
+      expect(values[name]?.map(written), name).toEqual(wanted);
+    }
+  });
+
+  test.each(examples.filter((x) => x.kind !== 'run'))('refused: $title', async (example) => {
+    const { codes, hints } = await refusal(example);
+    expect(codes).toEqual([example.code]);
+    expect(hints || example.kind === 'fault').toBe(true);
+  });
 });
 
-test('most of them compile', () => {
-  const compiled = examples.filter(([, text]) => tryCompile(text, { files }).ok);
-  expect(examples.length).toBeGreaterThan(15);
-  expect(compiled.length).toBeGreaterThanOrEqual(14);
-});
-
-test.each([...page.matchAll(/```opt run\n([\s\S]*?)```/g)].map((match) => match[1]))('claims hold', async (text) => {
-  const wanted = [...text.matchAll(/^expect /gm)].map(() => true);
-  expect(wanted.length).toBeGreaterThan(0);
-  expect(await holds(text)).toEqual(wanted);
-});
-
-const refused = [...page.matchAll(/```opt error (OPT\d+)\n([\s\S]*?)```/g)].map(
-  (match) => [match[1], match[2]] as const,
-);
-
-test.each(refused)('refused: %s', (code, text) => {
-  const errors = tryCompile(text, { files }).diagnostics.filter((d) => d.severity === 'error');
-  expect(errors.map((d) => d.code)).toEqual([code]);
-  expect(errors[0].span).toBeDefined();
-  expect(errors[0].hint).toBeTruthy();
+describe('names', () => {
+  /** Words of the page in code. */
+  const words = new Set(
+    [...text.matchAll(/`([^`\n]+)`|^```opt[^\n]*\n([\s\S]*?)^```/gm)].flatMap(
+      (m) => (m[1] ?? m[2]).match(/\w+/g) ?? [],
+    ),
+  );
+  test('every builtin is on the page', () => {
+    const builtins = [...builtinValues.keys(), ...builtinDistributions.keys()];
+    expect(builtins.filter((name) => !words.has(name))).toEqual([]);
+  });
+  test('every keyword is on the page', () => {
+    const keywords = vocabulary
+      .map((t) => t.name)
+      .filter((name) => /^[A-Z]+$/.test(name))
+      .map((n) => n.toLowerCase());
+    expect(keywords.length).toBeGreaterThan(80);
+    expect(keywords.filter((word) => !words.has(word))).toEqual([]);
+  });
+  test('every code on any page exists', () => {
+    const codes = readdirSync(docs, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.md'))
+      .flatMap((name) => readFileSync(join(docs, name), 'utf8').match(/OPT\d{3}\b/g) ?? []);
+    expect(codes.length).toBeGreaterThan(20);
+    expect([...new Set(codes)].filter((code) => !Object.hasOwn(catalog, code))).toEqual([]);
+  });
 });

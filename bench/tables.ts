@@ -2,6 +2,8 @@
 export interface Row {
   readonly name: string;
   readonly milliseconds: number;
+  /** What all threads of the process have computed: where the processor is the GPU, this is the work itself, however busy the machine is. */
+  readonly processorMilliseconds: number;
   /** From opening to the end of the first step, kernels being compiled; a library is loaded by its first workload. */
   readonly firstMilliseconds: number;
   readonly dispatches: number;
@@ -18,6 +20,8 @@ export function figures(name: string, steps: number, rows: readonly Row[]): stri
       `${name}, ${steps} steps a round`,
       'ms per step',
       'times the first',
+      'processor ms',
+      'times the first',
       'first step, ms',
       'dispatches',
       'submits',
@@ -28,6 +32,8 @@ export function figures(name: string, steps: number, rows: readonly Row[]): stri
       r.name,
       digits(r.milliseconds),
       `${digits(r.milliseconds / rows[0].milliseconds)}x`,
+      digits(r.processorMilliseconds),
+      `${digits(r.processorMilliseconds / rows[0].processorMilliseconds)}x`,
       r.firstMilliseconds.toFixed(0),
       digits(r.dispatches),
       digits(r.submits),
@@ -37,16 +43,21 @@ export function figures(name: string, steps: number, rows: readonly Row[]): stri
   );
 }
 
-/** All workloads, a row for each: milliseconds a step with dispatches, and the others' times of the first's. */
+/** All workloads, a row for each: milliseconds a step with dispatches, and the others' times of the first's, by the clock and by the processor. */
 export function summary(all: Readonly<Record<string, readonly Row[]>>): string {
   const systems = [...new Set(Object.values(all).flatMap((rows) => rows.map((r) => r.name)))];
-  const cell = (row: Row | undefined) => (row ? `${digits(row.milliseconds)} (${digits(row.dispatches)})` : '');
-  const times = (row: Row | undefined, first: Row) => (row ? `${digits(row.milliseconds / first.milliseconds)}x` : '');
+  const others = systems.slice(1);
+  const cell = (row: Row | undefined) =>
+    row ? `${digits(row.milliseconds)}, ${digits(row.processorMilliseconds)} (${digits(row.dispatches)})` : '';
+  const times = (row: Row | undefined, [first]: readonly Row[]) =>
+    row
+      ? `${digits(row.milliseconds / first.milliseconds)}x, ${digits(row.processorMilliseconds / first.processorMilliseconds)}x`
+      : '';
   return table(
-    ['ms per step (dispatches)', ...systems, ...systems.slice(1).map((s) => `${s} / ${systems[0]}`)],
+    ['ms per step, processor ms (dispatches)', ...systems, ...others.map((s) => `${s} / ${systems[0]}`)],
     Object.entries(all).map(([name, rows]) => {
       const of = (system: string) => rows.find((r) => r.name === system);
-      return [name, ...systems.map((s) => cell(of(s))), ...systems.slice(1).map((s) => times(of(s), rows[0]))];
+      return [name, ...systems.map((s) => cell(of(s))), ...others.map((s) => times(of(s), rows))];
     }),
   );
 }

@@ -35,6 +35,8 @@ interface Entry {
   /** Bytes of its buffers between rounds. */
   readonly resident: number;
   readonly times: number[];
+  /** Milliseconds that all threads of the process have computed, each step. */
+  readonly processor: number[];
   dispatches: number;
   submits: number;
   peak: number;
@@ -133,10 +135,12 @@ async function begin(
   await waitAsleep(contender.run(1));
   const first = performance.now() - started;
   // What Saddle does in one step of its phase takes the others many.
-  const warm = system === 'saddle' || !workload.counts ? WARM_UP : WARM_UP * workload.counts;
+  const warm = !workload.counts ? WARM_UP : system === 'saddle' ? 1 : workload.counts;
   await waitAsleep(contender.run(warm - 1));
   const result = Float64Array.from(await waitAsleep(contender.check()));
-  return { contender, first, result, resident: counts.bytes - base, times: [], dispatches: 0, submits: 0, peak: 0 };
+  await waitAsleep(contender.run(2));
+  const resident = counts.bytes - base;
+  return { contender, first, result, resident, times: [], processor: [], dispatches: 0, submits: 0, peak: 0 };
 }
 
 /** One round: n steps, timed and counted as a whole. */
@@ -144,7 +148,10 @@ async function measure(entry: Entry, n: number, { counts, reset }: Ruler): Promi
   reset();
   const others = counts.bytes;
   const started = performance.now();
+  const before = process.cpuUsage();
   await waitAsleep(entry.contender.run(n));
+  const { user, system } = process.cpuUsage(before);
+  entry.processor.push((user + system) / 1000 / n);
   entry.times.push((performance.now() - started) / n);
   entry.dispatches = counts.dispatches / n;
   entry.submits = counts.submits / n;
@@ -155,6 +162,7 @@ function rowOf(entry: Entry, first: Entry, counts = 1): Row {
   return {
     name: entry.contender.name,
     milliseconds: median(entry.times) / counts,
+    processorMilliseconds: median(entry.processor) / counts,
     firstMilliseconds: entry.first,
     dispatches: entry.dispatches / counts,
     submits: entry.submits / counts,

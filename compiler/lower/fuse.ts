@@ -18,6 +18,9 @@ const OTHER_BUFFERS = 4;
 const MAX_REGION = 120;
 
 const expensive: Readonly<Record<string, number>> = {
+  // The same load at another index.
+  reshape: 0,
+  slice: 0,
   exp: 3,
   log: 6,
   log1p: 6,

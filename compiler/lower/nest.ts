@@ -19,9 +19,9 @@ import {
   unflatten,
   type IndexExpr,
 } from '../ir/kernel/index-expr.ts';
-import { walk, type Kernel, type View } from '../ir/kernel/kernel.ts';
+import { walk, type Kernel, type Statement, type View } from '../ir/kernel/kernel.ts';
 import { verifyKernel } from '../ir/kernel/verify.ts';
-import { launchShape, type DeviceProfile } from './profile.ts';
+import { launchShape, type DeviceProfile, type LaunchShape } from './profile.ts';
 import { Puller } from './pull.ts';
 import { NotFusable, type Storage } from './storage.ts';
 
@@ -39,6 +39,8 @@ export interface NestSpec {
 
 /** Body size beyond which drivers take long to compile and caches overflow (wgsl-limits.md, 0.5). */
 const MAX_SITES_VECTOR = 16;
+/** Elements (or vectors) of a stretch from which memory matters more than how evenly the last ones are shared out. */
+const LONG_STRETCH = 1024;
 
 /** Throws NotFusable where a root would need what another invocation computes. */
 export function lowerNest(spec: NestSpec, storage: Storage, profile: DeviceProfile): Kernel {
@@ -83,18 +85,25 @@ function hasFaults(kernel: Kernel): boolean {
   return found;
 }
 
-/** Vectors pay where most accesses are of four neighbours; scattered ones become four loads each. */
+/** Vectors pay where most accesses, counted as often as they are made, are of four neighbours; scattered ones become four loads each. */
 function vectorPays(kernel: Kernel): boolean {
-  let vectors = 0;
-  let scattered = 0;
-  walk(kernel, (s) => {
-    const index = s.kind === 'store' ? s.index : s.kind === 'let' && s.expr.kind === 'load' ? s.expr.index : undefined;
-    if (!index) return;
-    const { kind } = lanePattern(index);
-    if (kind === 'vector') vectors++;
-    if (kind === 'gather') scattered++;
-  });
-  return scattered <= vectors && vectors + 4 * scattered <= MAX_SITES_VECTOR * 2;
+  const sites = { vector: 0, gather: 0 };
+  const made = { vector: 0, gather: 0 };
+  const count = (body: readonly Statement[], times: number): void => {
+    for (const s of body) {
+      const index =
+        s.kind === 'store' ? s.index : s.kind === 'let' && s.expr.kind === 'load' ? s.expr.index : undefined;
+      const kind = index && lanePattern(index).kind;
+      if (kind === 'vector' || kind === 'gather') {
+        sites[kind]++;
+        made[kind] += times;
+      }
+      if (s.kind === 'loop') count(s.body, times * Math.max(1, s.variable.extent / s.step));
+      if (s.kind === 'within') count(s.body, times);
+    }
+  };
+  for (const branch of kernel.branches) count(branch.body, 1);
+  return made.gather <= made.vector && sites.vector + 4 * sites.gather <= MAX_SITES_VECTOR * 2;
 }
 
 /** True where a row holds a reduction or much that is computed once for all its elements. */
@@ -114,18 +123,31 @@ function emitRows(
   const count = extent / width;
   const perLane = !flat && isHeavy(spec.roots, spec.rows) ? 1 : 4;
   const groups = Math.max(1, Math.min(shape.maxGroups, Math.ceil(count / (shape.workgroup * perLane))));
-  const b = new BranchBuilder(groups, shape.workgroup);
-  const start = addIndex(scaleIndex(ofAtom(b.group), shape.workgroup), ofAtom(b.local));
-  b.loop(count, start, groups * shape.workgroup, [], (i) => {
+  const stretches = stretchesOf(count, groups, shape);
+  const b = new BranchBuilder(stretches ?? groups, shape.workgroup);
+  const group = ofAtom(b.group);
+  const stretch = stretches === undefined ? undefined : count / stretches;
+  const start = stretch ? ofAtom(b.local) : addIndex(scaleIndex(group, shape.workgroup), ofAtom(b.local));
+  b.loop(stretch ?? count, start, stretch ? shape.workgroup : groups * shape.workgroup, [], (i) => {
     const single = extent === 1;
     if (single) b.loadFloor = b.depth;
-    const own = single ? ix(0) : ofVariable(i);
+    const own = single ? ix(0) : stretch ? addIndex(scaleIndex(group, stretch), ofVariable(i)) : ofVariable(i);
     const row = width === 4 ? addIndex(scaleIndex(own, 4), ofAtom(b.lane())) : own;
     emitBody(b, spec, storage, row, flat);
     b.loadFloor = 0;
     return [];
   });
   return { workgroup: shape.workgroup, branches: [b.finish()], subgroups: false };
+}
+
+/**
+ * Where workgroups run one after the other, each takes a stretch of neighbours: in how many the elements can be cut evenly. Taking turns, groups would each
+ * walk through all of the memory, in small pieces that lie pages apart. Undefined where taking turns is as good or there is no such number.
+ */
+function stretchesOf(count: number, groups: number, shape: LaunchShape): number | undefined {
+  if (!shape.stretches || groups < shape.maxGroups || count < LONG_STRETCH * groups) return undefined;
+  for (let n = 2 * groups; 2 * n > groups; n--) if (count % n === 0) return n;
+  return undefined;
 }
 
 function emitBody(b: BranchBuilder, spec: NestSpec, storage: Storage, row: IndexExpr, flat: boolean): void {

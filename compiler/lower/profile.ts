@@ -22,8 +22,12 @@ export const defaultProfile: DeviceProfile = {
 export interface LaunchShape {
   readonly workgroup: number;
   readonly maxGroups: number;
+  /** Workgroups run one after the other on few processors, so that each had better keep to memory of its own. */
+  readonly stretches: boolean;
 }
 
 export function launchShape(profile: DeviceProfile): LaunchShape {
-  return profile.class === 'software' ? { workgroup: 8, maxGroups: 32 } : { workgroup: 64, maxGroups: 4096 };
+  return profile.class === 'software'
+    ? { workgroup: 8, maxGroups: 32, stretches: true }
+    : { workgroup: 64, maxGroups: 4096, stretches: false };
 }

@@ -158,6 +158,38 @@ describe('large forms', () => {
     expect(got.dispatches).toBe(1);
   });
 
+  it('rows are walked four neighbours at a time, also where nothing but rows is wanted', () => {
+    check({ x: f32(40, 16) }, (b, [x]) => ({ s: b.sum(b.op('mul', x, x), 1) }));
+    const b = new Build();
+    const x = b.input('x', f32(64, 256));
+    const { kernels } = compileProgram(resultsProgram(b.g, { x: x.type }, { s: b.sum(b.op('mul', x, x), 1) }));
+    expect(kernels).toHaveLength(1);
+    expect(kernels[0].wgsl).toContain('read> b0: array<vec4<f32>>');
+  });
+
+  it('parts of what is in memory are read where they lie, however often', () => {
+    const b = new Build();
+    const [x, w] = [b.input('x', f32(600, 256)), b.input('w', f32(3, 256))];
+    const slice = b.g.make('slice', [w], { start: [1, 0], limit: [2, 256], stride: [1, 1] });
+    const row = b.g.make('reshape', [slice], { shape: [256] });
+    const r = b.op('mul', x, b.spread(row, [600, 256], [1]));
+    expect(compileProgram(resultsProgram(b.g, { x: x.type, w: w.type }, { r })).kernels).toHaveLength(1);
+  });
+
+  it('each workgroup takes a stretch of a long tensor on software devices, where it can be cut evenly', () => {
+    check({ x: f32(4 * 32770) }, (b, [x]) => ({ r: b.op('add', x, x) }));
+    const strides = (elements: number, limits: Partial<DeviceProfile>) => {
+      const b = new Build();
+      const x = b.input('x', f32(elements));
+      const { kernels } = compileProgram(resultsProgram(b.g, { x: x.type }, { r: b.op('add', x, x) }), { limits });
+      return /\+= (\d+)/.exec(kernels[0].wgsl)?.[1];
+    };
+    expect(strides(4 * 32770, software)).toBe('8'); // 58 stretches of 565 vectors
+    expect(strides(4 * 32771, software)).toBe('256'); // a prime
+    expect(strides(4 * 1024, software)).toBe('256'); // short
+    expect(strides(4 * 32770, { class: 'hardware' })).not.toBe('64');
+  });
+
   it('a convolution written as pads, slices and a contraction', () => {
     check({ x: f32(2, 6, 6), k: f32(9, 4) }, (b, [x, k]) => {
       const padded = b.g.make('pad', [x], { low: [0, 1, 1], high: [0, 1, 1], interior: [0, 0, 0] });

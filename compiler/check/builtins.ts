@@ -78,6 +78,8 @@ const functions = [
   // derivatives and paths of gradients
   'grad(L, P)', 'jvp(e, x, v)', 'vjp(e, x, u)', 'hvp(e, x, v)', 'jacobian(e, x)', 'hessian(e, x)', 'stop(x)', 'reverse(x, by: optional)',
   'straight_through(hard, soft)', 'logp(z)',
+  // ends of the range of a variable of whole numbers
+  'lo(c)', 'hi(c)',
   // axes
   'cut(x, A, dim)', 'join(x, A, dim)',
   // claims

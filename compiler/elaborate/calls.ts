@@ -10,7 +10,7 @@ import { windowBuiltins } from './builtins-windows.ts';
 import { type BuiltinFn, evaluateArguments } from './builtins.ts';
 import { unknownName } from './bindings.ts';
 import type { Elaboration } from './context.ts';
-import { type SpecialForm, specialForms as derivativeForms } from './derivatives.ts';
+import { positional, type SpecialForm, specialForms as derivativeForms } from './derivatives.ts';
 import { hessian, jacobian } from './jacobian.ts';
 import { leafwise } from './leafwise.ts';
 import { logp } from './log-density.ts';
@@ -31,7 +31,32 @@ const builtins: Readonly<Record<string, BuiltinFn>> = {
   ...linearBuiltins,
 };
 
-const specialForms: Readonly<Record<string, SpecialForm>> = { ...derivativeForms, jacobian, hessian, logp, leafwise };
+/** `lo(c)` and `hi(c)` in a solver: the least whole number of a variable's range, and the one behind the greatest. */
+const end =
+  (name: 'lo' | 'hi'): SpecialForm =>
+  (e, call, frame) => {
+    const [variable] = positional(call, name, ['variable']);
+    const found = variable.kind === 'name' ? frame.solving?.bound(variable.name, name) : undefined;
+    if (found) return found;
+    fail(
+      'OPT424',
+      call.span,
+      `${name} is the end of the range of a variable of whole numbers, in the solver that moves it`,
+      {
+        hint: `name a tree of variables of the solver's header: ${name}(c)`,
+      },
+    );
+  };
+
+const specialForms: Readonly<Record<string, SpecialForm>> = {
+  lo: end('lo'),
+  hi: end('hi'),
+  ...derivativeForms,
+  jacobian,
+  hessian,
+  logp,
+  leafwise,
+};
 
 /** Functions over series, runs and the compiled program. */
 const CLAIMS_ONLY = new Set(['median', 'nondecreasing', 'highest', 'lowest', 'best', 'peak_bytes', 'bytes', 'calls']);

@@ -43,7 +43,7 @@ export interface Oriented {
 
 /** What a name of a solver's header stands for. */
 export type Part =
-  | { readonly kind: 'variables'; readonly cells: () => CellValue }
+  | { readonly kind: 'variables'; readonly cells: () => CellValue; readonly variables: readonly Variable[] }
   | { readonly kind: 'set'; readonly set: SetProduct }
   | { readonly kind: 'objective'; readonly read: (view: Frame) => Value }
   | {
@@ -197,7 +197,20 @@ class Matching {
     if (!name) return;
     const set = this.setOf(own, name.set, variable.set !== undefined);
     if (name.set && set) this.parts.set(name.set, { kind: 'set', set });
-    this.parts.set(name.name, { kind: 'variables', cells: () => allCells(own) });
+    this.parts.set(name.name, { kind: 'variables', cells: () => allCells(own), variables: own });
+    this.wholeNumbers(own, variable.type?.dtype.text === 'i32');
+  }
+
+  /** A class asks for whole numbers by `over c: i32`; the others move floats. */
+  private wholeNumbers(own: readonly Variable[], wanted: boolean): void {
+    for (const v of own) {
+      const whole = v.cells().cells.every((c) => c.type.dtype === 'i32');
+      if (whole === wanted) continue;
+      this.misfit(
+        v.span,
+        wanted ? `has the variable ${v.name}, which is no whole number` : `has the variable ${v.name} of whole numbers`,
+      );
+    }
   }
 
   /** The product of the sets. A solver that does not ask for it would let variables leave them. */
@@ -248,6 +261,7 @@ class Matching {
       if (variables)
         this.parts.set(variables.name, {
           kind: 'variables',
+          variables: [],
           cells: () =>
             tuple(
               mine.map((p) => p.cells()),

@@ -33,6 +33,8 @@ export interface Variable {
   readonly span: Span;
   /** Where it may live, if it is not free. */
   readonly set?: Template;
+  /** Of whole numbers: the least, and the one behind the greatest. */
+  readonly range?: { readonly lo: number; readonly hi: number };
   cells(): CellValue;
 }
 
@@ -128,7 +130,8 @@ function levelOf(e: Elaboration, text: LevelText, frame: Frame, problem: string,
 function variable(e: Elaboration, stmt: ast.OverStmt, frame: Frame, problem: string, local: boolean): Variable {
   const name = stmt.name.text;
   if (!stmt.type && !stmt.init) return movedModel(e, stmt.name, { ...frame, scope: frame.scope.parent as Scope }, stmt);
-  const set = stmt.set && setOf(e, stmt.set, frame);
+  const range = stmt.set && rangeOf(e, stmt.set, frame);
+  const set = stmt.set && !range ? setOf(e, stmt.set, frame) : undefined;
   const type = stmt.type && staticType(e, stmt.type, frame);
   const decl: ast.CellDecl = {
     kind: 'cell',
@@ -153,7 +156,16 @@ function variable(e: Elaboration, stmt: ast.OverStmt, frame: Frame, problem: str
     value.kind === 'exact' || value.kind === 'exactArray' ? tensor(toNode(e, value, stmt.span, 'f32')) : value;
   const cells = cellsFor(e, floats, place, stmt.span);
   frame.scope.set(name, { kind: 'value', value: cells, span: stmt.name.span });
-  return { name, span: stmt.name.span, set, cells: () => cells };
+  if (range && cells.cells.some((c) => c.type.dtype !== 'i32'))
+    fail(
+      'OPT441',
+      stmt.span,
+      `${name} is in a range of whole numbers, and has type ${e.typeText(cells.cells[0].type)}`,
+      {
+        hint: `write over ${name}: i32[n] in 0..10, or a set: in box(0, 10)`,
+      },
+    );
+  return { name, span: stmt.name.span, set, range, cells: () => cells };
 }
 
 /** A model (or variable of the file) that a problem moves: its cells are known once it was called. */
@@ -177,6 +189,15 @@ function cellsNamed(e: Elaboration, expr: ast.Expr, frame: Frame): CellValue {
     });
   });
   return { kind: 'cell', cells, like: t.value };
+}
+
+/** `in a..b` of a variable of whole numbers; undefined where it is a set. */
+function rangeOf(e: Elaboration, expr: ast.Expr, frame: Frame): Variable['range'] {
+  if (expr.kind !== 'range') return undefined;
+  const value = e.do.expression(e, expr, frame);
+  if (value.kind === 'range' && value.lo.kind === 'exact')
+    return { lo: value.lo.value, hi: value.lo.value + value.length };
+  fail('OPT305', expr.span, 'the range of a variable is known at compile time', { hint: 'write in 0..n with a dim n' });
 }
 
 /** A set after `in`: in scope, else of the library. */

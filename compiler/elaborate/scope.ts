@@ -101,6 +101,8 @@ export interface Clock {
 export interface Solving {
   /** Publishes multipliers: `multipliers g = e`. */
   publish(stmt: ast.MultipliersStmt, value: Value): void;
+  /** `lo(c)` or `hi(c)` of a name of the solver's header; undefined where it has no range. */
+  bound(name: string, end: 'lo' | 'hi'): Value | undefined;
   /** Whether a cell is a variable of the problem. */
   moves(cell: CellRef): boolean;
 }

@@ -21,7 +21,7 @@ import { record, series } from './outputs.ts';
 import { allOf, viewOf } from './problems.ts';
 import { type Clock, type Frame, nested, Scope } from './scope.ts';
 import { staticType } from './types.ts';
-import { type CellRef, type CellValue, kindText, tensor, type Value } from './values.ts';
+import { type CellRef, type CellValue, exact, kindText, tensor, type Value } from './values.ts';
 
 /** Codes of how a solve stands: it goes on, it has stopped, or it has failed for one of several reasons. */
 export const RUNNING = 0;
@@ -77,6 +77,7 @@ export function solverStep(e: Elaboration, solve: Solve, until?: (view: Frame) =
     solving: {
       publish: (stmt, value) => publish(e, solve, stmt, value, view),
       moves: (cell) => own.has(cell.id),
+      bound: (name, end) => boundOf(solve.matched, name, end),
     },
     ruleState: (state, at) => declareState(e, solve, state, at),
     ruleReport: (name, value, span) => {
@@ -95,6 +96,14 @@ export function solverStep(e: Elaboration, solve: Solve, until?: (view: Frame) =
   };
   if (!until) return act();
   ending(e, solve, inner, until(view), STOPPED, act);
+}
+
+/** Ends of the ranges of whole numbers, by variable; one alone is itself. */
+function boundOf({ parts }: Matched, name: string, end: 'lo' | 'hi'): Value | undefined {
+  const part = parts.get(name);
+  if (part?.kind !== 'variables' || part.variables.some((v) => !v.range)) return undefined;
+  const ends = part.variables.map((v) => [v.name, exact((v.range as NonNullable<typeof v.range>)[end], true)] as const);
+  return ends.length === 1 ? ends[0][1] : { kind: 'record', fields: new Map(ends) };
 }
 
 function bindPart(e: Elaboration, scope: Scope, name: string, part: Part, view: Frame, span: Span): void {

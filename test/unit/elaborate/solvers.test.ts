@@ -388,3 +388,21 @@ test('every solver of the library has a class, and compiles on a problem of it',
       .program.updates.length,
   ).toBe(1);
 });
+
+describe('whole numbers', () => {
+  const search = `problem p {
+  over c: i32[6] in 2..20 = 5
+  minimize sum((f32(c) - [3.0, 19.0, 7.0, 2.0, 11.0, 15.0])^2)
+}`;
+  test('evolution finds the point, and never leaves the range', () => {
+    const m = runSpec(`use solvers { evolution }\n${search}\nsolve p by evolution(pop: 60, top: 15) for 60`);
+    expect(m.values('p.c')).toEqual([3, 19, 7, 2, 11, 15]);
+    const least = m.all('p.best_so_far');
+    least.forEach((v, i) => expect(v).toBeLessThanOrEqual(least[Math.max(0, i - 1)]));
+  });
+  test('a solver of floats refuses them', () => {
+    const [d] = errorsOf(`use solvers { descent }\n${search}\nsolve p by descent() for 5`);
+    expect(d.message).toContain('has the variable c of whole numbers');
+    expect(d.hint).toContain('evolution');
+  });
+});

@@ -74,6 +74,8 @@ export interface BundleBuffer {
 export interface BundleCell {
   readonly id: string;
   readonly type: TensorType;
+  /** In memory two numbers of 16 bits to a word, the first in the lower half. */
+  readonly storage?: 'f16';
   readonly kind: 'param' | 'var' | 'state' | 'frozen' | 'let';
   readonly run: string;
   readonly buffer: string;

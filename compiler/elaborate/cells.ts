@@ -13,7 +13,7 @@ import { axisOf, forEach } from './axes.ts';
 import { draw } from './random.ts';
 import type { Frame } from './scope.ts';
 import { siteName } from './sites.ts';
-import { staticType } from './types.ts';
+import { staticType, storageOf } from './types.ts';
 import { type Axis, type CellRef, type CellValue, isCompound, tensor, type Value } from './values.ts';
 
 /** Initial value as written, of the declared type where there is one. `indices`: of the loops in which the cell begins again and again. */
@@ -71,6 +71,7 @@ export interface CellPlace {
   readonly label: string;
   readonly group: string;
   readonly run: string;
+  readonly storage?: 'f16';
   readonly persistent: boolean;
   readonly livesWith?: string;
   readonly over?: Axis;
@@ -86,6 +87,7 @@ export function cellsFor(e: Elaboration, value: Value, place: CellPlace, span: S
       id: l.path === '' ? place.id : `${place.id}.${l.path}`,
       label: l.path === '' ? place.label : `${place.label}.${l.path}`,
       type: nodes[i].type,
+      storage: place.storage,
       kind: place.kind,
       group: place.group,
       run: place.run,
@@ -125,7 +127,7 @@ export function declaredCell(e: Elaboration, decl: ast.CellDecl, frame: Frame, o
   const name = `${decl.name.text}${frame.turn ?? ''}`;
   return e.within(e.entry.init, () => {
     const axis = decl.over && axisOf(e, decl.over, frame);
-    const type = decl.type && staticType(e, decl.type, frame);
+    const type = decl.type && staticType(e, decl.type, frame, true);
     const value = overAxis(e, axis, frame, decl.span, (inner, indices) =>
       initialValue(e, decl, type, inner, [...frame.path, siteName(decl)], indices),
     );
@@ -138,6 +140,7 @@ export function declaredCell(e: Elaboration, decl: ast.CellDecl, frame: Frame, o
         label: name,
         group: e.qualifiedBy(owner.name, name),
         run: owner.name,
+        storage: storageOf(decl),
         persistent: true,
         over: axis,
         span: decl.name.span,

@@ -87,7 +87,12 @@ function elaborateModule(e: Elaboration, module: ast.Module): Program | undefine
 /** All cells and data have their place in memory from the start. Located at the largest of them. */
 function checkBytes(e: Elaboration): void {
   const parts = [
-    ...[...e.cells.values()].map((c) => ({ what: `the cell ${c.label}`, type: c.type, span: c.span, each: 4 })),
+    ...[...e.cells.values()].map((c) => ({
+      what: `the cell ${c.label}`,
+      type: c.type,
+      span: c.span,
+      each: c.storage ? 2 : 4,
+    })),
     ...e.data.flatMap((d) =>
       d.fields.map((f) => ({
         what: `the field ${d.name}.${f.name}`,
@@ -153,7 +158,15 @@ function assemble(e: Elaboration): Program {
     cells: [
       ...[...e.cells.values()]
         .filter((c) => written.has(c.id))
-        .map(({ id, type, kind, run, group, span }) => ({ id, type, kind, run, group, span })),
+        .map(({ id, type, storage, kind, run, group, span }) => ({
+          id,
+          type,
+          ...(storage && { storage }),
+          kind,
+          run,
+          group,
+          span,
+        })),
       ...totals,
     ],
     entries,

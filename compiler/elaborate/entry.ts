@@ -101,9 +101,19 @@ export class EntryBuilder {
   /** Makes `value` the cell's value from here on; returns the node that later reads see. */
   write(cell: CellRef, value: Node): Node {
     const version = this.state(cell).version + 1;
-    const node = this.graph.make('version', [value], { cell: cell.id, version });
+    const node = this.graph.make('version', [this.stored(cell, value)], { cell: cell.id, version });
     this.current.set(cell.id, { node, version });
     return node;
+  }
+
+  /** The value as the cell keeps it. */
+  private stored({ storage }: CellRef, value: Node): Node {
+    if (!storage) return value;
+    const { op, inputs, attrs } = value;
+    // what an update has moved stays behind its stop
+    return op === 'stop'
+      ? this.graph.make('stop', [this.graph.make('round_half', inputs)], attrs)
+      : this.graph.make('round_half', [value]);
   }
 
   /** Gives the cell its first value, in the entry that initialises it. */
@@ -112,7 +122,7 @@ export class EntryBuilder {
     // A local variable's initial value is a value like any other; only writes are barriers to derivatives.
     const node =
       cell.persistent && !cell.elementOf
-        ? this.graph.make('version', [value], { cell: cell.id, version: 0 })
+        ? this.graph.make('version', [this.stored(cell, value)], { cell: cell.id, version: 0 })
         : this.graph.make('name', [value], { name: cell.label });
     this.current.set(cell.id, { node, version: 0 });
     this.firsts.set(cell.id, node);

@@ -12,7 +12,7 @@ import type { Elaboration } from './context.ts';
 import { sameType, toDim, toNode } from './convert.ts';
 import type { EntryBuilder } from './entry.ts';
 import type { Frame } from './scope.ts';
-import { staticType } from './types.ts';
+import { staticType, storageOf } from './types.ts';
 import { type CallSite, callLayerBody } from './templates.ts';
 import { loadedValue } from './weights.ts';
 import {
@@ -196,6 +196,7 @@ export function layerCell(e: Elaboration, decl: ast.CellDecl, frame: Frame): Cel
       node.type,
       decl.word === 'param' ? 'param' : decl.word === 'frozen' ? 'frozen' : 'state',
       decl.name.span,
+      storageOf(decl),
     );
     e.entry.initialise(made, node);
     return made;
@@ -239,11 +240,13 @@ function newParameter(
   type: TensorType,
   kind: 'param' | 'state' | 'frozen',
   span: Span,
+  storage: 'f16' | undefined,
 ): CellRef {
   const cell = e.newCell({
     id: `${instance.id}.${path}`,
     label: `${instance.name}.${path}`,
     type,
+    storage,
     kind,
     group: instance.id,
     run: instance.run,
@@ -255,7 +258,7 @@ function newParameter(
 }
 
 function copyParameter(e: Elaboration, instance: ModelInstance, path: string, source: CellRef): CellRef {
-  const made = newParameter(e, instance, path, source.type, 'param', source.span ?? instance.span);
+  const made = newParameter(e, instance, path, source.type, 'param', source.span ?? instance.span, source.storage);
   e.entry.initialise(made, e.entry.read(source));
   instance.params.set(path, made);
   return made;
@@ -284,7 +287,7 @@ function parameterType(
       instance.dims.set(key, { value: toDim(e, bound.value, dim.span), span: bound.span });
     }
   }
-  return staticType(e, type, frame);
+  return staticType(e, type, frame, true);
 }
 
 function changedType(

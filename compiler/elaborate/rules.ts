@@ -15,7 +15,7 @@ import { type Counter, ruleLoop } from './execution.ts';
 import type { Lifetime } from './lifetime.ts';
 import { record } from './outputs.ts';
 import { type Binding, type Frame, type RuleSlot, Scope } from './scope.ts';
-import { annotate, staticType } from './types.ts';
+import { annotate, staticType, storageOf } from './types.ts';
 import { type Axis, type CellRef, exact, kindText, tensor, type Template, type Value } from './values.ts';
 
 /** One leaf that a pipeline moves: its value and its direction, which stages replace; and the cell that it is, but for pure calls. */
@@ -305,7 +305,7 @@ export function declareState(
   let cells = states.get(key);
   if (!cells) {
     const make = () => {
-      const type = decl.type && staticType(e, decl.type, frame);
+      const type = decl.type && staticType(e, decl.type, frame, true);
       // Draws of a state that begins anew at each entry of a loop are those of this entry.
       const indices = lifetime ? app.frame.indices : [];
       const value = overAxis(e, axis, { ...frame, indices }, decl.span, (inner, own) =>
@@ -317,6 +317,7 @@ export function declareState(
         label: `${label}.${name}`,
         group: e.qualified(`${group}.${name}`),
         run: e.run.name,
+        storage: lifetime ? undefined : storageOf(decl),
         persistent: !lifetime,
         livesWith: lifetime?.cell,
         over: axis,

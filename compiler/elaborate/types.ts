@@ -11,7 +11,8 @@ import { broadcastTo, toDim, toNode, toSize } from './convert.ts';
 import type { Frame, Scope } from './scope.ts';
 import { exact, kindText, tensor, type Value } from './values.ts';
 
-export function dtypeOf(e: Elaboration, name: ast.Name): DType {
+/** The number type of a name. `stored`: of a cell that persists, which may be kept as f16. */
+export function dtypeOf(e: Elaboration, name: ast.Name, stored = false): DType {
   switch (name.text) {
     case 'f32':
     case 'i32':
@@ -19,7 +20,11 @@ export function dtypeOf(e: Elaboration, name: ast.Name): DType {
     case 'bool':
       return name.text;
     case 'f16':
-      return e.notYet('f16 storage', name.span, 'use f32');
+      if (stored) return 'f32';
+      fail('OPT310', name.span, 'f16 is how a cell is stored: values are f32', {
+        hint: 'write f32 here; var, param, state and frozen that last beyond a step may be f16',
+      });
+    // falls through: fail never returns
     default:
       fail('OPT310', name.span, `'${name.text}' is no number type`, {
         hint: 'the number types are f32, i32, u32 and bool',
@@ -27,9 +32,14 @@ export function dtypeOf(e: Elaboration, name: ast.Name): DType {
   }
 }
 
-/** A type all of whose dims are known. */
-export function staticType(e: Elaboration, type: ast.TypeExpr, frame: Frame): TensorType {
-  const dtype = dtypeOf(e, type.dtype);
+/** How the cell of a declaration is stored, where that is not as its values are. */
+export function storageOf(decl: { readonly type?: ast.TypeExpr }): 'f16' | undefined {
+  return decl.type?.dtype.text === 'f16' ? 'f16' : undefined;
+}
+
+/** A type all of whose dims are known. `stored`: of a cell that persists. */
+export function staticType(e: Elaboration, type: ast.TypeExpr, frame: Frame, stored = false): TensorType {
+  const dtype = dtypeOf(e, type.dtype, stored);
   const shape = (type.dims ?? []).map((d) => {
     if (d.kind === 'star')
       fail('OPT310', d.span, "'*' stands for the rows of a data set and means nothing here", { hint: 'give the size' });

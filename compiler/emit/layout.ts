@@ -6,6 +6,7 @@ import type { BufferRole, BundleBuffer, BundleCell } from '../bundle/format.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { sizeOf, typeText } from '../ir/tensor/graph.ts';
 import type { Cell, Data, Program } from '../ir/program.ts';
+import { memoryType } from '../passes/halves.ts';
 import { padded, wordOf } from '../lower/tensors.ts';
 
 export interface Place {
@@ -48,9 +49,10 @@ export function layoutCells(cells: readonly Cell[], buffers: Buffers, limit: num
   const places = new Map<string, Place>();
   const used = new Map<string, { part: number; offset: number }>();
   for (const cell of inGroups(cells)) {
-    const size = padded(sizeOf(cell.type.shape));
+    const type = memoryType(cell);
+    const size = padded(sizeOf(type.shape));
     if (4 * size > limit) tooLarge(cell.span, `the cell '${cell.id}' (${typeText(cell.type)})`, 4 * size, limit);
-    const word = wordOf(cell.type.dtype);
+    const word = wordOf(type.dtype);
     const arena = `cells:${cell.run}${word === 'u32' ? ':words' : ''}`;
     let at = used.get(arena) ?? { part: 0, offset: 0 };
     if (4 * (at.offset + size) > limit) at = { part: at.part + 1, offset: 0 };
@@ -78,6 +80,7 @@ export function bundleCells(program: Program, places: ReadonlyMap<string, Place>
     return {
       id: cell.id,
       type: cell.type,
+      ...(cell.storage && { storage: cell.storage }),
       kind: cell.kind,
       run: cell.run,
       buffer: place.buffer,

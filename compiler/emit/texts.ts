@@ -13,7 +13,8 @@ export function programText(program: Program): string {
     lines.push(
       `data ${d.name}: ${d.rows} rows { ${d.fields.map((f) => `${f.name}: ${typeText(f.type)}`).join(', ')} } from "${d.source}"`,
     );
-  for (const c of program.cells) lines.push(`${c.kind} ${c.id}: ${typeText(c.type)}`);
+  for (const c of program.cells)
+    lines.push(`${c.kind} ${c.id}: ${typeText(c.type)}${c.storage ? ` stored as ${c.storage}` : ''}`);
   for (const [i, phase] of program.schedule.entries()) {
     lines.push(
       `${i}. ${phase.kind} ${phase.entry}${phase.kind === 'train' ? ` for ${phase.steps} steps${phase.evals.map((v) => `, eval ${v.entry}`).join('')}` : ''}`,

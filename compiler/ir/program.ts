@@ -13,6 +13,8 @@ export type CellKind = 'param' | 'var' | 'state' | 'frozen' | 'let';
 export interface Cell {
   readonly id: string;
   readonly type: TensorType;
+  /** Kept as numbers of 16 bits; the value is f32 all the same. */
+  readonly storage?: 'f16';
   readonly kind: CellKind;
   /** Run that owns it; '' for file-level values, which all runs of one seed share. */
   readonly run: string;

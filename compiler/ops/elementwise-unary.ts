@@ -1,10 +1,13 @@
 /** Elementwise primitives of one input. The derivative formula stands above each odd case. */
 import { dtypeAttr, int, need, wrap } from './arrays.ts';
-import { elementwise, float, logical, named, predicate, signed, type TypeRule } from './elementwise.ts';
+import { elementwise, float, logical, named, predicate, signed, type TypeRule, uniform } from './elementwise.ts';
+import { halfBits, halfValue, roundHalf } from './half.ts';
 import { erf, roundHalfEven } from './special.ts';
 import type { DType, Rng } from './types.ts';
 import * as wgsl from './wgsl-functions.ts';
 
+/** Numbers with more digits than 16 bits hold, exact ties among them, of all sizes down to those below the normal ones. */
+const drawHalf = (rng: Rng) => rng.integer(-(2 ** 14), 2 ** 14) * 2 ** rng.integer(-30, 3);
 const positive = (rng: Rng) => 0.1 + 3 * rng.uniform();
 const insideOne = (rng: Rng) => 1.9 * rng.uniform() - 0.95;
 const distanceToInteger = ([x]: readonly number[]) => Math.abs(x - Math.round(x));
@@ -335,6 +338,31 @@ export const unaryOps = named({
     wgsl: ([x], d) => `bitcast<${d.output}>(${x})`,
     attrs: (rng) => ({ dtype: wordDtypes[rng.integer(0, 3)] }),
     draw: (rng, dtype) => (dtype === 'f32' ? 3 * rng.uniform() : rng.integer(0x3f000000, 0x40800000)),
+  }),
+  round_half: elementwise(1, {
+    about: 'The nearest number of 16 bits (ties to even, infinity from 65520 on): what a cell stored as f16 keeps.',
+    types: float,
+    scalar: ([x]) => roundHalf(x),
+    wgsl: ([x]) => `sd_half_value(sd_half_bits(${x}))`,
+    functions: [wgsl.halfBits, wgsl.halfValue],
+    draw: drawHalf,
+  }),
+  half_bits: elementwise(1, {
+    about: 'The 16 bits of the nearest number of 16 bits.',
+    types: uniform(['f32'], 'u32'),
+    scalar: ([x]) => halfBits(x),
+    wgsl: ([x]) => `sd_half_bits(${x})`,
+    functions: [wgsl.halfBits],
+    draw: drawHalf,
+  }),
+  half_value: elementwise(1, {
+    about: 'The number of 16 bits that the lower 16 bits of a word are.',
+    types: uniform(['u32'], 'f32'),
+    scalar: ([x]) => halfValue(x),
+    wgsl: ([x]) => `sd_half_value(${x})`,
+    functions: [wgsl.halfValue],
+    // the upper half is another number; exponents below that of infinity
+    draw: (rng) => rng.integer(0, 0x7c00) + 0x8000 * rng.integer(0, 2) + 0x10000 * rng.integer(0, 0x10000),
   }),
   integer_pow: elementwise(1, {
     about: `x to the integer {exponent} (at most ${MAX_INTEGER_POWER} in size; not negative for integers) by multiplications: exact where they are, and fine for x <= 0.`,

@@ -14,6 +14,37 @@ export const infinity = `fn sd_infinity() -> f32 { var bits = 0x7f800000u; retur
 
 export const nan = `fn sd_nan() -> f32 { var bits = 0x7fc00000u; return bitcast<f32>(bits); }`;
 
+/**
+ * Bits of the nearest binary16, ties to even. By integers: WGSL leaves the direction of rounding of its own conversions open. Below 2^-14 the significand is
+ * shifted to units of 2^-24; elsewhere the exponent is rebiased and what overflows the significand goes into it, up to infinity.
+ */
+export const halfBits = `fn sd_half_bits(x: f32) -> u32 {
+  let bits = bitcast<u32>(x);
+  let sign = (bits >> 16u) & 0x8000u;
+  let size = bits & 0x7fffffffu;
+  if (size >= 0x47800000u) { return select(sign | 0x7c00u, 0x7e00u, size > 0x7f800000u); }
+  if (size < 0x33000000u) { return sign; }
+  if (size < 0x38800000u) {
+    let shift = 126u - (size >> 23u);
+    let significand = (size & 0x7fffffu) | 0x800000u;
+    let whole = significand >> shift;
+    let rest = significand & ((1u << shift) - 1u);
+    let half = 1u << (shift - 1u);
+    return sign | (whole + select(0u, 1u, rest > half || (rest == half && (whole & 1u) == 1u)));
+  }
+  let rebiased = size - 0x38000000u;
+  return sign | ((rebiased + 0xfffu + ((rebiased >> 13u) & 1u)) >> 13u);
+}`;
+
+/** The number whose binary16 is the lower half of a word. */
+export const halfValue = `fn sd_half_value(word: u32) -> f32 {
+  let sign = (word & 0x8000u) << 16u;
+  let exponent = (word >> 10u) & 31u;
+  let fraction = word & 0x3ffu;
+  if (exponent == 0u) { return bitcast<f32>(sign | bitcast<u32>(f32(fraction) * 5.9604644775390625e-8)); }
+  return bitcast<f32>(sign | (select(exponent + 112u, 255u, exponent == 31u) << 23u) | (fraction << 13u));
+}`;
+
 /** e^x that keeps NaN: one driver's built-in makes infinity of it. */
 const expText = `fn sd_exp(x: f32) -> f32 { return select(exp(x), x, !(x == x)); }`;
 

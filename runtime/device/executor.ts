@@ -4,6 +4,7 @@
  * One submission holds many steps. Its parameter slots are written before it, its report slots and the faults buffer are copied to staging within it
  * and mapped while the next submission already runs: training never waits for a read-back. Submissions are ordered by the queue, so one ring suffices.
  */
+import { cellBytes, packHalves } from '../../compiler/bundle/halves.ts';
 import { type Word, hasLongLoops } from '../../compiler/bundle/commands.ts';
 import type { Bundle, BundleCell, BundleEntry } from '../../compiler/bundle/format.ts';
 import type { Scalars } from '../../compiler/bundle/host-program.ts';
@@ -18,7 +19,7 @@ import { buildPipelines } from './pipelines.ts';
 import { type ReadRange, Readback } from './readback.ts';
 import { HostFields } from './streams.ts';
 import { verifyLimits } from './verify.ts';
-import { elements, fillParams, fromDevice, readOutputs, toDevice } from './words.ts';
+import { elements, fillParams, cellFromDevice, fromDevice, readOutputs, toDevice } from './words.ts';
 
 /** What the executor needs to know of an entry, found once. */
 interface Prepared {
@@ -201,7 +202,7 @@ export class Executor implements Backend {
     let size = 0;
     for (const id of ids) {
       const cell = this.cell(id);
-      const bytes = 4 * elements(cell.type);
+      const bytes = cellBytes(cell);
       if (size > 0 && size + bytes > readChunkBytes) {
         await this.readBatch(batch, result);
         batch = [];
@@ -221,12 +222,12 @@ export class Executor implements Backend {
     const encoder = device.createCommandEncoder();
     const pending = this.readback.encode(
       encoder,
-      cells.map((c) => ({ gpu: this.buffers.get(c.buffer).gpu, offset: c.offset, bytes: 4 * elements(c.type) })),
+      cells.map((c) => ({ gpu: this.buffers.get(c.buffer).gpu, offset: c.offset, bytes: cellBytes(c) })),
     );
     device.queue.submit([encoder.finish()]);
     const bytes = await pending.read();
     this.owner.check();
-    cells.forEach((cell, i) => into.set(cell.id, fromDevice(bytes, pending.offsets[i], cell.type)));
+    cells.forEach((cell, i) => into.set(cell.id, cellFromDevice(bytes, pending.offsets[i], cell)));
   }
 
   async writeCells(values: ReadonlyMap<string, NumberArray>): Promise<void> {
@@ -235,7 +236,11 @@ export class Executor implements Backend {
     for (const [id, array] of values) {
       const cell = this.cell(id);
       if (array.length !== elements(cell.type)) throw new InternalError(`cell '${id}' given ${array.length} numbers`);
-      this.write(this.buffers.get(cell.buffer).gpu, cell.offset, toDevice(array, cell.type.dtype));
+      this.write(
+        this.buffers.get(cell.buffer).gpu,
+        cell.offset,
+        cell.storage === 'f16' ? packHalves(array) : toDevice(array, cell.type.dtype),
+      );
     }
   }
 

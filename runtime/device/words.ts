@@ -1,7 +1,8 @@
 /**
  * Between numbers and the 32-bit words of parameter slots and report slots. Scalars are computed on the host in float64 and rounded once, here.
  */
-import type { BundleEntry, Condition, DType, TensorType } from '../../compiler/bundle/format.ts';
+import type { BundleCell, BundleEntry, Condition, DType, TensorType } from '../../compiler/bundle/format.ts';
+import { cellBytes, unpackHalves } from '../../compiler/bundle/halves.ts';
 import { type Scalars, evaluateHost } from '../../compiler/bundle/host-program.ts';
 import { InternalError } from '../../compiler/diagnostics/diagnostic.ts';
 
@@ -100,4 +101,10 @@ export function fromDevice(bytes: ArrayBuffer, byteOffset: number, type: TensorT
   if (type.dtype === 'f32') return new Float32Array(bytes, byteOffset, count);
   if (type.dtype === 'i32') return new Int32Array(bytes, byteOffset, count);
   return new Uint32Array(bytes, byteOffset, count);
+}
+
+/** The numbers of a cell from the bytes of its words. */
+export function cellFromDevice(bytes: ArrayBuffer, byteOffset: number, cell: BundleCell): NumberArray {
+  if (cell.storage !== 'f16') return fromDevice(bytes, byteOffset, cell.type);
+  return unpackHalves(new Uint32Array(bytes, byteOffset, cellBytes(cell) / 4), elements(cell.type));
 }

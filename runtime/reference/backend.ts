@@ -7,6 +7,7 @@ import type { DataField } from '../../compiler/bundle/format.ts';
 import type { Scalars } from '../../compiler/bundle/host-program.ts';
 import { InternalError, fail } from '../../compiler/diagnostics/diagnostic.ts';
 import type { Entry, Program } from '../../compiler/ir/program.ts';
+import { roundHalf } from '../../compiler/ops/half.ts';
 import type { NdArray, Node, TensorType } from '../../compiler/ops/types.ts';
 import type { Backend, DeviceInfo, DeviceStats, NumberArray, StepOutputs } from '../backend.ts';
 import { FaultError, evaluate } from './interpreter.ts';
@@ -31,6 +32,8 @@ class ReferenceBackend implements Backend {
   readonly bytes = { live: 0, peak: 0 };
   private readonly watcher: Watcher | undefined;
   private readonly entries: ReadonlyMap<string, Entry>;
+  /** Cells that keep numbers of 16 bits. */
+  private readonly halves: ReadonlySet<string>;
   private readonly types: ReadonlyMap<string, TensorType>;
   private readonly fields: ReadonlyMap<string, DataField>;
   private readonly cells = new Map<string, NdArray>();
@@ -42,6 +45,7 @@ class ReferenceBackend implements Backend {
     this.watcher = watcher;
     this.entries = new Map(program.entries.map((e) => [e.id, e]));
     this.types = new Map(program.cells.map((c) => [c.id, c.type]));
+    this.halves = new Set(program.cells.filter((c) => c.storage === 'f16').map((c) => c.id));
     this.fields = new Map(program.data.flatMap((d) => d.fields.map((f) => [`${d.name}.${f.name}`, f] as const)));
     this.zeroCells();
     this.count();
@@ -173,7 +177,8 @@ class ReferenceBackend implements Backend {
       for (const [id, array] of values) {
         const { type } = this.cell(id);
         if (array.length !== elements(type)) throw new InternalError(`cell '${id}' given ${array.length} numbers`);
-        this.cells.set(id, { type, data: Float64Array.from(array) });
+        const data = Float64Array.from(array);
+        this.cells.set(id, { type, data: this.halves.has(id) ? data.map(roundHalf) : data });
       }
     });
   }

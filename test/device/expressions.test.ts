@@ -156,3 +156,19 @@ train 3 as main {
 }`, 2e-3); // prettier-ignore
   });
 });
+
+describe('cells stored as f16', () => {
+  it('are rounded as the reference rounds them', { timeout: 300_000 }, async () => {
+    await agree(`
+use rules { sgd }
+var x: f16[7] = [1.0001, 65519, 0.1, 1e-7, -3, 0.000061, 2049]
+var w: f16[5, 3] ~ normal(0, 0.5)
+var m: f16[3, 3] = 0
+train 4 as main {
+  update w by sgd(0.05, momentum: 0.9) minimizing mean((ones(4, 5) @ w - 1)^2)
+  m <- 0.5 * m + transpose(w) @ w
+  x <- x / 3
+  report a = x[0], b = x[1], c = x[2], d = 1e7 * x[3], e = x[4], f = 1e4 * x[5], g = x[6], w = sum(w * w), m = norm(m), row = sum(w[2])
+}`, 2e-3); // prettier-ignore
+  });
+});

@@ -149,6 +149,8 @@ export class Elaboration {
   readonly states = new Map<string, CellValue>();
   /** States of rules that move local variables, by variable. */
   readonly lifetimes = new Map<string, Lifetime>();
+  /** True while the body of a loop is only looked at, to see what it changes (turns.ts). */
+  looking = false;
   /** What the innermost `checkpoint keep` keeps: calls of these, marked with its number. */
   keeping: Keeping | undefined;
   nextKeep = 0;
@@ -247,6 +249,17 @@ export class Elaboration {
       return body();
     } finally {
       this.beginning = before;
+    }
+  }
+
+  /** Elaborates text only to see what it changes. */
+  look<T>(body: () => T): T {
+    const before = this.looking;
+    this.looking = true;
+    try {
+      return body();
+    } finally {
+      this.looking = before;
     }
   }
 

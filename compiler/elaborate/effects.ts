@@ -92,7 +92,7 @@ export function adoptNames(e: Elaboration, done: Effects<unknown>): void {
 }
 
 /** Cells that text changed since a snapshot; variables that it declared itself are left out. */
-function changes(e: Elaboration, before: ReadonlyMap<string, Node>): Map<string, Change> {
+export function changes(e: Elaboration, before: ReadonlyMap<string, Node>): Map<string, Change> {
   const found = new Map<string, Change>();
   for (const { cell, before: old, now } of e.entry.changedSince(before)) {
     if (old === undefined && bornInside(cell, before)) continue;

@@ -1,7 +1,8 @@
 /**
  * Loops of the graph: `repeat` of many turns or of a number that the run decides, and `while`. The body is elaborated once on the state before it, to see which
  * cells it changes, then with a parameter in place of each of them: these are what the `loop` node carries from turn to turn. What is recorded in the body
- * is recorded once, as the last turn that recorded it left it.
+ * is recorded once, as the last turn that recorded it left it. In that first look, loops inside are looked at once too: a nest of d loops is elaborated d + 1
+ * times in its innermost body, not 2^d times.
  */
 import type * as ast from '../ast/nodes.ts';
 import { closeRegions, makeLoop, regionParameter } from '../ir/tensor/regions.ts';
@@ -10,8 +11,9 @@ import type { Node, Region } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import { branch } from './choices.ts';
 import type { Elaboration } from './context.ts';
+import { broadcastTo } from './convert.ts';
 import { moved } from './gradient-path.ts';
-import { adoptNames, type Effects, effectsOf, isLeaf, stateOf, trial } from './effects.ts';
+import { adoptNames, changes, type Effects, effectsOf, isLeaf, stateOf, trial } from './effects.ts';
 import type { Output } from './entry.ts';
 import { turnLoop } from './execution.ts';
 import { beginLifetime, type Lifetime } from './lifetime.ts';
@@ -50,6 +52,7 @@ interface Carried {
 export function roll(e: Elaboration, loop: LoopText, frame: Frame): void {
   const errors = e.errors.length;
   const lifetime = loop.restart ? beginLifetime(e, frame, loop.span) : frame.restart;
+  if (e.looking) return lookOnce(e, loop, frame, lifetime);
   const carried = straightTurn(e, loop, frame, lifetime);
   // An error after which elaboration goes on was found in the body: a second look would only find it again.
   while (e.errors.length === errors) {
@@ -65,7 +68,9 @@ export function roll(e: Elaboration, loop: LoopText, frame: Frame): void {
 function straightTurn(e: Elaboration, loop: LoopText, frame: Frame, lifetime: Lifetime | undefined): Carried {
   const before = stateOf(e, frame);
   const marker = e.graph.nextId;
-  const dry = trial(e, () => effectsOf(e, frame, before, () => text(e, loop, frame, lifetime, e.constant(0, 'i32'))));
+  const dry = trial(e, () =>
+    e.look(() => effectsOf(e, frame, before, () => text(e, loop, frame, lifetime, e.constant(0, 'i32')))),
+  );
   return {
     cells: new Map([...dry.cells].map(([id, { cell }]) => [id, cell])),
     slots: new Set(dry.slots.flatMap((node, i) => (node === before.slots[i] ? [] : [i]))),
@@ -73,6 +78,26 @@ function straightTurn(e: Elaboration, loop: LoopText, frame: Frame, lifetime: Li
     dry,
     marker,
   };
+}
+
+/** The loop inside of one that is looked at: a turn in straight code, which may be none where the loop may take none. */
+function lookOnce(e: Elaboration, loop: LoopText, frame: Frame, lifetime: Lifetime | undefined): void {
+  const before = stateOf(e, frame);
+  text(e, loop, frame, lifetime, e.constant(0, 'i32'));
+  if (certainlyTaken(loop)) return;
+  for (const { cell, old, now } of changes(e, before.cells).values()) {
+    const value = either(e, now, old);
+    e.entry.write(cell, isLeaf(now) && isLeaf(old) ? moved(e, value) : value);
+  }
+  frame.ruleSlots?.forEach((slot, k) => {
+    const [now, old] = [slot.get(), before.slots[k]];
+    if (old && now !== old) slot.set(either(e, now, old));
+  });
+}
+
+/** A value that depends on both. */
+function either(e: Elaboration, now: Node, old: Node): Node {
+  return e.make('select', [broadcastTo(e, e.constant(1, 'bool'), now.type.shape), now, old]);
 }
 
 /** Adds what a turn changed although the first did not; false where there is nothing. */

@@ -320,3 +320,58 @@ describe('the checks of straight code hold from turn to turn', () => {
     expect(m.value('t')).toBeCloseTo(wanted, 10);
   });
 });
+
+describe('nested loops', () => {
+  const nest = (depth: number, open: (d: number) => string) =>
+    Array.from({ length: depth }, (_, d) => open(d)).join(' ') +
+    ' x <- 0.999 * x + 0.001 * sin(y); update y by sgd(1e-3) minimizing (y - stop(x))^2 ' +
+    '}'.repeat(depth);
+  const text = (body: string) =>
+    `use rules { sgd }\nvar x: f32 = 0.5\nvar y: f32 = 0.2\ntrain 1 { ${body} }\nmetric a = x\nmetric b = y`;
+
+  test('are elaborated in proportion to their depth', () => {
+    const kinds = [
+      () => 'repeat 9 {',
+      () => 'while x < 2 max 9 {',
+      (d: number) => (d % 2 ? 'while x < 2 max 9 {' : 'repeat 9 {'),
+    ];
+    for (const open of kinds) {
+      // ids count all nodes that were made, those of a first look too
+      const made = [3, 6, 12].map((depth) => {
+        const { entries } = compileSpec(text(nest(depth, open))).program;
+        return Math.max(...entries.flatMap((entry) => entry.writes.map((w) => w.value.id)));
+      });
+      // with d + 1 looks at the body and the loops around it at each, no more than the square of the depth
+      expect(made[2] / made[1]).toBeLessThan(4.5);
+      expect(made[1] / made[0]).toBeLessThan(4.5);
+    }
+  });
+  test('compute what straight code does', () => {
+    const straight = (turns: number) => {
+      let [x, y] = [0.5, 0.2];
+      for (let k = 0; k < turns; k++) {
+        x = 0.999 * x + 0.001 * Math.sin(y);
+        y -= 1e-3 * 2 * (y - x);
+      }
+      return [x, y];
+    };
+    for (const [open, turns] of [
+      [() => 'repeat 9 {', 729],
+      [(d: number) => (d === 1 ? 'while x > 10 max 9 {' : 'repeat 9 {'), 0],
+      [(d: number) => (d === 1 ? 'while x < 10 max 9 {' : 'repeat 9 {'), 729],
+    ] as const) {
+      const m = runSpec(text(nest(3, open)));
+      const [x, y] = straight(turns);
+      expect(m.last('a')).toBeCloseTo(x, 10);
+      expect(m.last('b')).toBeCloseTo(y, 10);
+    }
+  });
+  test('a derivative through a write that an inner loop may do is refused as before', () => {
+    const code = (inner: string) =>
+      errorsOf(`var x: f32 = 0.5\nvar w: f32 = 1\ntrain 1 { repeat 9 { ${inner}\n report g = grad(x^2, w) } }`).map(
+        (d) => d.code,
+      );
+    expect(code('repeat 9 { x <- w * x }')).toEqual(['OPT401']);
+    expect(code('while x < 3 max 9 { x <- w * x }')).toEqual(['OPT401']);
+  });
+});

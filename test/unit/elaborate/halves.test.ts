@@ -10,8 +10,22 @@ import { compileSpec, errorsOf, readLibrary, runSpec } from './run-spec.ts';
 
 // python: np.array(numbers).astype(np.float16), and .view(np.uint16) of it (numpy 2)
 const NUMBERS = [
-  1.0001, 65519, 65520, 0.1, 1e-7, -3, 2.98e-8, 2.9802322387695312e-8, 5.97e-8, -0.000061, 0.00006103515625, 2049, 2051,
-  1234.567, -7e4, 0.333333333,
+  1.0001,
+  65519,
+  65520,
+  0.1,
+  1e-7,
+  -3,
+  2.98e-8,
+  2 ** -25,
+  5.97e-8,
+  -0.000061,
+  0.00006103515625,
+  2049,
+  2051,
+  1234.567,
+  -7e4,
+  0.333333333,
 ];
 const HALVES = [
   1.0,
@@ -40,7 +54,9 @@ describe('numbers of 16 bits', () => {
     expect(BITS.map(halfValue)).toEqual(HALVES);
   });
   test('all of them survive packing', () => {
-    const all = Float32Array.from({ length: 0xfc01 }, (_, k) => halfValue(k)).filter((x) => !Number.isNaN(x)).slice(1);
+    const all = Float32Array.from({ length: 0xfc01 }, (_, k) => halfValue(k))
+      .filter((x) => !Number.isNaN(x))
+      .slice(1);
     expect(unpackHalves(packHalves(all), all.length)).toEqual(all);
     expect(all.length % 2).toBe(1);
   });

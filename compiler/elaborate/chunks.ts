@@ -238,8 +238,10 @@ class Chunking {
   private unmasked(x: Node, axis: number, neutral: number | undefined): Node {
     if (neutral === undefined || this.examples.rows % this.rows === 0) return x;
     const { graph } = this;
-    const shape = [this.rows];
-    const row = graph.make('iota', [], { dtype: 'i32', shape, axis: 0 });
+    const shape = [x.type.shape[axis]];
+    const each = shape[0] / this.rows;
+    const entry = graph.make('iota', [], { dtype: 'i32', shape, axis: 0 });
+    const row = each === 1 ? entry : graph.make('floor_div', [entry, this.repeated(this.integer(each), shape)]);
     const at = graph.make('add', [row, this.repeated(this.start, shape)]);
     const counts = graph.make('ge', [at, this.repeated(this.first, shape)]);
     return graph.make('select', [this.repeated(counts, x.type.shape, [axis]), x, graph.constant(neutral, x.type)]);
@@ -274,10 +276,11 @@ class Chunking {
     });
     if (opOf(node.op).lower.family === 'alias') return inputs[0];
     const { shape } = node.attrs;
+    const rows = (node.type.shape[axis] / this.examples.rows) * this.rows;
     return this.graph.make(
       node.op,
       inputs,
-      Array.isArray(shape) ? { ...node.attrs, shape: (shape as number[]).with(axis, this.rows) } : node.attrs,
+      Array.isArray(shape) ? { ...node.attrs, shape: (shape as number[]).with(axis, rows) } : node.attrs,
     );
   }
 

@@ -1,6 +1,8 @@
 /**
  * Follows the axis of the examples through a graph: which nodes hold one value per example and where their axis lies, and where it is reduced away. One
  * rule for each primitive that treats examples alike; at any other the graph is no function of reductions over the examples, and says which node is to blame.
+ * An axis may be merged with others behind it (the rows of a product over [examples, time, features]): an example then has several entries in a row along it,
+ * as many as the length of the axis is more than the number of examples.
  */
 import { op as opOf } from '../ops/table.ts';
 import type { Attrs, Node } from '../ops/types.ts';
@@ -10,7 +12,7 @@ export type Combine = 'add' | 'mul' | 'max' | 'min' | 'and' | 'or';
 
 /** What a node is to the axis. */
 export type Role = (
-  | { /** One value per example along `axis`. */ readonly kind: 'rows'; readonly axis: number }
+  | { /** One value per example along `axis`, or several in a row. */ readonly kind: 'rows'; readonly axis: number }
   | { /** A reduction over the examples. */ readonly kind: 'cut'; readonly combine: Combine }
 ) & {
   /** Attributes of the same node over another number of examples. */
@@ -199,22 +201,26 @@ function indexRole(node: Node, axes: Axes, n: number): Role {
     return role.kind === 'rows' && role.axis === attrs.axis ? mixed(node) : role;
   }
   const a = axes.get(node.inputs[0]) ?? mixed(node);
+  const each = node.inputs[0].type.shape[a] / n;
   switch (node.op) {
     case 'broadcast': {
       const to = list(attrs, 'axes')[a];
-      return rows(to, (k) => ({ ...attrs, shape: list(attrs, 'shape').with(to, k) }));
+      return rows(to, (k) => ({ ...attrs, shape: list(attrs, 'shape').with(to, k * each) }));
     }
     case 'reshape': {
       const shape = list(attrs, 'shape');
       const before = product(node.inputs[0].type.shape.slice(0, a));
-      const to = shape.findIndex((dim, i) => dim === n && product(shape.slice(0, i)) === before);
-      return to < 0 ? mixed(node) : rows(to, (k) => ({ ...attrs, shape: shape.with(to, k) }));
+      // what stands before it is the same, so that an example is as contiguous as it was
+      const to = shape.findIndex((dim, i) => dim > 0 && dim % n === 0 && product(shape.slice(0, i)) === before);
+      return to < 0 ? mixed(node) : rows(to, (k) => ({ ...attrs, shape: shape.with(to, (shape[to] / n) * k) }));
     }
     case 'permute':
       return rows(list(attrs, 'axes').indexOf(a), () => attrs);
     case 'slice': {
-      const whole = list(attrs, 'start')[a] === 0 && list(attrs, 'limit')[a] === n && list(attrs, 'stride')[a] === 1;
-      return whole ? rows(a, (k) => ({ ...attrs, limit: list(attrs, 'limit').with(a, k) })) : mixed(node);
+      const all = list(attrs, 'start')[a] === 0 && list(attrs, 'limit')[a] === n * each;
+      return all && list(attrs, 'stride')[a] === 1
+        ? rows(a, (k) => ({ ...attrs, limit: list(attrs, 'limit').with(a, k * each) }))
+        : mixed(node);
     }
     case 'pad':
       return ['low', 'high', 'interior'].every((name) => list(attrs, name)[a] === 0)

@@ -32,10 +32,14 @@ const METRICS: Record<string, string> = {
   flat: 'sum(transpose(z)[0, :] * e.x[:, 0])',
   dotted: 'dot(e.x[:, 0], e.x[:, 1])',
   constant: 'sum(e.x * 0 + 1)',
+  merged: 'mean((reshape(e.x, 22, 2) @ v + ones(22, 3))^2)',
+  split: 'sum(norm(reshape(reshape(e.x, 22, 2) @ v, 11, 6), axis: 1))',
+  longest: 'max(norm(reshape(e.x, 44, 1), axis: 1)) + variance(reshape(e.x, 44))',
 };
 
 const spec = (chunks: string) => `frozen a: f32[11, 4] ~ normal
 frozen w: f32[4, 3] ~ normal
+frozen v: f32[2, 3] ~ normal
 data D = { x: a, y: (0..11) mod 3 }
 eval over D as e ${chunks} {
   let z = e.x @ w
@@ -75,7 +79,9 @@ describe('in chunks of k', () => {
     ['sum(e.x[0..5, :])', 'e.x[0..5, :]'],
     ['sum(flip(e.x, axis: 0) * e.x)', 'flip(e.x, axis: 0)'],
     ['sum(e.x[e.y])', 'e.x[e.y]'],
-    ['sum(reshape(e.x, 44)[0..3])', 'reshape(e.x, 44)'],
+    ['sum(reshape(e.x, 44)[0..3])', 'reshape(e.x, 44)[0..3]'],
+    ['sum(reshape(transpose(e.x), 44)^3)', 'reshape(transpose(e.x), 44)'],
+    ['sum(cumsum(reshape(e.x, 44)))', 'cumsum(reshape(e.x, 44))'],
   ])('%s is no reduction over the rows', (metric, blamed) => {
     const text = `frozen a: f32[11, 4] ~ normal\ndata D = { x: a, y: (0..11) mod 3 }\neval over D as e in chunks of 4 { metric m = ${metric} }\n`;
     const found = errorsOf(text);
@@ -85,6 +91,23 @@ describe('in chunks of k', () => {
     // Without chunks it is taken whole.
     expect(() => compileSpec(text.replace(' in chunks of 4', ''))).not.toThrow();
   });
+});
+
+test('a transformer: layers whose products take examples and time together', async () => {
+  const text = (chunks: string) => `use nn { transformer_block, linear }
+frozen a: f32[10, 6, 8] ~ normal
+data D = { x: a, y: (0..10) mod 3 }
+model Net(x: f32[n, t, d]) { linear(mean(transformer_block(x, heads: 2, causal: true), axis: 1), 3) }
+eval over D as e ${chunks} {
+  let z = Net(e.x)
+  metric hits = mean(argmax(z) == e.y)
+  metric size = norm(z)
+  metric spread = variance(z[:, 0])
+}
+`;
+  const [whole, chunks] = [await resultsOf(text('')), await resultsOf(text('in chunks of 4'))];
+  expect(Object.keys(chunks)).toEqual(['hits', 'size', 'spread']);
+  for (const name of Object.keys(whole)) expect(chunks[name][0], name).toBeCloseTo(whole[name][0], 10);
 });
 
 describe('in a train phase', () => {

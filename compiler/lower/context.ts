@@ -148,7 +148,8 @@ export class EntryContext {
       // Tables start at a multiple of four words, so that they can be read by four.
       if (table) this.nextWord = Math.ceil(this.nextWord / 4) * 4;
       word = this.nextWord;
-      this.nextWord += size(node);
+      // An empty table takes a word too: views are known by their first one.
+      this.nextWord += Math.max(1, size(node));
       this.paramWords.set(node, word);
       if (table) this.addTable(node, word);
       else {

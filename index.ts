@@ -7,7 +7,7 @@ export { Source, type Span } from './compiler/source/source.ts';
 export { type Diagnostic, SaddleError, type Result } from './compiler/diagnostics/diagnostic.ts';
 export { renderAll, renderJson, renderText } from './compiler/diagnostics/render.ts';
 export type { Bundle } from './compiler/bundle/format.ts';
-export type { Backend, DeviceInfo, NumberArray } from './runtime/backend.ts';
+export type { Backend, DeviceInfo, FieldSource, NumberArray, RowSource } from './runtime/backend.ts';
 export { type OpenDevice, openAdapter } from './runtime/device/device.ts';
 export { openPageDevice } from './runtime/host/browser.ts';
 export { type DeviceProfile, defaultProfile, profileOf } from './runtime/device/profile.ts';

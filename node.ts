@@ -10,7 +10,7 @@ import type { Bundle, BundleData } from './compiler/bundle/format.ts';
 import { type Diagnostic, InternalError, SaddleError } from './compiler/diagnostics/diagnostic.ts';
 import type { Source } from './compiler/source/source.ts';
 import { loadSource } from './runtime/data/load.ts';
-import type { NumberArray } from './runtime/backend.ts';
+import type { FieldSource } from './runtime/backend.ts';
 import type { DeviceProfile } from './runtime/device/profile.ts';
 
 export * from './index.ts';
@@ -32,7 +32,7 @@ export interface CompileFileOptions {
 export interface CompiledFile {
   readonly bundle: Bundle;
   /** Loads the data sets that the spec declares; to be given to `start`. */
-  readonly data: (data: BundleData) => Promise<Record<string, NumberArray>>;
+  readonly data: (data: BundleData) => Promise<Record<string, FieldSource>>;
   readonly warnings: readonly Diagnostic[];
   /** For `renderText`, which shows the lines a diagnostic is about. */
   readonly sources: ReadonlyMap<string, Source>;
@@ -52,10 +52,10 @@ export async function compileFile(file: string, options: CompileFileOptions = {}
   return {
     bundle: compiled.bundle,
     data: async (d) => {
-      const { fields } = await loadSource(d.source, d.fields, d.slice, spec.host, {
+      const { fields, later } = await loadSource(d.source, d.fields, d.slice, spec.host, {
         override: overrides.get(d.source),
       });
-      return Object.fromEntries(fields);
+      return Object.fromEntries([...fields, ...later]);
     },
     warnings: [...diagnostics, ...compiled.diagnostics],
     sources: opened,

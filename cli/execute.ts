@@ -8,7 +8,7 @@ import { loadCheckpoint, saveCheckpoint } from '../runtime/checkpoint/node-store
 import { loadSource } from '../runtime/data/load.ts';
 import type { DataHost } from '../runtime/data/files.ts';
 import type { OpenDevice } from '../runtime/device/device.ts';
-import type { Backend, NumberArray } from '../runtime/backend.ts';
+import type { Backend, FieldSource } from '../runtime/backend.ts';
 import type { Results } from '../runtime/session-results.ts';
 import { load, type Report, type Session } from '../runtime/session.ts';
 import type { Position } from '../runtime/session-schedule.ts';
@@ -133,11 +133,11 @@ async function begin(
 export function dataLoader(
   host: DataHost,
   overrides: ReadonlyMap<string, string>,
-): (data: BundleData) => Promise<Record<string, NumberArray>> {
+): (data: BundleData) => Promise<Record<string, FieldSource>> {
   return async (d) => {
     try {
       const loaded = await loadSource(d.source, d.fields, d.slice, host, { override: overrides.get(d.source) });
-      return Object.fromEntries(loaded.fields);
+      return Object.fromEntries([...loaded.fields, ...loaded.later]);
     } catch (cause) {
       if (!(cause instanceof SaddleError)) throw cause;
       throw new SaddleError(cause.diagnostics.map((x) => ({ ...x, place: x.place ?? d.place })));

@@ -3,8 +3,32 @@
  * All numbers cross this border as typed arrays of the logical dtype (bool as Uint32Array of 0 and 1).
  */
 import type { Scalars } from '../compiler/bundle/host-program.ts';
+import { fail } from '../compiler/diagnostics/diagnostic.ts';
 
 export type NumberArray = Float32Array | Float64Array | Int32Array | Uint32Array | Uint8Array;
+
+/** A field whose rows are read where they lie, because memory need not hold them all. */
+export interface RowSource {
+  readonly rows: number;
+  /** These rows, one after the other, in the storage of the field. They lie in 0..rows. */
+  read(rows: readonly number[]): Promise<NumberArray>;
+  close(): Promise<void>;
+}
+
+/** All numbers of a field, row-major, or a way to read its rows. */
+export type FieldSource = NumberArray | RowSource;
+
+export function isRowSource(source: FieldSource): source is RowSource {
+  return !ArrayBuffer.isView(source);
+}
+
+/** The numbers of a field for what cannot read it by rows. Throws OPT711 for rows that are read later. */
+export function inMemory(name: string, source: FieldSource, what: string): NumberArray {
+  if (!isRowSource(source)) return source;
+  return fail('OPT711', undefined, `data '${name}' are read by rows, and ${what} needs them in memory`, {
+    hint: 'take fewer rows: "file"[0..10000]',
+  });
+}
 
 /** Values of an entry's scalar outputs for one execution, by name. */
 export interface StepOutputs {
@@ -35,8 +59,11 @@ export interface Backend {
   readonly stats: DeviceStats;
   /** Bytes of all live buffers, and their highest value. */
   readonly bytes: { readonly live: number; readonly peak: number };
-  /** Uploads one field of a data set (row-major; storage as the bundle says). */
-  loadData(name: string, field: string, values: NumberArray): Promise<void>;
+  /**
+   * Takes one field of a data set (row-major; storage as the bundle says). Rows to be read later can be given for a field that stays with the host
+   * alone; they are closed with the backend. Throws SaddleError OPT711.
+   */
+  loadData(name: string, field: string, values: FieldSource): Promise<void>;
   /** Most executions that `submit` takes at once for this entry. May change from call to call (a submit is kept short). */
   capacity(entry: string): number;
   /**

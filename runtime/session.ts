@@ -9,7 +9,7 @@
  */
 import { BUNDLE_VERSION, type Bundle, type BundleData } from '../compiler/bundle/format.ts';
 import { fail } from '../compiler/diagnostics/diagnostic.ts';
-import type { Backend, NumberArray } from './backend.ts';
+import { type Backend, type FieldSource, inMemory, type NumberArray } from './backend.ts';
 import type { OpenDevice } from './device/device.ts';
 import { createExecutor } from './device/executor.ts';
 import { type Overrides, Session, checkedSeed } from './session-run.ts';
@@ -28,7 +28,7 @@ export interface StartOptions extends Overrides {
   /** Gives the fields of a data set in the storage that the bundle states. Needed when the bundle has data. */
   readonly data?: (
     data: BundleData,
-  ) => Promise<Readonly<Record<string, NumberArray>>> | Readonly<Record<string, NumberArray>>;
+  ) => Promise<Readonly<Record<string, FieldSource>>> | Readonly<Record<string, FieldSource>>;
   /** Bytes of a checkpoint to continue from. */
   readonly resume?: Uint8Array;
 }
@@ -82,7 +82,7 @@ async function start(bundle: Bundle, options: StartOptions): Promise<Session> {
         const values = fields && Object.hasOwn(fields, field.name) ? fields[field.name] : undefined;
         if (!values) fail('OPT711', undefined, `data '${d.name}' lacks the field '${field.name}'`, { place: d.place });
         await backend.loadData(d.name, field.name, values);
-        if (keep) kept.set(`${d.name}.${field.name}`, values);
+        if (keep) kept.set(`${d.name}.${field.name}`, inMemory(`${d.name}.${field.name}`, values, "'exact'"));
       }
     }
     const session = new Session(bundle, backend, { seed, overrides, steps, owned: !options.backend, data: kept });

@@ -10,7 +10,7 @@ import { error, type Diagnostic } from '../../compiler/diagnostics/diagnostic.ts
 import type { Entry, Program } from '../../compiler/ir/program.ts';
 import type { Node } from '../../compiler/ops/types.ts';
 import type { Span } from '../../compiler/source/source.ts';
-import type { Backend, NumberArray, StepOutputs } from '../../runtime/backend.ts';
+import { inMemory, type Backend, type FieldSource, type NumberArray, type StepOutputs } from '../../runtime/backend.ts';
 import type { Session } from '../../runtime/session.ts';
 import { createReferenceBackend } from '../../runtime/reference/backend.ts';
 import { distance, type Check } from './checks.ts';
@@ -94,7 +94,8 @@ class Twin implements Backend {
     this.bytes = device.bytes;
   }
 
-  async loadData(name: string, field: string, values: NumberArray): Promise<void> {
+  async loadData(name: string, field: string, source: FieldSource): Promise<void> {
+    const values = inMemory(`${name}.${field}`, source, 'a comparison with the reference');
     this.data.set(`${name}.${field}`, [name, field, values]);
     await this.device.loadData(name, field, values);
     await this.reference.loadData(name, field, values);

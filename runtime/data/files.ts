@@ -9,6 +9,8 @@ export interface ByteSource {
   readonly name: string;
   /** Bytes. */
   readonly size: number;
+  /** Reading any part reads and keeps the whole (a compressed file). */
+  readonly whole?: boolean;
   /** Exactly `length` bytes from `offset`, or all to the end of the file where it is shorter. */
   read(offset: number, length: number): Promise<Uint8Array>;
   close(): Promise<void>;

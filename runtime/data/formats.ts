@@ -3,7 +3,7 @@ import { fail } from '../../compiler/diagnostics/diagnostic.ts';
 import type { FieldRequest } from './fields.ts';
 import { readAll, type ByteSource } from './files.ts';
 import { isIdx, openIdx } from './idx.ts';
-import { MAX_BYTES } from './limits.ts';
+import { MAX_BYTES, MAX_FILE_BYTES } from './limits.ts';
 import { isArrow, isGzip, isParquet, isZip } from './magic.ts';
 import { isNpy, openNpy } from './npy.ts';
 import { damaged, quote, tooLarge } from './refusals.ts';
@@ -14,6 +14,8 @@ import { openTfjs } from './tfjs.ts';
 
 const FORMATS = ['npy', 'npz', 'csv', 'tsv', 'idx', 'safetensors', 'parquet', 'arrow', 'txt', 'json'] as const;
 type Format = (typeof FORMATS)[number];
+/** Formats of which any rows can be read without the others. */
+const BY_ROWS: ReadonlySet<Format> = new Set(['npy', 'idx', 'safetensors']);
 /** Other endings of the same formats. */
 const ALIASES: Readonly<Record<string, Format>> = { feather: 'arrow', arrows: 'arrow', ipc: 'arrow', pq: 'parquet' };
 
@@ -23,10 +25,12 @@ export async function openTable(
   fields: readonly Pick<FieldRequest, 'column'>[] = [],
 ): Promise<RawTable> {
   if (file.size === 0) damaged(file.name, 'data', 'an empty file');
-  if (file.size > MAX_BYTES) tooLarge(file.name, `it has ${file.size} bytes, at most ${MAX_BYTES} are read`);
   const start = await file.read(0, 16);
   const content = isGzip(start) ? await (await import('./gzip-file.ts')).openGzip(file) : file;
-  const table = await openAs(formatOf(content, content === file ? start : await content.read(0, 16)), content, fields);
+  const format = formatOf(content, content === file ? start : await content.read(0, 16));
+  const most = BY_ROWS.has(format) && content === file ? MAX_FILE_BYTES : MAX_BYTES;
+  if (file.size > most) tooLarge(file.name, `it has ${file.size} bytes, at most ${most} of ${format} are read`);
+  const table = await openAs(format, content, fields);
   checkRows(table);
   return table;
 }

@@ -17,6 +17,7 @@ export async function openGzip(file: ByteSource): Promise<ByteSource> {
   return {
     name: file.name,
     size,
+    whole: true,
     read: async (offset, length) => {
       const end = Math.min(size, offset + length);
       if (!whole && file.size > START && end <= START) {

@@ -4,7 +4,7 @@
  */
 import type { ByteSource } from './files.ts';
 import { decode, elementBytes, elementNumbers, type Element } from './elements.ts';
-import { MAX_AXES, MAX_BYTES } from './limits.ts';
+import { MAX_AXES, MAX_FILE_BYTES } from './limits.ts';
 import { damaged, tooLarge } from './refusals.ts';
 import { rowSize, safeProduct, type RawTable } from './table.ts';
 
@@ -29,7 +29,7 @@ export async function openIdx(file: ByteSource): Promise<RawTable> {
   const shape = Array.from({ length: axes }, (_, i) => view.getUint32(4 + 4 * i));
   const count = safeProduct(shape);
   const bytes = count === undefined ? undefined : count * elementBytes(element);
-  if (bytes === undefined || bytes > MAX_BYTES)
+  if (bytes === undefined || bytes > MAX_FILE_BYTES)
     tooLarge(file.name, `its header declares ${shape.join(' x ')} elements`);
   if (file.size !== header + bytes)
     damaged(file.name, `${header + bytes} bytes for ${shape.join(' x ')} elements`, `${file.size} bytes`);
@@ -45,6 +45,7 @@ export async function openIdx(file: ByteSource): Promise<RawTable> {
         numbers: images ? 'byte' : elementNumbers(element) === 'float' ? 'float' : 'integer',
         shape,
         scale: images ? 1 / 255 : 1,
+        byRows: !file.whole,
         read: async (from, to) => {
           const content = await file.read(header + from * stride, (to - from) * stride);
           if (content.length !== (to - from) * stride)

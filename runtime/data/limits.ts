@@ -1,7 +1,11 @@
 /** Caps on what a data file may ask of us. A file beyond one is refused before memory is reserved for it. */
 
-/** Largest file, and largest decompressed content, in bytes. */
+/** Largest content that is held in memory at once, decompressed or not, in bytes. */
 export const MAX_BYTES = 2 ** 31;
+/** Largest file that is read by rows. */
+export const MAX_FILE_BYTES = 2 ** 44;
+/** Fields beyond this many bytes are read by rows where their format allows it. */
+export const MAX_HELD_BYTES = 2 ** 29;
 /** Largest ratio of decompressed to compressed size; DEFLATE itself cannot exceed about 1032. */
 export const MAX_RATIO = 200;
 /** Content below this many bytes may be compressed at any ratio: small constant arrays compress extremely well. */

@@ -4,14 +4,16 @@
  */
 import { fail, SaddleError } from '../../compiler/diagnostics/diagnostic.ts';
 import type { DataField, DataInfo } from '../../compiler/bundle/format.ts';
+import type { RowSource } from '../backend.ts';
 import { convertField, type FieldValues } from './convert.ts';
 import { arrayOf, type FieldRequest } from './fields.ts';
 import type { DataHost } from './files.ts';
 import { openTable } from './formats.ts';
 import { openImages } from './images.ts';
-import { MAX_IMAGES } from './limits.ts';
+import { fileRows, type OpenArray } from './file-rows.ts';
+import { MAX_BYTES, MAX_HELD_BYTES, MAX_IMAGES } from './limits.ts';
 import { unknownSet, withNamed } from './named.ts';
-import { quote } from './refusals.ts';
+import { quote, tooLarge } from './refusals.ts';
 import { rowSize, safeProduct, type RawArray, type RawTable } from './table.ts';
 import { openTexts } from './texts.ts';
 import { tokenColumn } from './tokens.ts';
@@ -27,6 +29,8 @@ export interface LoadedData {
   readonly rows: number;
   /** By field name, row-major; f32 as Float32Array, i32 as Int32Array, u8 as the stored bytes (value = byte * scale). */
   readonly fields: ReadonlyMap<string, FieldValues>;
+  /** Fields of which rows are read when they are taken, each to be closed. */
+  readonly later: ReadonlyMap<string, RowSource>;
 }
 
 /**
@@ -56,7 +60,7 @@ export async function describeSource(
  */
 export async function loadSource(
   source: string,
-  fields: readonly DataField[],
+  fields: readonly (DataField & { readonly buffer?: string })[],
   slice: readonly [number, number] | undefined,
   host: DataHost,
   options: SourceOptions = {},
@@ -70,13 +74,58 @@ export async function loadSource(
         hint: `a slice counts from 0 and leaves its end out: [0..${rows}] takes all`,
       });
     const loaded = new Map<string, FieldValues>();
+    const later = new Map<string, RowSource>();
     for (const field of fields) {
       const array = arrayOf(table, field, fields);
       checkShape(table, field, array, to - from);
-      loaded.set(field.name, convertField(table.file, field, array, await array.read(from, to), from));
+      if (isLeft(table, field, array, to - from)) {
+        const open = () => openArray(options.override ?? source, host, options.override !== undefined, field, fields);
+        later.set(field.name, fileRows(field, from, open));
+      } else loaded.set(field.name, convertField(table.file, field, array, await array.read(from, to), from));
     }
-    return { rows: to - from, fields: loaded };
+    return { rows: to - from, fields: loaded, later };
   });
+}
+
+/**
+ * Whether the rows of a field are left in the file: it stays with the host (`emit/stream.ts`), and is larger than memory ought to hold. Refuses what can neither be
+ * held nor left (OPT607).
+ */
+function isLeft(
+  table: RawTable,
+  field: DataField & { readonly buffer?: string },
+  array: RawArray,
+  rows: number,
+): boolean {
+  const bytes = rows * rowSize(array.shape) * (field.storage === 'u8' ? 1 : 4);
+  if (field.buffer === undefined && array.byRows && bytes > MAX_HELD_BYTES) return true;
+  if (bytes > MAX_BYTES)
+    tooLarge(
+      table.file,
+      `field ${quote(field.name)} takes ${bytes} bytes, at most ${MAX_BYTES} are held in memory`,
+      array.byRows
+        ? 'read it by batches alone on a device (batch b = D[64]): its rows then stay in the file. Or take fewer rows: "file"[0..10000]'
+        : 'store it as plain npy, idx or safetensors, whose rows can stay in the file, or take fewer rows: "file"[0..10000]',
+    );
+  return false;
+}
+
+/** Opens a file once more for the rows of one field. */
+async function openArray(
+  source: string,
+  host: DataHost,
+  trusted: boolean,
+  field: DataField,
+  fields: readonly DataField[],
+): Promise<OpenArray> {
+  const file = await host.open(source, trusted);
+  try {
+    const table = await openTable(file, fields);
+    return { file: table.file, array: arrayOf(table, field, fields), close: () => file.close() };
+  } catch (cause) {
+    await file.close();
+    throw cause;
+  }
 }
 
 async function withTable<T>(

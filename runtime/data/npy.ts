@@ -5,7 +5,7 @@
  */
 import type { ByteSource } from './files.ts';
 import { decode, elementBytes, elementNumbers, type Element } from './elements.ts';
-import { MAX_AXES, MAX_BYTES, MAX_NPY_HEADER } from './limits.ts';
+import { MAX_AXES, MAX_FILE_BYTES, MAX_NPY_HEADER } from './limits.ts';
 import { damaged, quote, tooLarge, unsupported } from './refusals.ts';
 import { rowSize, safeProduct, type Numbers, type RawArray } from './table.ts';
 
@@ -46,7 +46,7 @@ export function readNpyHeader(file: string, start: Uint8Array): NpyHeader {
   if (shape.length > MAX_AXES) tooLarge(file, `it has ${shape.length} axes, at most ${MAX_AXES} are read`);
   const count = safeProduct(shape);
   const bytes = count === undefined ? undefined : count * elementBytes(element);
-  if (bytes === undefined || bytes > MAX_BYTES)
+  if (bytes === undefined || bytes > MAX_FILE_BYTES)
     return tooLarge(file, `its header declares ${shape.join(' x ')} elements of ${elementBytes(element)} bytes`);
   return { element, littleEndian, fortran, shape, offset, bytes };
 }
@@ -91,7 +91,8 @@ export async function openNpy(file: ByteSource, name: string): Promise<RawArray>
       `${header.offset + header.bytes} bytes for ${header.shape.join(' x ')} elements`,
       `${file.size} bytes`,
     );
-  return npyArray(file.name, name, header, (offset, length) => file.read(offset, length));
+  const array = npyArray(file.name, name, header, (offset, length) => file.read(offset, length));
+  return { ...array, byRows: !file.whole && (!header.fortran || header.shape.length === 1) };
 }
 
 /** An array over any way to read its bytes; offsets count from the start of the npy file. */

@@ -20,7 +20,7 @@ export function unsupported(file: string, what: string, hint: string): never {
 /** Beyond a cap of `limits.ts` (OPT607). */
 export function tooLarge(file: string, what: string, hint?: string): never {
   return fail('OPT607', undefined, `${quote(file)} is refused: ${what}`, {
-    hint: hint ?? 'split the file, or store it as plain npy without compression',
+    hint: hint ?? 'split the file, or store it as plain npy without compression, which is read by rows',
   });
 }
 

@@ -145,6 +145,7 @@ export async function openSafetensors(file: ByteSource): Promise<RawTable> {
         numbers: elementNumbers(e.element),
         shape: e.shape,
         scale: 1,
+        byRows: true,
         read: (from: number, to: number) =>
           readTensor(file, { ...e, start: e.start + from * stride, end: e.start + to * stride }),
       };

@@ -15,6 +15,8 @@ export interface RawArray {
   readonly shape: readonly number[];
   /** A value is the stored number times this: 1/255 for images in bytes, else 1. */
   readonly scale: number;
+  /** The rows are where their number says: reading some costs nothing for the others. */
+  readonly byRows?: boolean;
   /** Rows from <= r < to, row-major. Throws SaddleError OPT6xx where the content is damaged. */
   read(from: number, to: number): Promise<Numbers>;
 }

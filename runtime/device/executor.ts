@@ -9,7 +9,7 @@ import { type Word, hasLongLoops } from '../../compiler/bundle/commands.ts';
 import type { Bundle, BundleCell, BundleEntry } from '../../compiler/bundle/format.ts';
 import type { Scalars } from '../../compiler/bundle/host-program.ts';
 import { InternalError, fail } from '../../compiler/diagnostics/diagnostic.ts';
-import type { Backend, DeviceInfo, DeviceStats, NumberArray, StepOutputs } from '../backend.ts';
+import { type Backend, type DeviceInfo, type DeviceStats, type FieldSource, inMemory, isRowSource, type NumberArray, type StepOutputs } from '../backend.ts'; // prettier-ignore
 import { Buffers, type DeviceBuffer } from './buffers.ts';
 import type { OpenDevice } from './device.ts';
 import { Encoder, Submission, bufferOf } from './encode.ts';
@@ -17,7 +17,7 @@ import { type Clock, KernelClock, type KernelTime } from './kernel-times.ts';
 import { Pace } from './pace.ts';
 import { buildPipelines } from './pipelines.ts';
 import { type ReadRange, Readback } from './readback.ts';
-import { HostFields } from './streams.ts';
+import { HostFields, type Rings, words } from './streams.ts';
 import { verifyLimits } from './verify.ts';
 import { elements, fillParams, cellFromDevice, fromDevice, readOutputs, toDevice } from './words.ts';
 
@@ -83,6 +83,8 @@ export class Executor implements Backend {
   private readonly cells: ReadonlyMap<string, BundleCell>;
   /** While a submission is sent piece by piece. Whoever waits asks again: another may have begun. */
   private sending: Promise<void> | undefined;
+  /** While rows are read from files: ends when the last that was asked for has been sent. */
+  private turn: Promise<void> | undefined;
 
   constructor(bundle: Bundle, owner: OpenDevice, buffers: Buffers, encoder: Encoder) {
     this.bundle = bundle;
@@ -123,20 +125,53 @@ export class Executor implements Backend {
     return this.entry(entry).pace.capacity();
   }
 
-  async loadData(name: string, field: string, values: NumberArray): Promise<void> {
-    while (this.sending) await this.sending;
+  async loadData(name: string, field: string, values: FieldSource): Promise<void> {
+    while (this.busy) await this.busy;
     this.owner.check();
     const spec = this.bundle.data.find((d) => d.name === name)?.fields.find((f) => f.name === field);
     if (!spec) fail('OPT711', undefined, `the program has no data '${name}.${field}'`);
+    if (isRowSource(values) && spec.buffer === undefined && values.rows === spec.type.shape[0])
+      return this.hostFields.add(name, spec, values);
+    const numbers = inMemory(`${name}.${field}`, values, 'the device');
     const count = elements(spec.type);
-    if (values.length !== count)
-      fail('OPT711', undefined, `data '${name}.${field}': ${count} numbers expected, ${values.length} given`);
-    if (spec.storage === 'u8' && !(values instanceof Uint8Array))
+    if (numbers.length !== count)
+      fail('OPT711', undefined, `data '${name}.${field}': ${count} numbers expected, ${numbers.length} given`);
+    if (spec.storage === 'u8' && !(numbers instanceof Uint8Array))
       fail('OPT711', undefined, `data '${name}.${field}': bytes expected`);
-    const words =
-      spec.storage === 'u8' ? (values as Uint8Array) : toDevice(values, spec.storage === 'f32' ? 'f32' : 'i32');
-    if (spec.buffer === undefined) this.hostFields.add(name, spec, words);
-    else this.write(this.buffers.get(spec.buffer).gpu, 0, words);
+    if (spec.buffer === undefined) this.hostFields.add(name, spec, words(spec, numbers));
+    else this.write(this.buffers.get(spec.buffer).gpu, 0, words(spec, numbers));
+  }
+
+  /** What has been asked for and is not yet sent. Where there is nothing, calls go on at once, and what they send stands in the queue when they return. */
+  private get busy(): Promise<void> | undefined {
+    return this.turn ?? this.sending;
+  }
+
+  /** Runs `send` after those before it, once the rows that the steps take have been read; the reading begins at once. */
+  private async inTurn<T>(
+    entry: BundleEntry,
+    steps: readonly Scalars[],
+    send: (rings?: Rings) => Promise<T>,
+  ): Promise<T> {
+    if (!this.hostFields.waits) {
+      while (this.sending) await this.sending;
+      return send();
+    }
+    const before = this.turn;
+    const reading = this.hostFields.read(entry, steps);
+    reading.catch(() => {}); // told where it is awaited
+    let done: () => void = () => undefined;
+    const turn = new Promise<void>((resolve) => (done = resolve));
+    this.turn = turn;
+    try {
+      await before;
+      const rings = await reading;
+      this.owner.check();
+      return await send(rings);
+    } finally {
+      if (this.turn === turn) this.turn = undefined;
+      done();
+    }
   }
 
   async submit(id: string, steps: readonly Scalars[]): Promise<StepOutputs[]> {
@@ -144,14 +179,17 @@ export class Executor implements Backend {
     if (steps.length === 0) return [];
     if (steps.length > this.buffers.slots) throw new InternalError(`${steps.length} executions in one submission`);
     this.owner.check();
-    while (this.sending) await this.sending;
-    const start = performance.now();
-    const hostValues = this.writeParams(p, steps);
-    const sent = await this.send(
-      p,
-      hostValues,
-      p.reports ? [{ gpu: p.reports.gpu, offset: 0, bytes: steps.length * p.reports.bytes }] : [],
-    );
+    let start = 0;
+    let hostValues: number[][][] = [];
+    const sent = await this.inTurn(p.entry, steps, (rings) => {
+      start = performance.now();
+      hostValues = this.writeParams(p, steps, rings);
+      return this.send(
+        p,
+        hostValues,
+        p.reports ? [{ gpu: p.reports.gpu, offset: 0, bytes: steps.length * p.reports.bytes }] : [],
+      );
+    });
     this.stats.executions += steps.length;
     const bytes = await sent.finished();
     p.pace.record(steps.length, start, performance.now());
@@ -167,29 +205,37 @@ export class Executor implements Backend {
     scalars: Scalars,
   ): Promise<Record<string, NumberArray>> {
     const p = this.entry(id);
-    while (this.sending) await this.sending;
-    this.owner.check();
-    for (const input of p.entry.inputs) {
-      const values = Object.hasOwn(inputs, input.name) ? inputs[input.name] : undefined;
-      if (values?.length !== elements(input.type))
-        throw new InternalError(`input '${input.name}' of '${id}' has the wrong length`); // the session has checked it
-      this.write(this.buffers.get(input.buffer).gpu, input.offset, toDevice(values, input.type.dtype));
-    }
-    const hostValues = this.writeParams(p, [scalars]);
-    const ranges = p.entry.results.map((r) => ({
-      gpu: this.buffers.get(r.buffer).gpu,
-      offset: r.offset,
-      bytes: 4 * elements(r.type),
-    }));
-    const sent = await this.send(p, hostValues, ranges);
+    const sent = await this.inTurn(p.entry, [scalars], (rings) => this.sendCall(p, inputs, scalars, rings));
     this.stats.executions++;
     const bytes = await sent.finished();
     sent.checkFaults(bytes, [scalars]);
     return Object.fromEntries(p.entry.results.map((r, i) => [r.name, fromDevice(bytes, sent.offsets[i], r.type)]));
   }
 
+  private sendCall(
+    p: Prepared,
+    inputs: Readonly<Record<string, NumberArray>>,
+    scalars: Scalars,
+    rings: Rings | undefined,
+  ): Promise<Sent> {
+    this.owner.check();
+    for (const input of p.entry.inputs) {
+      const values = Object.hasOwn(inputs, input.name) ? inputs[input.name] : undefined;
+      if (values?.length !== elements(input.type))
+        throw new InternalError(`input '${input.name}' of '${p.entry.id}' has the wrong length`); // the session has checked it
+      this.write(this.buffers.get(input.buffer).gpu, input.offset, toDevice(values, input.type.dtype));
+    }
+    const hostValues = this.writeParams(p, [scalars], rings);
+    const ranges = p.entry.results.map((r) => ({
+      gpu: this.buffers.get(r.buffer).gpu,
+      offset: r.offset,
+      bytes: 4 * elements(r.type),
+    }));
+    return this.send(p, hostValues, ranges);
+  }
+
   async reset(): Promise<void> {
-    while (this.sending) await this.sending;
+    while (this.busy) await this.busy;
     this.owner.check();
     const encoder = this.owner.device.createCommandEncoder();
     for (const buffer of this.buffers.ofRole('cells')) encoder.clearBuffer(buffer.gpu);
@@ -216,7 +262,7 @@ export class Executor implements Backend {
   }
 
   private async readBatch(cells: readonly BundleCell[], into: Map<string, NumberArray>): Promise<void> {
-    while (this.sending) await this.sending;
+    while (this.busy) await this.busy;
     this.owner.check();
     const { device } = this.owner;
     const encoder = device.createCommandEncoder();
@@ -231,7 +277,7 @@ export class Executor implements Backend {
   }
 
   async writeCells(values: ReadonlyMap<string, NumberArray>): Promise<void> {
-    while (this.sending) await this.sending;
+    while (this.busy) await this.busy;
     this.owner.check();
     for (const [id, array] of values) {
       const cell = this.cell(id);
@@ -254,13 +300,15 @@ export class Executor implements Backend {
   ): Promise<{ readonly clock: Clock; readonly kernels: readonly KernelTime[] }> {
     const p = this.entry(id);
     this.owner.check();
-    const [values] = this.writeParams(p, [scalars]);
+    const rings = this.hostFields.waits ? await this.hostFields.read(p.entry, [scalars]) : undefined;
+    const [values] = this.writeParams(p, [scalars], rings);
     const clock = new KernelClock(this.owner, this.encoder, this.buffers, this.readback);
     return { clock: clock.kind, kernels: await clock.measure(this.encoder.dispatchesOf(p.entry, values)) };
   }
 
   /** Frees all buffers; the device stays open. */
   async dispose(): Promise<void> {
+    await this.hostFields.close();
     this.buffers.destroyAll();
     this.prepared.clear();
   }
@@ -276,14 +324,14 @@ export class Executor implements Backend {
     if (bytes.length > 0) this.owner.device.queue.writeBuffer(gpu, offset, bytes as Uint8Array<ArrayBuffer>);
   }
 
-  private writeParams(p: Prepared, steps: readonly Scalars[]): number[][][] {
+  private writeParams(p: Prepared, steps: readonly Scalars[], rings: Rings | undefined): number[][][] {
     const slot = p.params?.bytes ?? 0;
     const view = new DataView(new ArrayBuffer(slot * steps.length));
     if (!p.params && p.entry.params.length > 0)
       throw new InternalError(`entry '${p.entry.id}' has parameters and no buffer for them`);
     const values = steps.map((scalars, k) => fillParams(p.entry, scalars, view, k * slot));
     if (p.params && p.entry.params.length > 0) this.write(p.params.gpu, 0, new Uint8Array(view.buffer));
-    this.hostFields.write(p.entry, steps, (buffer, bytes) => this.write(this.buffers.get(buffer).gpu, 0, bytes));
+    this.hostFields.write(p.entry, steps, rings, (buffer, bytes) => this.write(this.buffers.get(buffer).gpu, 0, bytes));
     return values;
   }
 

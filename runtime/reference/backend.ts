@@ -9,7 +9,7 @@ import { InternalError, fail } from '../../compiler/diagnostics/diagnostic.ts';
 import type { Entry, Program } from '../../compiler/ir/program.ts';
 import { roundHalf } from '../../compiler/ops/half.ts';
 import type { NdArray, Node, TensorType } from '../../compiler/ops/types.ts';
-import type { Backend, DeviceInfo, DeviceStats, NumberArray, StepOutputs } from '../backend.ts';
+import { type Backend, type DeviceInfo, type DeviceStats, type FieldSource, inMemory, type NumberArray, type StepOutputs } from '../backend.ts'; // prettier-ignore
 import { FaultError, evaluate } from './interpreter.ts';
 
 /** Told of each execution before it happens; `leaf` gives the value that a parameter of the entry's graph will have. */
@@ -70,9 +70,10 @@ class ReferenceBackend implements Backend {
     return result;
   }
 
-  loadData(name: string, field: string, values: NumberArray): Promise<void> {
+  loadData(name: string, field: string, source: FieldSource): Promise<void> {
     return this.inOrder(() => {
       const key = `${name}.${field}`;
+      const values = inMemory(key, source, 'the reference');
       const spec = this.fields.get(key);
       if (!spec) fail('OPT711', undefined, `the program has no data '${key}'`);
       if (values.length !== elements(spec.type))

@@ -149,7 +149,7 @@ metric m = sum(Net(ones(1, 3)))
     const { bundle, data } = await compileFile(spec);
     expect(bundle.data.map((d) => d.rows)).toEqual([3, 2]);
     const values = await Promise.all(bundle.data.map((d) => data(d)));
-    expect(Array.from(values[1].v)).toEqual([0.5, -20]);
+    expect(values[1].v).toEqual(Float32Array.of(0.5, -20));
   }));
 
 describe('weights of TensorFlow.js', () => {

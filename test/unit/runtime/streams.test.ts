@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Bundle, BundleData, DataInfo } from '../../../compiler/bundle/format.ts';
 import { compile } from '../../../compiler/pipeline.ts';
 import { Source } from '../../../compiler/source/source.ts';
-import type { NumberArray } from '../../../runtime/backend.ts';
+import { fail } from '../../../compiler/diagnostics/diagnostic.ts';
+import type { FieldSource, NumberArray } from '../../../runtime/backend.ts';
 import type { OpenDevice } from '../../../runtime/device/device.ts';
 import { openDevice } from '../../../runtime/host/driver.ts';
 import { load, type Session } from '../../../runtime/session.ts';
@@ -114,6 +115,68 @@ describe('data that no binding holds', () => {
         expect(await second.get('Net')).toEqual(cells);
         await second.dispose();
       }
+    },
+  );
+
+  it(
+    'rows that are read when they are taken are those of memory, whenever they come',
+    { timeout: 120_000 },
+    async () => {
+      const bundle = bundleFor(2 ** 13);
+      const held = await start(bundle);
+      const expected = await train(held);
+      const cells = await held.get('Net');
+      await held.dispose();
+      const open = new Set<string>();
+      let reads = 0;
+      /** Reads take longer or shorter, so that a later one may end first. */
+      const later = (d: BundleData): Record<string, FieldSource> =>
+        Object.fromEntries(
+          d.fields.map((f) => {
+            const all = values[f.name];
+            const perRow = all.length / ROWS;
+            open.add(f.name);
+            const read = async (rows: readonly number[]) => {
+              await new Promise((resolve) => setTimeout(resolve, (++reads * 7) % 20));
+              const part = all.slice(0, rows.length * perRow);
+              rows.forEach((row, i) => part.set(all.subarray(row * perRow, (row + 1) * perRow), i * perRow));
+              return part;
+            };
+            return [f.name, { rows: ROWS, read, close: async () => void open.delete(f.name) }];
+          }),
+        );
+      const session = await load(bundle).start({ device, data: later });
+      expect(await train(session, 20)).toEqual(expected.slice(0, 40));
+      const saved = await session.save();
+      await session.dispose();
+      expect(open.size).toBe(0);
+      const second = await load(bundle).start({ device, data: later, resume: saved });
+      expect(await train(second)).toEqual(expected.slice(40));
+      expect(await second.get('Net')).toEqual(cells);
+      await second.dispose();
+      expect(reads).toBeGreaterThan(3);
+    },
+  );
+
+  it(
+    'what rows cannot be read for ends the run by name, also where data have to be in memory',
+    { timeout: 120_000 },
+    async () => {
+      const broken = (d: BundleData): Record<string, FieldSource> =>
+        Object.fromEntries(
+          d.fields.map((f) => [
+            f.name,
+            {
+              rows: ROWS,
+              read: async () => fail('OPT615', undefined, 'the disk is gone'),
+              close: async () => {},
+            },
+          ]),
+        );
+      const session = await load(bundleFor(2 ** 13)).start({ device, data: broken });
+      await expect(train(session)).rejects.toThrow('OPT615');
+      await session.dispose();
+      await expect(load(bundleFor(2 ** 27)).start({ device, data: broken })).rejects.toThrow('OPT711');
     },
   );
 

@@ -1,11 +1,11 @@
 /**
  * `--gradients`: in float64 on the reference, the derivative of every objective of an `update` along random directions of what it moves, against central
- * differences. What is meant not to be a derivative is honoured: a `stop` keeps its value, a reversed value x goes to x0 - factor (x - x0), so that the
- * differences are those of the function whose derivative the update follows.
+ * differences. What is meant not to be a derivative is honoured: a `stop` keeps its value, a reversed value x goes to x0 - factor (x - x0), and the value of a
+ * fn with a gradient clause goes along the line that the clause says, so that the differences are those of the function whose derivative the update follows.
  */
 import type { Place } from '../../compiler/bundle/format.ts';
 import type { Scalars } from '../../compiler/bundle/host-program.ts';
-import { grad } from '../../compiler/autodiff/transforms.ts';
+import { grad, jvp } from '../../compiler/autodiff/transforms.ts';
 import { error, type Diagnostic } from '../../compiler/diagnostics/diagnostic.ts';
 import { Graph, reachable } from '../../compiler/ir/tensor/graph.ts';
 import { remake, rewriteParts } from '../../compiler/ir/tensor/rewrite.ts';
@@ -101,8 +101,8 @@ function obstacle(objective: Node, wrt: readonly Node[]): string | undefined {
   // Region parameters outside of any region: the update stands in a loop, whose values are not those of the step.
   if ([...top].some((n) => n.op === 'parameter' && n.attrs.source === 'region') || wrt.some((n) => n.attrs.source === 'region'))
     return 'it stands in a loop within the step'; // prettier-ignore
-  if (all.some((n) => n.op === 'custom_gradient')) return 'it has a gradient clause of its own';
   const inner = all.filter((n) => !top.has(n));
+  if (inner.some((n) => n.op === 'custom_gradient')) return 'it has a gradient clause within a loop or a choice';
   if (inner.some((n) => n.op === 'stop' || n.op === 'gradient_reversal')) return 'it stops or reverses within a loop';
   return undefined;
 }
@@ -156,7 +156,7 @@ interface Pin {
   readonly value: Node;
 }
 
-/** The function whose derivative is meant: of `wrt0 …` as inputs, with stopped values pinned and reversed ones mirrored. */
+/** The function whose derivative is meant: of `wrt0 …` as inputs, with stopped values pinned, reversed ones mirrored, and gradient clauses in place of slopes. */
 function meant(objective: Node, wrt: readonly Node[]): { readonly root: Node; readonly pins: readonly Pin[] } {
   const graph = new Graph(1 + Math.max(objective.id, ...wrt.map((n) => n.id)));
   const t = new Terms(graph);
@@ -174,6 +174,17 @@ function meant(objective: Node, wrt: readonly Node[]): { readonly root: Node; re
       const [x, factor] = [inputs[0], t.spread(inputs[1], node.type.shape)];
       const x0 = pin(node.inputs[0]);
       return t.sub(x0, t.mul(factor, t.sub(x, x0)));
+    }
+    if (node.op === 'custom_gradient') {
+      // The nodes as they were are those at the point: y0, and the clause there, which says how y moves with what goes in.
+      const given = node.inputs.slice(1);
+      const [moved] = jvp(
+        graph,
+        [node],
+        given,
+        given.map((x, i) => t.sub(inputs[1 + i], x)),
+      ).values;
+      return moved ? t.add(node, moved) : node;
     }
     return remake(graph, node, inputs, attrs);
   });

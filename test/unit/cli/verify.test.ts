@@ -124,11 +124,36 @@ describe('--gradients', () => {
       record.vjp = right;
     }
   });
-  it('leave out what has a gradient of its own, and say so', async () => {
-    const surrogate = moved.replace('fn feature(x) = tanh(x)', 'fn feature(x) = sign(x) gradient g -> g');
-    const check = await verify(surrogate);
+  it('take a gradient clause at its word: the value goes the way that it says', async () => {
+    for (const clause of ['sign(x) gradient g -> g', 'tanh(x) gradient g -> 3 * g * cos(x)']) {
+      const check = await verify(moved.replace('fn feature(x) = tanh(x)', `fn feature(x) = ${clause}`));
+      expect(check.diagnostics).toEqual([]);
+      expect(check.lines[0]).toContain('agrees within');
+      const [objective] = check.details.objectives as { difference: number; derivative: number }[];
+      expect(objective.difference).toBeLessThan(1e-6);
+      expect(Math.abs(objective.derivative)).toBeGreaterThan(1e-3);
+    }
+  });
+  it('find a wrong derivative around a gradient clause', async () => {
+    const record = op('mul') as { vjp: unknown };
+    const right = record.vjp as (ctx: unknown, g: unknown) => unknown;
+    record.vjp = op('add').vjp;
+    try {
+      const check = await verify(moved.replace('fn feature(x) = tanh(x)', 'fn feature(x) = sign(x) gradient g -> g'));
+      expect(check.ok).toBe(false);
+    } finally {
+      record.vjp = right;
+    }
+  });
+  it('leave out a clause within a loop, and say so', async () => {
+    const check = await verify(
+      moved.replace(
+        'fn feature(x) = tanh(x)',
+        'fn one(x) = sign(x) gradient g -> g\nfn feature(x) = scan h = x for i in 0..20 { next one(h) }',
+      ),
+    );
     expect(check.ok).toBe(true);
-    expect(check.lines[0]).toContain('not compared, it has a gradient clause of its own');
+    expect(check.lines[0]).toContain('not compared, it has a gradient clause within a loop or a choice');
   });
 });
 

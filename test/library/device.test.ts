@@ -186,11 +186,11 @@ frozen edge: f32[${AT_EDGES.length}] = [${AT_EDGES.map((x) => x.toExponential())
 ${others.join('\n')}
 train 3 {
   let y = f0(${args})
-  ${AT_EDGES.map((_, i) => `report y${i} = y[${i}]`).join('\n  ')}
+  ${AT_EDGES.map((_, i) => `report y${i} = clamp(y[${i}], -3.4e38, 3.4e38)`).join('\n  ')}
 }`);
     AT_EDGES.forEach((x, i) => {
       const [a, b] = [got[`y${i}`], wanted[`y${i}`]];
-      // Above the largest f32 the device has no number; the reference has.
+      // Above the largest f32 the device has no number; the reference has, or has none either.
       if (Math.abs(b) > 3e38) expect(Math.abs(a), `${name}(${x})`).toBeGreaterThan(3e38);
       else expect(Math.abs(a - b), `${name}(${x}) is ${a}, not ${b}`).toBeLessThan(1e-5 * Math.max(0.1, Math.abs(b)));
     });

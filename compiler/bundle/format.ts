@@ -243,10 +243,12 @@ export const SOLVE_PART = 'solve.';
 /** Names of series that the ledgers of solves are made of begin so: kept with the results, shown as ledgers. */
 export const LEDGER_PART = 'ledger.';
 
-/** A solve that is a phase: what its ledger is made of. Series of a constraint c of P: `ledger.P.c.value`, `.bound`, `.violation`, `.multiplier`, `.slackness`. */
+/** A solve that is a phase: what its ledger is made of. Series of a constraint c: `ledger.KEY.c.value`, `.bound`, `.violation`, `.multiplier`, `.slackness`. */
 export interface BundleSolve {
   readonly run: string;
   readonly problem: string;
+  /** Name of the phase and of the series: that of the problem, with a number where a run solves it again. */
+  readonly key: string;
   /** As written. */
   readonly solver: string;
   readonly steps: number;

@@ -137,6 +137,8 @@ export class Elaboration {
   readonly exports: Export[] = [];
   readonly claims: Claim[] = [];
   readonly solves: BundleSolve[] = [];
+  /** Reports of solvers, by run and name. */
+  readonly solverSeries = new Set<string>();
   readonly updates: UpdateRecord[] = [];
   readonly models: ModelInstance[] = [];
   /** True where the file has trials or runs, so that its models belong to runs and not to the file. */

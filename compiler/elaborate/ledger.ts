@@ -28,12 +28,17 @@ export interface Trace {
 }
 
 /** What is recorded of a problem at each step. `taken`: names that its solver reports itself. */
-export function traceOf(problem: ProblemInstance, name: (of: string) => string, taken: ReadonlySet<string>): Trace {
+export function traceOf(
+  problem: ProblemInstance,
+  key: string,
+  name: (of: string) => string,
+  taken: ReadonlySet<string>,
+): Trace {
   const constrained = allOf(problem.level).some((l) => l.text.constraints.length > 0);
   return {
     ...(problem.level.text.objectives.length === 1 && !taken.has('objective') && { objective: name('objective') }),
     ...(constrained && !taken.has('violation') && { violation: name('violation') }),
-    ...(problem.multipliers.size > 0 && { dual: `${LEDGER_PART}${problem.name}.dual` }),
+    ...(problem.multipliers.size > 0 && { dual: `${LEDGER_PART}${key}.dual` }),
   };
 }
 
@@ -84,12 +89,12 @@ export function recordLedger(
   const view = viewOf(e, problem);
   recordTrace(e, problem, trace, view, 'metric');
   const constraints = allOf(problem.level).flatMap(({ text }) =>
-    text.constraints.map((stmt) => constraintRow(e, problem, constraintName(text, stmt), stmt, view)),
+    text.constraints.map((stmt) => constraintRow(e, problem, solve.key, constraintName(text, stmt), stmt, view)),
   );
   const kkt = kktResidual(e, matched, view);
   if (kkt)
     record(e, {
-      name: `${LEDGER_PART}${problem.name}.kkt`,
+      name: `${LEDGER_PART}${solve.key}.kkt`,
       kind: 'metric',
       value: kkt,
       span: problem.template.decl.name.span,
@@ -100,6 +105,7 @@ export function recordLedger(
 function constraintRow(
   e: Elaboration,
   problem: ProblemInstance,
+  key: string,
   name: string,
   stmt: ast.ConstraintStmt,
   view: Frame,
@@ -123,7 +129,7 @@ function constraintRow(
   const bound = joined(boundNodes(e, stmt, right, left, view));
   const value = e.make('add', [bound, difference]);
   const put = (what: string, node: Node): void =>
-    record(e, { name: `${LEDGER_PART}${problem.name}.${name}.${what}`, kind: 'metric', value: node, span });
+    record(e, { name: `${LEDGER_PART}${key}.${name}.${what}`, kind: 'metric', value: node, span });
   put('value', at(value));
   put('bound', at(bound));
   put('violation', e.make('max', [at(amount), e.constant(0)]));

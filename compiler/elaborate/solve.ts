@@ -96,6 +96,8 @@ function solverOf(e: Elaboration, expr: ast.SolveExpr, frame: Frame): Template {
 export function solvePhase(e: Elaboration, expr: ast.SolveExpr, frame: Frame, alone: boolean): ProblemInstance {
   const head = headOf(e, expr, frame);
   const name = head.problem.decl.name.text;
+  const before = e.solves.filter((s) => s.run === e.run.name && s.problem === name).length;
+  const key = before === 0 ? name : `${name}_${before}`;
   const instance = phaseInstance(e, head, expr);
   const init = e.newEntry('once', `${name}.init`);
   e.schedule.push({ kind: 'once', name: 'init', run: e.run.name, entry: init.id });
@@ -109,7 +111,7 @@ export function solvePhase(e: Elaboration, expr: ast.SolveExpr, frame: Frame, al
   const output = `${SOLVE_PART}${name}`;
   const phase = {
     kind: 'train',
-    name,
+    name: key,
     run: e.run.name,
     steps: head.steps,
     entry: entry.id,
@@ -127,9 +129,9 @@ export function solvePhase(e: Elaboration, expr: ast.SolveExpr, frame: Frame, al
       checkReads(e, instance, view);
       const matched = match(e, instance, head.solver, view, expr.span);
       e.within(init, () => prepareMultipliers(e, matched, view));
-      const status = ends ? e.within(init, () => statusCell(e, name, expr.span, true)) : undefined;
+      const status = ends ? e.within(init, () => statusCell(e, key, expr.span, true)) : undefined;
       const prefix = alone ? '' : `${name}.`;
-      const trace = traceOf(instance, (of) => `${prefix}${of}`, reportNames(decl.body));
+      const trace = traceOf(instance, key, (of) => `${prefix}${of}`, reportNames(decl.body));
       const solve: Solve = {
         trace,
         matched,
@@ -158,6 +160,7 @@ export function solvePhase(e: Elaboration, expr: ast.SolveExpr, frame: Frame, al
         recordLedger(e, matched, trace, {
           run: e.run.name,
           problem: name,
+          key,
           solver,
           steps: head.steps,
           ...(objectiveName && { objective: objectiveName }),

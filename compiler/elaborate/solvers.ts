@@ -83,7 +83,7 @@ export function solverStep(e: Elaboration, solve: Solve, until?: (view: Frame) =
     ruleReport: (name, value, span) => {
       const known = solve.reportName(name);
       if (known === undefined) return;
-      series(e, known, 'report', span);
+      solverSeries(e, known, span);
       record(e, { name: known, kind: 'report', value, span });
     },
   };
@@ -117,6 +117,14 @@ function bindPart(e: Elaboration, scope: Scope, name: string, part: Part, view: 
   }
 }
 
+/** A solver's report goes on in the series of another solve of the problem; it has that name in the run otherwise alone. */
+function solverSeries(e: Elaboration, name: string, span: Span): void {
+  const key = `${e.run.name}/${name}`;
+  if (!e.solverSeries.has(key)) series(e, name, 'report', span);
+  e.solverSeries.add(key);
+  e.run.series.set(name, 'report');
+}
+
 /** Reports that stand in the problem's own text. */
 function reportProblem(e: Elaboration, solve: Solve, view: Frame): void {
   for (const stmt of solve.matched.problem.level.text.rest) {
@@ -126,7 +134,7 @@ function reportProblem(e: Elaboration, solve: Solve, view: Frame): void {
       const value = toNode(e, e.do.expression(e, expr, view), expr.span, 'f32');
       const known = solve.reportName(item.name.text);
       if (known === undefined) continue;
-      series(e, known, 'report', item.name.span);
+      solverSeries(e, known, item.name.span);
       record(e, { name: known, kind: 'report', value, span: item.name.span });
     }
   }

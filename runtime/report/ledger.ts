@@ -43,7 +43,7 @@ export function ledgersOf(bundle: Bundle, results: Results): Ledger[] {
 }
 
 function ledgerOf(solve: BundleSolve, run: RunResult): Ledger {
-  const series = (name: string): Series | undefined => run.series.get(`${LEDGER_PART}${solve.problem}.${name}`);
+  const series = (name: string): Series | undefined => run.series.get(`${LEDGER_PART}${solve.key}.${name}`);
   const last = (name: string): number | undefined => series(name)?.values.at(-1);
   const read = (name: string | undefined): number | undefined =>
     name ? run.series.get(name)?.values.at(-1) : undefined;

@@ -289,3 +289,131 @@ solve p by s() for 1`;
     expect(errorsOf(text('y[0] * y[1] == 1')).map((d) => d.code)).toEqual(['OPT443']);
   });
 });
+
+describe('problems and solvers as arguments, and beside each other', () => {
+  test('a trial takes a problem and a solver', () => {
+    const m = runSpec(`${bowl}${step}trial t(p: problem, s: solver, n: dim = 3) {
+  solve p by s for n
+  metric F = p.F
+}
+run a = t(bowl, step())
+run b = t(bowl, step(lr: 0.02), n: 4)`);
+    expect(m.values('a/bowl.x')[0]).toBeCloseTo(1 + (1 - 2 * 0.04) ** 3, 12);
+    expect(m.values('b/bowl.x')[0]).toBeCloseTo(1 + (1 - 2 * 0.02) ** 4, 12);
+    expect(m.last('a/F')).toBeGreaterThan(0);
+  });
+  test('a problem of a trial reads what the trial has', () => {
+    const m = runSpec(`${step}trial t(goal) {
+  var w: f32 = goal
+  problem p { over x: f32 = 0
+    minimize (x - w)^2 / 2 }
+  solve p by step(0.5) for 2
+}
+run a = t(4)
+metric x = a.p.x`);
+    expect(m.last('x')).toBe(3);
+  });
+  test('a second solve goes on from where the first ended', () => {
+    const m = runSpec(`problem p { over x: f32 = 8; minimize x^2 / 2 }
+solver half() for smooth (x; f) { report seen = f
+  x <- x - 0.5 * grad(f, x) }
+solve p by half() for 2
+solve p by half() for 1
+${step}solve p by step(1) for 1`);
+    expect(m.all('p.seen')).toEqual([32, 8, 2]);
+    expect(m.program.solves?.map((solve) => solve.key)).toEqual(['p', 'p_1', 'p_2']);
+    expect(m.value('p.x')).toBe(0);
+  });
+  test('a solver solves another problem in each of its steps', () => {
+    const m = runSpec(`problem inner { over y: f32 = 0; minimize (y - outer.x)^2 / 2 }
+problem outer { over x: f32 = 1; minimize (x - 3)^2 / 2 }
+${step}solver twice() for smooth (x; f) {
+  x <- x - 0.5 * grad(f, x)
+  solve inner by step(0.5) for 3
+}
+solve outer by twice() for 2`);
+    let [x, y] = [1, 0];
+    for (let k = 0; k < 2; k++) {
+      x -= 0.5 * (x - 3);
+      for (let i = 0; i < 3; i++) y += 0.5 * (x - y);
+    }
+    expect([m.value('outer.x'), m.value('inner.y')]).toEqual([expect.closeTo(x, 12), expect.closeTo(y, 12)]);
+  });
+  test('a lower level moves a model, and two lower levels have a class of their own', () => {
+    const m = runSpec(`use nn { linear }
+use rules { sgd }
+model Net(x: f32[n, 1]) { linear(x, 1) }
+problem p {
+  over a: f32 = 0
+  minimize F: (sum(Net(ones(1, 1))) - 1)^2 + (z - a)^2
+  where Net solves { minimize G: mean((Net(ones(4, 1)) - 2 * a)^2) }
+  where z solves {
+    over z: f32 = 0
+    minimize H: (z - a - 1)^2
+  }
+}
+class two_below (x, y, z; F, G, H) {
+  over x
+  minimize F
+  where y solves { over y
+    minimize G }
+  where z solves { over z
+    minimize H }
+}
+solver s() for two_below (x, y, z; F, G, H) {
+  repeat 20 { update y by sgd(0.2) minimizing G }
+  repeat 20 { update z by sgd(0.4) minimizing H }
+  x <- x + 0.1
+}
+solve p by s() for 5
+metric net = sum(Net(ones(1, 1)))`);
+    expect(m.last('net')).toBeCloseTo(2 * 0.4, 3);
+    expect(m.value('p.z')).toBeCloseTo(1.4, 6);
+    const [d] = errorsOf(`use solvers { penalty }
+problem p {
+  over x: f32 = 0
+  minimize F: x^2 + y^2 + z^2
+  where y solves { over y: f32 = 0; minimize (y - x)^2 }
+  where z solves { over z: f32 = 0; minimize (z - x)^2 }
+}
+solve p by penalty() for 5`);
+    expect(d.message).toContain('has 2 lower levels, not 1');
+  });
+  test('a lower level within a lower level', () => {
+    const m = runSpec(`problem p {
+  over x: f32 = 1
+  minimize F: (z - 1)^2 + x^2
+  where y solves {
+    over y: f32 = 0
+    minimize G: (y - x)^2 + 0 * z
+    where z solves {
+      over z: f32 = 0
+      minimize H: (z - 2 * y)^2
+    }
+  }
+}
+class three (x, y, z; F, G, H) {
+  over x
+  minimize F
+  where y solves { over y
+    minimize G
+    where z solves { over z
+      minimize H } }
+}
+solver s() for three (x, y, z; F, G, H) {
+  repeat 10 { y <- y - 0.5 * grad(G, y) }
+  repeat 10 { z <- z - 0.5 * grad(H, z) }
+  x <- 0.5 * x
+}
+solve p by s() for 3`);
+    expect([m.value('p.x'), m.value('p.y'), m.value('p.z')]).toEqual([0.125, 0.25, 0.5]);
+  });
+  test('a set bound by the header is given to a rule', () => {
+    const m = runSpec(`use rules { sgd, project }
+problem p { over x: f32[2] in box(0, 1) = 0.5
+  minimize sum((x - [2.0, 0.25])^2) }
+solver s() for set_constrained (x in X; f) { update x by sgd(0.25) |> project(X) minimizing f }
+solve p by s() for 60`);
+    expect(m.values('p.x')).toEqual([1, expect.closeTo(0.25, 9)]);
+  });
+});

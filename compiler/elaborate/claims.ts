@@ -11,7 +11,7 @@ import { factOf, isFact, type RunPart } from './claim-facts.ts';
 import type { Elaboration } from './context.ts';
 import { prepareExact } from './exact.ts';
 import { plain, toDim, toNode } from './convert.ts';
-import { fieldNames } from './problems.ts';
+import { fieldNames } from './problem-fields.ts';
 import { runsRead } from './run-reads.ts';
 import type { Frame } from './scope.ts';
 import { kindText, type RunValue, type Value } from './values.ts';

@@ -11,17 +11,8 @@ import type { Elaboration } from './context.ts';
 import { leafNodes } from './convert.ts';
 import { libraryScope } from './imports.ts';
 import { constraintName, levelText, type LevelText, relationOf } from './problem-text.ts';
-import {
-  allOf,
-  type Level,
-  objective,
-  playerCells,
-  playerObjective,
-  type ProblemInstance,
-  residual,
-  together,
-  type Variable,
-} from './problems.ts';
+import { objective, playerObjective, residual } from './problem-fields.ts';
+import { allOf, type Level, playerCells, type ProblemInstance, together, type Variable } from './problems.ts';
 import type { Frame } from './scope.ts';
 import {
   type CellValue,

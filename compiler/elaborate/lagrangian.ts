@@ -3,7 +3,7 @@ import type { Node } from '../ops/types.ts';
 import type { Matched } from './classes.ts';
 import type { Elaboration } from './context.ts';
 import { leafNodes, leaves, toNode } from './convert.ts';
-import { objective } from './problems.ts';
+import { objective } from './problem-fields.ts';
 import type { Frame } from './scope.ts';
 
 /**

@@ -15,7 +15,8 @@ import { binary } from './arithmetic.ts';
 import { lagrangianOf } from './lagrangian.ts';
 import { record } from './outputs.ts';
 import { constraintName, relationOf } from './problem-text.ts';
-import { allOf, objective, type ProblemInstance, residual, side, viewOf, violation } from './problems.ts';
+import { objective, residual, side, viewOf, violation } from './problem-fields.ts';
+import { allOf, type ProblemInstance } from './problems.ts';
 import type { Frame } from './scope.ts';
 import { projectNode } from './sets.ts';
 

@@ -7,15 +7,8 @@ import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
 import { leafNodes } from './convert.ts';
 import { constraintName } from './problem-text.ts';
-import {
-  allOf,
-  type Level,
-  objective,
-  playerCells,
-  playerObjective,
-  type ProblemInstance,
-  residual,
-} from './problems.ts';
+import { objective, playerObjective, residual } from './problem-fields.ts';
+import { allOf, type Level, playerCells, type ProblemInstance } from './problems.ts';
 import type { Frame } from './scope.ts';
 import { readsOf, visibleNodes } from './targets.ts';
 import type { CellRef, Value } from './values.ts';

@@ -18,16 +18,8 @@ import { recordLedger, reportNames, type Trace, traceOf } from './ledger.ts';
 import { beginLifetime, type Lifetime } from './lifetime.ts';
 import { elementFrame, withoutEffects } from './local-effects.ts';
 import { checkReads } from './problem-reads.ts';
-import {
-  allOf,
-  fieldNames,
-  fieldOf,
-  instanceOf,
-  isProblem,
-  newInstance,
-  type ProblemInstance,
-  viewOf,
-} from './problems.ts';
+import { fieldNames, fieldOf, viewOf } from './problem-fields.ts';
+import { allOf, instanceOf, isProblem, newInstance, type ProblemInstance } from './problems.ts';
 import { type Clock, type Frame, nested } from './scope.ts';
 import { siteName } from './sites.ts';
 import { mayEnd, mayStop, prepareMultipliers, RUNNING, type Solve, solverStep } from './solvers.ts';

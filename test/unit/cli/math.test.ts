@@ -7,6 +7,7 @@ import { parse } from '../../../compiler/ast/parse.ts';
 import { Source } from '../../../compiler/source/source.ts';
 import { saddle } from './saddle.ts';
 
+/** The spec 'problems' stands beside its goldens. */
 const file = 'test/golden/math/problems.opt';
 const source = new Source(file, readFileSync(path.join(import.meta.dirname, '../../..', file), 'utf8'));
 

@@ -81,6 +81,7 @@ describe.each(Object.keys(specs))('%s', (name) => {
 const suites: Readonly<Record<string, string>> = {
   ast: 'test/unit/grammar/format.test.ts',
   kernels: 'test/unit/kernels/golden.test.ts',
+  math: 'test/unit/cli/math.test.ts',
   program: 'test/unit/elaborate/golden.test.ts',
   stages: 'test/unit/pipeline/stages.test.ts',
 };

@@ -347,7 +347,7 @@ const shape: BuiltinFn = (c) => {
 const stop: BuiltinFn = (c) => {
   c.expect(1, 1);
   return mapLeaves(c.e, c.value(0), c.at(0), (leaf) =>
-    leaf.kind === 'tensor' ? tensor(c.e.make('stop', [leaf.node])) : leaf,
+    leaf.kind === 'tensor' ? tensor(c.e.make('stop', [leaf.node], { written: true })) : leaf,
   );
 };
 

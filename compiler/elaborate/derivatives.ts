@@ -30,6 +30,7 @@ import {
   heldDraw,
   namedTarget,
   readsOf,
+  stopsHeld,
   type Target,
   visibleNodes,
   writesSeenFrom,
@@ -188,11 +189,13 @@ export function at(e: Elaboration, expr: ast.AtExpr, frame: Frame): Value {
   const nodes = roots.filter((n) => n !== undefined);
   const targets = expr.bindings.map((binding) => beforeReplacement(e, () => namedTarget(e, binding.target, frame)));
   // What an estimator varies it varies as derivatives do: what is stopped is a constant.
-  const held = targets.some((t) => t.varied);
-  const ends = writesSeenFrom(e, frame);
-  const visible = visibleNodes(nodes, held, ends);
+  const varied = targets.some((t) => t.varied);
+  const written = writesSeenFrom(e, frame);
+  const held = varied ? stopsHeld(nodes, written) : new Set<Node>();
+  const ends = (node: Node): boolean => written(node) || held.has(node);
+  const visible = visibleNodes(nodes, false, ends);
   const map = new Map<Node, Node>();
-  for (const node of visible) if (ends(node) || (held && isStopped(node))) map.set(node, node);
+  for (const node of visible) if (ends(node)) map.set(node, node);
   for (const [k, binding] of expr.bindings.entries()) {
     const t = targets[k];
     refuseKept(e, visible, t, expr.span, 'replacement');
@@ -240,7 +243,7 @@ export function at(e: Elaboration, expr: ast.AtExpr, frame: Frame): Value {
       );
     }
   }
-  if (held) refuseReversed(visible, map, expr.span);
+  if (varied) refuseReversed(visible, map, expr.span);
   // A density holds its draw behind a stop; derivatives do flow into what replaces the draw.
   for (const node of visible) {
     const given = heldDraw(node) && heldReplacement(node, map);
@@ -269,11 +272,6 @@ function beforeReplacement<T>(e: Elaboration, act: () => T): T {
   } finally {
     e.replacing = before;
   }
-}
-
-/** A value that derivatives take as a constant; a density holds its draw in another way. */
-function isStopped(node: Node): boolean {
-  return node.op === 'stop' && node.attrs.held !== true;
 }
 
 /** OPT432: values at other points say nothing of a reversal, which changes derivatives alone. */

@@ -99,6 +99,16 @@ export function writesSeenFrom(e: Elaboration, frame: Frame): (node: Node) => bo
   };
 }
 
+/**
+ * The `stop`s of the text whose values an estimator takes as constants, as derivatives do. Not those in the value of a fn with a gradient clause, whose derivative is the
+ * clause; nor those that the compiler makes for itself.
+ */
+export function stopsHeld(roots: readonly Node[], ends: (node: Node) => boolean): Set<Node> {
+  const written = (node: Node): boolean => node.op === 'stop' && node.attrs.written === true;
+  const met = visibleNodes(roots, false, (n) => ends(n) || written(n) || n.op === 'custom_gradient');
+  return new Set([...met].filter(written));
+}
+
 /** The visible nodes, and what the regions' parameters among them stand for outside. */
 export function visible(
   roots: readonly Node[],

@@ -5,6 +5,7 @@
 import type * as ast from '../ast/nodes.ts';
 import { grad } from '../autodiff/index.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
+import { reachable } from '../ir/tensor/graph.ts';
 import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import { refuseCollectives } from './axes.ts';
@@ -13,7 +14,7 @@ import type { Elaboration } from './context.ts';
 import { broadcastTo, leafNodes, plain } from './convert.ts';
 import { objectiveNode } from './derivatives.ts';
 import { checkDrawRoutes } from './draw-routes.ts';
-import type { At } from './estimators.ts';
+import type { At, Work } from './estimators.ts';
 import { type Counter, counter } from './execution.ts';
 import { explainCut, keptFrom, moved } from './gradient-path.ts';
 import { lifetimeOf } from './lifetime.ts';
@@ -64,15 +65,23 @@ export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void
   const application = { statement: stmt.span };
   let updates: Counter | undefined;
   const count = (): Counter => (updates ??= counter(e, frame, path, lifetime, axis));
+  const work: Work | undefined = stmt.with && {
+    span: stmt.span,
+    names,
+    counter: count(),
+    lifetime,
+    axis,
+    application,
+  };
   const gradients =
     along !== undefined
       ? directions(e, along, stmt.along as ast.Expr, targets, current)
-      : stmt.with
+      : stmt.with && work
         ? estimated(e, stmt, stmt.with, objectives, targets, {
             frame,
             path,
             span: stmt.span,
-            work: { span: stmt.span, names, counter: count(), lifetime, axis, application },
+            work,
             varied: { structure, nodes: current, cells: all },
           })
         : descent(e, stmt, objectives, targets, cells, current);
@@ -106,7 +115,10 @@ export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void
       hint: 'end it with a rule that moves p, such as |> sgd(lr)',
     });
   }
+  // Where an estimator compares values elsewhere, nothing needs the objective here, and it would be a pass of its own.
+  const needed = work && !work.reached ? new Set(reachable(moving.map((m) => m.p))) : undefined;
   objectives.forEach((o, i) => {
+    if (needed && !needed.has(o.node)) return;
     record(e, { name: objectives.length > 1 ? `${name}.${i}` : name, kind: 'objective', value: o.node, span: o.span });
   });
   all.forEach((cell, i) => {

@@ -36,24 +36,23 @@ export function planTemporaries(
   // Elements of one buffer: a piece may not straddle two.
   const segment = Math.floor(limit / 256) * 64;
   for (const word of ['f32', 'u32'] as const) {
-    const placed: { piece: Piece; offset: number }[] = [];
-    const own = pieces.filter((p) => p.word === word).sort((a, b) => a.first - b.first || b.size - a.size);
+    const own = pieces.filter((p) => p.word === word);
     for (const piece of own) {
-      if (piece.size > segment) {
-        const what = `the intermediate value (${typeText(tensors.get(piece.tensors[0])?.type ?? { dtype: 'f32', shape: [piece.size] })})`;
-        tooLarge(spanOf(piece.tensors[0]), what, 4 * piece.size, limit);
-      }
-      const busy = placed
-        .filter((p) => p.piece.first <= piece.last && piece.first <= p.piece.last)
-        .sort((a, b) => a.offset - b.offset);
-      let offset = 0;
-      for (const b of busy) {
-        offset = withinSegment(offset, piece.size, segment);
-        if (offset + piece.size <= b.offset) break;
-        offset = Math.max(offset, b.offset + b.piece.size);
-      }
-      offset = withinSegment(offset, piece.size, segment);
-      placed.push({ piece, offset });
+      if (piece.size <= segment) continue;
+      const what = `the intermediate value (${typeText(tensors.get(piece.tensors[0])?.type ?? { dtype: 'f32', shape: [piece.size] })})`;
+      tooLarge(spanOf(piece.tensors[0]), what, 4 * piece.size, limit);
+    }
+    // In the order of time, or the largest first: now the one leaves less room unused, now the other.
+    const inTime = place(
+      [...own].sort((a, b) => a.first - b.first || b.size - a.size),
+      segment,
+    );
+    const bySize = place(
+      [...own].sort((a, b) => b.size - a.size || a.first - b.first),
+      segment,
+    );
+    const placed = extent(bySize) < extent(inTime) ? bySize : inTime;
+    for (const { piece, offset } of placed) {
       const part = Math.floor(offset / segment);
       const buffer = `temps${word === 'u32' ? ':words' : ''}${part > 0 ? `:${part}` : ''}`;
       let at = offset - part * segment;
@@ -66,6 +65,31 @@ export function planTemporaries(
   }
   return { places, sizes };
 }
+
+interface Placed {
+  readonly piece: Piece;
+  readonly offset: number;
+}
+
+/** Each piece in turn takes the lowest place that is free all the time it lives. */
+function place(pieces: readonly Piece[], segment: number): Placed[] {
+  const placed: Placed[] = [];
+  for (const piece of pieces) {
+    const busy = placed
+      .filter((p) => p.piece.first <= piece.last && piece.first <= p.piece.last)
+      .sort((a, b) => a.offset - b.offset);
+    let offset = 0;
+    for (const b of busy) {
+      offset = withinSegment(offset, piece.size, segment);
+      if (offset + piece.size <= b.offset) break;
+      offset = Math.max(offset, b.offset + b.piece.size);
+    }
+    placed.push({ piece, offset: withinSegment(offset, piece.size, segment) });
+  }
+  return placed;
+}
+
+const extent = (placed: readonly Placed[]): number => Math.max(0, ...placed.map((p) => p.offset + p.piece.size));
 
 const elementsOf = (tensors: Tensors, t: string): number => padded(sizeOf(tensors.get(t)?.type.shape ?? []));
 

@@ -4,7 +4,7 @@
  */
 import { measure, type Kernel } from '../ir/kernel/kernel.ts';
 import type { DeviceProfile } from './profile.ts';
-import type { UnitGraph } from './schedule.ts';
+import type { Life, UnitGraph } from './schedule.ts';
 import type { Item, Unit } from './unit.ts';
 
 const MAX_BRANCHES = 8;
@@ -22,6 +22,7 @@ export function mergeBranches(
   graphOf: (list: readonly Item[]) => UnitGraph,
   bufferOf: (tensor: string) => string,
   profile: DeviceProfile,
+  lives: Map<Item, Life>,
 ): Item[] {
   const buffers = (u: Unit): Set<string> => {
     const all = new Set([...u.reads, ...u.writes].map(bufferOf));
@@ -43,6 +44,7 @@ export function mergeBranches(
       (h) =>
         !(isLarge(h) && isLarge(unit)) &&
         fits(h, unit) &&
+        !apart(lives.get(h), lives.get(unit)) &&
         bindable(h, unit) &&
         !graph.path(h, unit) &&
         !graph.path(unit, h),
@@ -53,11 +55,31 @@ export function mergeBranches(
       continue;
     }
     const merged = join(host, unit);
+    lives.set(merged, together(lives.get(host), lives.get(unit)));
     list = list.filter((u) => u !== unit).map((u) => (u === host ? merged : u));
     hosts[hosts.indexOf(host)] = merged;
     graph = graphOf(list);
   }
   return list;
+}
+
+/**
+ * Whether two kernels belong to different times: something that one makes has been used when something of the other is first needed, or something that one reads
+ * could be given up before all that the other reads is there. In one launch, both would take memory.
+ */
+function apart(a: Life | undefined, b: Life | undefined): boolean {
+  if (!a || !b) return false;
+  if (a.drained.some((last) => last < b.ready) || b.drained.some((last) => last < a.ready)) return true;
+  return a.made.some((x) => b.made.some((y) => x.last < y.first || y.last < x.first));
+}
+
+function together(a: Life | undefined, b: Life | undefined): Life {
+  const both = [a, b].filter((life) => life !== undefined);
+  return {
+    made: both.flatMap((life) => life.made),
+    drained: both.flatMap((life) => life.drained),
+    ready: Math.max(-1, ...both.map((life) => life.ready)),
+  };
 }
 
 function fits(a: Unit, b: Unit): boolean {

@@ -14,6 +14,10 @@ const MEMORY = 4;
 const LAUNCH = 60_000;
 /** Buffers that a kernel may need beside those of data: cells and temporaries (numbers and words), parameters, reports, faults. */
 const OTHER_BUFFERS = 4;
+/** How much dearer it must be to compute a value again than to store it, since what is stored also takes memory. */
+const WORTH = 1.5;
+/** How often a draw is made again rather than stored: its key is all that need be kept, so that noise over a whole tree of parameters takes no memory. */
+const REMADE = 4;
 /** Nodes of one inlined region beyond which it is cut. */
 const MAX_REGION = 120;
 
@@ -102,6 +106,7 @@ export function chooseStored(
   cutLongRegions(nodes, isLeaf, stored);
   cutWideRegions(nodes, isLeaf, stored, maxBuffers - OTHER_BUFFERS, resolve);
   const cost = inlineCosts(nodes, isLeaf, stored);
+  const drawn = drawnFrom(nodes, isLeaf, stored);
   // Evaluations of each node by place: key → count. Uses at the same index of the same kernel share one evaluation.
   const demands = new Map<Node, Map<string, number>>();
   const demand = (node: Node, key: string, count: number): void => {
@@ -117,7 +122,7 @@ export function chooseStored(
       const each = cost.get(node) as Cost;
       const again = evaluations * each.total;
       const once = size(node) * (each.total + MEMORY) + evaluations * MEMORY + LAUNCH;
-      if (again > once) stored.add(node);
+      if (again > WORTH * once && !(drawn.has(node) && evaluations <= REMADE * size(node))) stored.add(node);
     }
     const places = stored.has(node) ? new Map([[`n${node.id}`, size(node)]]) : own;
     if (places.size > 0) passOn(node, places, demand);
@@ -198,6 +203,19 @@ function regionSize(node: Node, isEdge: (n: Node) => boolean): number {
     if (!isEdge(n)) stack.push(...n.inputs);
   }
   return seen.size;
+}
+
+/** Nodes that are made of a draw's bits, constants and single numbers alone, element by element. */
+function drawnFrom(nodes: readonly Node[], isLeaf: (n: Node) => boolean, stored: ReadonlySet<Node>): Set<Node> {
+  const drawn = new Set<Node>();
+  for (const node of nodes) {
+    if (isLeaf(node) || stored.has(node)) continue;
+    const { family } = opOf(node.op).lower;
+    const own = (input: Node): boolean => drawn.has(input) || input.op === 'constant' || size(input) === 1;
+    const made = family === 'elementwise' && node.inputs.some((i) => drawn.has(i)) && node.inputs.every(own);
+    if (node.op === 'random_bits' || made) drawn.add(node);
+  }
+  return drawn;
 }
 
 interface Cost {

@@ -15,6 +15,7 @@ import { lowerFactor } from './factor.ts';
 import { lowerBlocks, lowerMerge } from './merge-sort.ts';
 import { lowerSort } from './sort.ts';
 import type { DeviceProfile } from './profile.ts';
+import { KEPT } from './schedule.ts';
 import { NotFusable, type Storage } from './storage.ts';
 
 export interface Group {
@@ -60,6 +61,8 @@ export class Grouping {
   /** What each stored node reads, and which stored nodes read it. */
   private readonly readsBy = new Map<Node, Set<Node>>();
   private readonly readers = new Map<Node, Node[]>();
+  /** Places of the stored nodes where each chain of values is followed to its end. */
+  private readonly order: ReadonlyMap<Node, number>;
 
   constructor(
     stored: ReadonlySet<Node>,
@@ -82,6 +85,7 @@ export class Grouping {
       this.readsBy.set(node, reads);
       for (const n of reads) this.readers.set(n, [...(this.readers.get(n) ?? []), node]);
     }
+    this.order = this.chains();
     for (const node of stored) if (size(node) > 0) this.place(node);
   }
 
@@ -206,6 +210,7 @@ export class Grouping {
         joined = [patient];
       }
     }
+    if (joined.some((g) => this.apart(g, node))) return false;
     for (const rows of this.candidateRows(joined, node)) {
       const merged: Group = {
         kind: base.kind,
@@ -227,7 +232,7 @@ export class Grouping {
     for (const g of this.groups) {
       if (g.level !== level || g.kind !== 'nest') continue;
       const shares = [...reads].some((n) => g.reads.has(n) && (size(n) > 1 || opOf(n.op).lower.family === 'indexed'));
-      if (!shares) continue;
+      if (!shares || this.apart(g, node)) continue;
       // Reductions of different shape or along different axes walk their input in different orders.
       const sameRows = g.rows === rows || (family !== 'reduce' && size(node) === g.rows);
       const common = sameRows ? g.rows : this.tinyRows(g, node);
@@ -238,6 +243,58 @@ export class Grouping {
       return true;
     }
     return false;
+  }
+
+  /** Places of the stored nodes in an order in which what a node reads comes right before it, as far as that can be. */
+  private chains(): Map<Node, number> {
+    const places = new Map<Node, number>();
+    const visit = (root: Node): void => {
+      const stack = [{ node: root, open: this.inputsOf(root) }];
+      for (let top = stack[stack.length - 1]; top; top = stack[stack.length - 1]) {
+        const next = top.open.pop();
+        if (next === undefined) {
+          if (!places.has(top.node)) places.set(top.node, places.size);
+          stack.pop();
+        } else if (!places.has(next)) stack.push({ node: next, open: this.inputsOf(next) });
+      }
+    };
+    for (const node of this.stored) if (!this.readers.has(node) || this.results.has(node)) visit(node);
+    return places;
+  }
+
+  /** Stored nodes that a node reads, the last made first. */
+  private inputsOf(node: Node): Node[] {
+    return [...(this.readsBy.get(node) as Set<Node>)].filter((n) => this.stored.has(n)).sort((a, b) => b.id - a.id);
+  }
+
+  /**
+   * Whether a node belongs to another time than the kernel: it is needed only when something that the kernel makes has been used, or what it reads is made only when
+   * something that the kernel reads could have been given up. Made together, both would take memory.
+   */
+  private apart(g: Group, node: Node): boolean {
+    const first = size(node) >= KEPT ? Math.min(...this.uses(node)) : -1;
+    const kept = g.roots.filter((root) => size(root) >= KEPT && this.isKept(root, [...g.roots, node]));
+    if (kept.some((root) => Math.max(...this.uses(root)) < first)) return true;
+    return this.outlives(g, this.readsBy.get(node) as Set<Node>);
+  }
+
+  /** Whether the last use of something large that a kernel reads comes before all of the other reads are there. */
+  private outlives(g: Pick<Group, 'roots' | 'reads'>, reads: ReadonlySet<Node>): boolean {
+    const ready = Math.max(-1, ...[...reads].map((n) => this.order.get(n) ?? -1));
+    const large = [...g.reads].filter((n) => this.order.has(n) && size(n) >= KEPT && this.isKept(n, g.roots));
+    return large.some((n) => Math.max(...this.uses(n)) < ready);
+  }
+
+  /** Whether a stored node that is read by these is in memory: made elsewhere, or read elsewhere too. */
+  private isKept(node: Node, own: readonly Node[]): boolean {
+    if (!own.includes(node) || this.results.has(node)) return true;
+    return (this.readers.get(node) ?? []).some((r) => !own.includes(r));
+  }
+
+  /** Places of what reads a stored node; results are read to the end. */
+  private uses(node: Node): number[] {
+    if (this.results.has(node)) return [Infinity];
+    return (this.readers.get(node) ?? []).map((r) => this.order.get(r) as number);
   }
 
   /** Rows of one kernel for all, where so little is computed that one invocation may do it; 0 otherwise. */
@@ -264,6 +321,7 @@ export class Grouping {
   private accept(merged: Group, parts: readonly Group[]): boolean {
     // A kernel of values from before a loop and after it would have to wait for itself.
     if (new Set(merged.roots.map((n) => this.stageOf(n))).size > 1) return false;
+    if (parts.some((a) => parts.some((b) => a !== b && this.outlives(a, b.reads)))) return false;
     let kernel: Kernel;
     try {
       kernel = this.lower(merged, () => [], true);

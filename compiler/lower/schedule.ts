@@ -4,9 +4,11 @@
  * Guards the meaning of state: all reads see the value before the entry, or before the turn of a loop.
  */
 import { InternalError } from '../diagnostics/diagnostic.ts';
+import { sizeOf } from '../ir/tensor/graph.ts';
 import { walk, type Statement } from '../ir/kernel/kernel.ts';
 import { mergeFlat } from './flat.ts';
 import { mergeBranches } from './branches.ts';
+import { memoryOrder } from './memory-order.ts';
 import type { DeviceProfile } from './profile.ts';
 import type { Tensors } from './tensors.ts';
 import type { Item, Step, Unit } from './unit.ts';
@@ -53,9 +55,45 @@ export function schedule(items: readonly Item[], ctx: ScheduleContext): Schedule
   }
   const isCyclic = (list: readonly Item[]): boolean => new UnitGraph(list, tensors).cycle() !== undefined;
   const flat = mergeFlat(units, tensors, place, isCyclic, profile, ctx.inBlock);
-  units = mergeBranches(flat.units, (list) => new UnitGraph(list, tensors), ctx.bufferOf, profile);
-  const steps = new UnitGraph(units, tensors).order().flatMap((item) => (item.kind === 'block' ? item.steps : [item]));
+  const lives = livesOf(flat.units, tensors);
+  units = mergeBranches(flat.units, (list) => new UnitGraph(list, tensors), ctx.bufferOf, profile, lives);
+  const steps = memoryOrder(new UnitGraph(units, tensors), tensors).flatMap((item) =>
+    item.kind === 'block' ? item.steps : [item],
+  );
   return { steps, blocks: flat.blocks };
+}
+
+/** When a kernel has its place, as places in the order of the kernels, as far as large temporaries are concerned. */
+export interface Life {
+  /** When what it writes is needed. */
+  readonly made: readonly { readonly first: number; readonly last: number }[];
+  /** When what it reads is used for the last time. */
+  readonly drained: readonly number[];
+  /** When all that it reads is there. */
+  readonly ready: number;
+}
+
+/** Elements from which it matters that a value is not kept longer than it is needed. */
+export const KEPT = 4096;
+
+function livesOf(units: readonly Item[], tensors: Tensors): Map<Item, Life> {
+  const order = memoryOrder(new UnitGraph(units, tensors), tensors);
+  const uses = new Map<string, number[]>();
+  const writers = new Map<string, number>();
+  order.forEach((u, k) => {
+    u.reads.forEach((t) => uses.set(t, [...(uses.get(t) ?? []), k]));
+    u.writes.forEach((t) => writers.set(t, k));
+  });
+  const large = (t: string): boolean => tensors.isFree(t) && sizeOf(tensors.get(t)?.type.shape ?? []) >= KEPT;
+  const lifeOf = (u: Item): Life => ({
+    made: [...u.writes].flatMap((t) => {
+      const places = large(t) ? uses.get(t) : undefined;
+      return places ? [{ first: Math.min(...places), last: Math.max(...places) }] : [];
+    }),
+    drained: [...u.reads].filter(large).map((t) => Math.max(...(uses.get(t) as number[]))),
+    ready: Math.max(-1, ...[...u.reads].map((t) => writers.get(t) ?? -1)),
+  });
+  return new Map(order.map((u) => [u, lifeOf(u)]));
 }
 
 /** Sends a stored node that was to be written into state directly to a temporary, and copies that at the end. */
@@ -157,9 +195,36 @@ export class UnitGraph {
 
   /** Units in an order that respects all dependences; of several ready ones, the first made goes first. */
   order(): Item[] {
-    const { ready } = this.sort();
+    return this.inOrder((a, b) => a - b);
+  }
+
+  /**
+   * Units in an order that respects all dependences; of several ready ones, `first` says which goes first (negative: the first argument). It may ask when a unit
+   * became ready, as the number of units done before (0: it needs no other).
+   */
+  inOrder(first: Precedence): Item[] {
+    const { ready } = this.sort(first);
     if (ready.length !== this.units.length) throw new InternalError('kernels wait for each other');
     return ready.map((k) => this.units[k]);
+  }
+
+  /** The same order, but for units that need no other one: each comes right before the first that needs it. */
+  late(order: readonly Item[]): Item[] {
+    const numbers = new Map(this.units.map((unit, k) => [unit, k]));
+    const ready = order.map((unit) => numbers.get(unit) as number);
+    const needy = new Set(this.after.flatMap((list) => [...list]));
+    const sources = new Set(ready.filter((k) => !needy.has(k) && this.after[k].size > 0));
+    const placed: number[] = [];
+    for (const k of ready) {
+      if (sources.has(k)) continue;
+      for (const s of [...sources]) {
+        if (!this.after[s].has(k)) continue;
+        sources.delete(s);
+        placed.push(s);
+      }
+      placed.push(k);
+    }
+    return [...placed, ...sources].map((k) => this.units[k]);
   }
 
   /** Units that wait for each other, if there are any. */
@@ -170,20 +235,29 @@ export class UnitGraph {
     return this.units.filter((_, k) => !done.has(k));
   }
 
-  private sort(): { ready: number[] } {
+  private sort(first: Precedence = (a, b) => a - b): { ready: number[] } {
     const waiting = this.units.map(() => 0);
     for (const list of this.after) for (const k of list) waiting[k]++;
     const ready: number[] = [];
+    const since = new Map<number, number>();
+    const place = (k: number): number => since.get(k) ?? 0;
     const open = this.units.map((_, k) => k).filter((k) => waiting[k] === 0);
     while (open.length > 0) {
-      open.sort((a, b) => b - a);
+      open.sort((a, b) => first(b, a, place));
       const k = open.pop() as number;
       ready.push(k);
-      for (const next of this.after[k]) if (--waiting[next] === 0) open.push(next);
+      for (const next of this.after[k]) {
+        if (--waiting[next] > 0) continue;
+        since.set(next, ready.length);
+        open.push(next);
+      }
     }
     return { ready };
   }
 }
+
+/** Which of two units that could be next goes first; `place` says when a unit became ready. */
+type Precedence = (a: number, b: number, place: (k: number) => number) => number;
 
 function placesOf(order: readonly number[]): number[] {
   const place: number[] = [];

@@ -90,6 +90,7 @@ function argument(e: Elaboration, t: Template, param: ast.Param, expr: ast.Expr,
     const first = value.kind === 'pipeline' ? value.alternatives[0][0] : value;
     return first.kind === 'template' && first.decl.kind === param.paramKind ? value : wrong(value, article(param));
   }
+  if (param.paramKind === 'model' && isOfRuns(e, expr, frame)) return { kind: 'thunk', expr, frame };
   const value = e.do.expression(e, expr, frame);
   switch (param.paramKind) {
     case 'dim':
@@ -123,6 +124,12 @@ function argument(e: Elaboration, t: Template, param: ast.Param, expr: ast.Expr,
 }
 
 const article = ({ paramKind }: ast.Param): string => `${/^[aeiou]/.test(paramKind) ? 'an' : 'a'} ${paramKind}`;
+
+/** Whether a name is that of a model which each run has for itself, and no run is at hand: the run that is given it knows which one it is. */
+function isOfRuns(e: Elaboration, expr: ast.Expr, frame: Frame): boolean {
+  const binding = expr.kind === 'name' ? frame.scope.find(expr.name) : undefined;
+  return binding?.kind === 'declared' && binding.frame.body === 'file' && e.hasRuns && e.run === e.fileRun;
+}
 
 /** The expression itself, with its frame; a name that stands for such an expression is passed on. */
 function byName(e: Elaboration, expr: ast.Expr, frame: Frame): Value {

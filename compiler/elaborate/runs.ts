@@ -142,6 +142,24 @@ export function inRun<T>(e: Elaboration, context: RunContext, body: () => T): T 
 function ownModels(e: Elaboration, t: Template, scope: Scope): void {
   for (const param of parametersOf(t)) {
     const binding = scope.find(param.name.text);
+    if (param.paramKind === 'model' && binding?.kind === 'value' && binding.value.kind === 'thunk') {
+      // A model of the file is one of the run's own already.
+      const { expr, frame } = binding.value;
+      const value = e.do.expression(e, expr, frame);
+      if (value.kind !== 'model')
+        fail(
+          'OPT311',
+          expr.span,
+          `parameter ${param.name.text} of ${t.decl.name.text} is a model, not ${kindText(value)}`,
+          {
+            labels: [{ span: param.span, text: 'declared here' }],
+            hint: 'give a model',
+          },
+        );
+      scope.set(param.name.text, { ...binding, value });
+      e.run.members.set(param.name.text, value);
+      continue;
+    }
     if (param.paramKind !== 'model' || binding?.kind !== 'value' || binding.value.kind !== 'model') continue;
     const source = binding.value.instance;
     const model = newModel(e, param.name.text, source.template, param.name.span, { from: source });

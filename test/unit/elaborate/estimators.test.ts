@@ -3,6 +3,7 @@
  * estimate on a quadratic, so that nothing is compared with code of the compiler.
  */
 import { describe, expect, test } from 'vitest';
+import { holds } from './decide.ts';
 import { compileSpec, errorsOf, runSpec } from './run-spec.ts';
 
 const QUADRATIC = 'let c = [1.0, 2.0, 3.0]\nvar x: f32[3] = [1.5, -0.7, 0.3]\n';
@@ -152,6 +153,23 @@ describe('what an estimator may say', () => {
     const m = runSpec(`${TWO_SIDED}var x = 3.0\ntrain 1 { update x by plain() minimizing x * stop(x) with spsa() }`);
     const z = (3 - m.value('x')) / (0.1 * m.last('slope'));
     expect(m.last('slope')).toBeCloseTo(3 * z, 8);
+  });
+
+  test('a gradient clause is the derivative, and the value under it is the value', () => {
+    const m = runSpec(`${TWO_SIDED}fn square(a) { stop(a^2) } gradient g -> 2 * a * g
+      var x = 3.0\ntrain 1 { update x by plain() minimizing square(x) with spsa() }`);
+    const z = (3 - m.value('x')) / (0.1 * m.last('slope'));
+    expect(m.last('slope')).toBeCloseTo(6 * z, 6);
+  });
+
+  test('values at other points are all that is computed', async () => {
+    // the largest logit of logsumexp is stopped by the compiler, which says nothing of the text
+    const text = `use losses { cross_entropy }\n${TWO_SIDED.replace(/ {2}report.*\n/, '')}
+      fn f(z) = mean(cross_entropy(z, [0, 1]))
+      var x: f32[2, 3] = 1
+      train 4 { update x by plain() minimizing f(x) with spsa() }
+      expect calls(train, f) == 8`;
+    expect(await holds(text)).toEqual([true]);
   });
 
   test('a reversal is refused where values are compared', () => {

@@ -17,6 +17,21 @@ run c = fit(clip_value(1) |> sgd(0.5))`);
     expect(m.value('b/x')).toBeCloseTo(4 * 0.8 * 0.6, 12);
     expect(m.value('c/x')).toBe(3);
   });
+  test('a model of the file is the own one of each run', () => {
+    const text = (given: string) => `use nn { linear }\nuse rules { sgd }
+model Fresh = linear(o: 1)
+var v = 1.0
+trial fit(Net: model, rate) { train 1 { update Net by sgd(rate) minimizing mean(Net([[1.0, 2.0]])^2) } }
+run a = fit(Fresh, 0.1)
+run b = fit(${given}, 0.1)
+run c = fit(Fresh, 0)
+run d = fit(c.Net, 0.1)`;
+    const m = runSpec(text('Fresh'));
+    expect(m.values('a/Fresh.W')).toEqual(m.values('b/Fresh.W'));
+    expect(m.values('a/Fresh.W')).not.toEqual(m.values('c/Fresh.W'));
+    expect(m.values('d/Net.W')).toEqual(m.values('a/Fresh.W'));
+    expect(errorsOf(text('v')).map((e) => e.code)).toEqual(['OPT311']);
+  });
   test('layers, fns, objectives', () => {
     const m = runSpec(`use nn { linear }
 layer Wide(x: f32[n, 2]) { linear(x, 3) }

@@ -217,7 +217,7 @@ export class UnitGraph {
     const placed: number[] = [];
     for (const k of ready) {
       if (sources.has(k)) continue;
-      for (const s of [...sources]) {
+      for (const s of sources) {
         if (!this.after[s].has(k)) continue;
         sources.delete(s);
         placed.push(s);

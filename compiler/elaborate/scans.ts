@@ -10,7 +10,7 @@ import type { DType, Node, Region } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import { bindPattern } from './bindings.ts';
 import type { Elaboration } from './context.ts';
-import { leafNodes, leaves, plain, rebuild, sameType, toDim, toNode } from './convert.ts';
+import { leafNodes, leaves, leavesOver, plain, rebuild, sameType, toDim, toNode } from './convert.ts';
 import { elementsOf, rowParameters } from './elements.ts';
 import { keeping, refuseInside } from './keeping.ts';
 import { elementFrame, withoutEffects } from './local-effects.ts';
@@ -195,7 +195,7 @@ export function checkpoint(e: Elaboration, expr: ast.CheckpointExpr, frame: Fram
   });
   const { region, consts } = closeRegion(e.graph, marker, {
     params: [i],
-    results: leafNodes(e, value, expr.body.span),
+    results: leavesOver(e, value, expr.body.span),
   });
   refuseInside(e, region, id);
   const { ys } = e.graph.at(expr.span, () => onceAgain(e, region, consts));

@@ -227,6 +227,15 @@ metric a = all[0]; metric b = all[1]; metric c = all[2]`);
       [0, 1, 2],
     );
   });
+  test('pass a checkpoint around a value over the axis', () => {
+    const r = run(`var x: f32 = 3
+fn loss {
+  let z = checkpoint { map A { x^2 * f32(index of A) } }
+  sum over A z
+}
+metric g = grad(loss, x)`);
+    close([r.last('g')], [18]);
+  });
   test('collectives inside of a map are the same for all elements', () => {
     const r = run(`let v = map A { let own = f32(index of A)^2
   let m = mean over A own

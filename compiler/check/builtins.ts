@@ -59,7 +59,7 @@ function builtin(kind: BuiltinKind, signature: string): Builtin {
 
 const functions = [
   // elementwise, beside those of the op table
-  'clamp(x, lo, hi)', 'where(c, a, b)', 'f32(x)', 'f16(x)', 'i32(x)', 'u32(x)', 'bool(x)',
+  'clamp(x, lo, hi)', 'where(c, a, b)', 'f32(x)', 'i32(x)', 'u32(x)', 'bool(x)',
   // reductions, of everything or along an axis; max and min also of several values
   'sum(x, axis: optional, keep: optional)', 'mean(x, axis: optional, last: optional, keep: optional)', 'max(x, …, axis: optional, last: optional, keep: optional)', 'min(x, …, axis: optional, last: optional, keep: optional)',
   'prod(x, axis: optional, keep: optional)', 'all(x, axis: optional, keep: optional)', 'any(x, axis: optional, keep: optional)', 'variance(x, axis: optional, keep: optional)', 'std(x, axis: optional, keep: optional)', 'norm(x, axis: optional, keep: optional)', 'dot(a, b)',
@@ -96,6 +96,7 @@ const table: readonly Builtin[] = [
   ...functions.map((s) => builtin('fn', s)),
   ...['pi', 'step', 'progress', 'k', 'none'].map((s) => builtin('constant', s)),
   ...distributions.map((s) => builtin('distribution', s)),
+  // The one name of stdlib/estimators.opt that needs no `use`: the default that templates write.
   builtin('estimator', 'backprop()'),
 ];
 

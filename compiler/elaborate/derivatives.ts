@@ -160,10 +160,6 @@ const hvp: SpecialForm = (e, call, frame) => {
   return rebuild(e, t.value, forwardMode(e.graph, gradient, wrt, v).values, call.span);
 };
 
-function later(what: string): SpecialForm {
-  return (e, call) => e.notYet(what, call.span);
-}
-
 export const specialForms: Readonly<Record<string, SpecialForm>> = {
   grad,
   jvp,
@@ -171,7 +167,6 @@ export const specialForms: Readonly<Record<string, SpecialForm>> = {
   hvp,
   cut,
   join,
-  solve_linear: later('solve_linear'),
 };
 
 /** What replaces a value over an axis may be over it too. */

@@ -48,7 +48,7 @@ function moduleScope(e: Elaboration, name: string, use: ast.UseDecl): Scope {
   const module = e.options.readImport(name, use.span.file);
   if (!module)
     fail('OPT304', use.module.span, `there is no module '${name}'`, {
-      hint: 'modules of the library are nn, losses, rules, inits, metrics, linalg; files are written "./mine.opt"',
+      hint: 'modules of the library are the files of stdlib, such as nn and rules; files of your own are written "./mine.opt"',
     });
   return scopeOf(e, module, use.span);
 }

@@ -18,7 +18,7 @@ import { factOf, fixed } from './fixed-points.ts';
 import { index } from './indexing.ts';
 import { map, reduceOver } from './maps.ts';
 import { alternativesOf } from './pipelines.ts';
-import { fieldOf, problemMember } from './problem-fields.ts';
+import { fieldNames, fieldOf, problemMember } from './problem-fields.ts';
 import { instanceOf } from './problems.ts';
 import { rangeValue } from './ranges.ts';
 import { checkpoint, scan } from './scans.ts';
@@ -241,9 +241,11 @@ function runMember(e: Elaboration, run: RunValue, expr: ast.Member): Value {
       hint: 'compute what you need from its models and data',
     });
   }
+  const fields = run.problem ? fieldNames(run.problem) : [];
+  const known = [...new Set([...fields, ...run.members.keys(), ...run.series.keys()])];
   fail('OPT312', expr.name.span, `the run ${run.name} has nothing called '${name}'`, {
     hint:
-      didYouMean(name, [...run.members.keys(), ...run.series.keys()]) ??
-      'of a run one may read models, variables, metrics and reports; not its lets and fns',
+      didYouMean(name, known) ??
+      `it has ${known.slice(0, 12).join(', ')}; a run's lets and fns are not read from outside`,
   });
 }

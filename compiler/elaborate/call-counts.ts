@@ -8,8 +8,8 @@ import { regionsOf } from '../ops/region.ts';
 import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
-import { mapLeaves, toNode } from './convert.ts';
-import { tensor, type Value } from './values.ts';
+import { mapNodes } from './convert.ts';
+import type { Value } from './values.ts';
 
 /** Identity of a declaration, as it stands in marks. */
 export function countedId(decl: { readonly span: Span }): string {
@@ -50,18 +50,14 @@ export function declaredFns(statements: readonly ast.Stmt[]): Map<string, string
 export function counted(e: Elaboration, decl: ast.FnDecl, value: Value, span: Span): Value {
   if (!e.countedNames.has(decl.name.text)) return value;
   let leaf = 0;
-  return mapLeaves(e, value, span, (part) => {
-    if (part.kind !== 'tensor') return part;
-    const node = toNode(e, part, span);
-    return tensor(
-      e.make('name', [node], {
-        name: decl.name.text,
-        fn: countedId(decl),
-        leaf: leaf++,
-        elements: sizeOf(node.type.shape),
-      }),
-    );
-  });
+  return mapNodes(e, value, span, (node) =>
+    e.make('name', [node], {
+      name: decl.name.text,
+      fn: countedId(decl),
+      leaf: leaf++,
+      elements: sizeOf(node.type.shape),
+    }),
+  );
 }
 
 /** How often something is evaluated depends on the run. */

@@ -294,6 +294,14 @@ export function mapLeaves(e: Elaboration, value: Value, span: Span, f: (leaf: Va
   return f(v);
 }
 
+/** Marks what a value is made of: applies `f` to every node, of values over an axis too; what is known at compile time stays. */
+export function mapNodes(e: Elaboration, value: Value, span: Span, f: (node: Node) => Node): Value {
+  return mapLeaves(e, value, span, (leaf) => {
+    if (leaf.kind === 'over') return { ...leaf, value: mapNodes(e, leaf.value, span, f) };
+    return leaf.kind === 'tensor' ? tensor(f(leaf.node)) : leaf;
+  });
+}
+
 /** Applies `f` leaf by leaf to values of one structure; single leaves meet every leaf of the others. */
 export function zipLeaves(
   e: Elaboration,

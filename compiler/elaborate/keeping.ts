@@ -8,9 +8,9 @@ import { isKept } from '../ops/kept.ts';
 import { regionsOf } from '../ops/region.ts';
 import type { Node, Region } from '../ops/types.ts';
 import type { Elaboration } from './context.ts';
-import { mapLeaves, toNode } from './convert.ts';
+import { mapNodes } from './convert.ts';
 import type { Binding, Frame } from './scope.ts';
-import { kindText, type Template, tensor, type Value } from './values.ts';
+import { kindText, type Template, type Value } from './values.ts';
 
 type Kept = ast.FnDecl | ast.LayerDecl;
 
@@ -75,9 +75,7 @@ export function kept(e: Elaboration, decl: ast.FnDecl | ast.LayerDecl | ast.Mode
 export function marked(e: Elaboration, { text, span }: ast.Name, value: Value): Value {
   const keep = e.keeping?.id;
   if (keep === undefined) return value;
-  return mapLeaves(e, value, span, (leaf) =>
-    leaf.kind === 'tensor' ? tensor(e.make('name', [toNode(e, leaf, span)], { name: text, keep })) : leaf,
-  );
+  return mapNodes(e, value, span, (node) => e.make('name', [node], { name: text, keep }));
 }
 
 /** Elaborates text whose calls are not kept: it has no value until a derivative is asked. */

@@ -1,4 +1,5 @@
 /** Names of declarations: what bodies declare, the scopes of templates, and the parts of problems. */
+import { bodiesOf } from '../ast/bodies.ts';
 import type * as ast from '../ast/nodes.ts';
 import { ExpressionNames } from './names-expressions.ts';
 import { librarySets } from './names-imports.ts';
@@ -278,26 +279,4 @@ function setHint(name: string, scope: Scope, library: Iterable<string>): string 
   const sets = [...declared, ...library];
   const near = sets.find((s) => s.startsWith(name.slice(0, 2)));
   return near ? `did you mean '${near}'?` : `take it from a module: 'use sets { ${name} }', or write a range 'a..b'`;
-}
-
-/** Bodies nested in a statement whose metrics and reports belong to the trial around it. */
-function bodiesOf(stmt: ast.Stmt): ast.Body[] {
-  switch (stmt.kind) {
-    case 'train':
-    case 'eval':
-    case 'repeat':
-    case 'while':
-    case 'for':
-    case 'every':
-    case 'first':
-    case 'together':
-      return [stmt.body];
-    case 'if':
-      return [
-        stmt.then,
-        ...(!stmt.otherwise ? [] : 'kind' in stmt.otherwise ? bodiesOf(stmt.otherwise) : [stmt.otherwise]),
-      ];
-    default:
-      return [];
-  }
 }

@@ -2,6 +2,7 @@
  * The ledger of a solve: its objective and violation before each step and at the end, and at the end, for each constraint, value, bound, violation, multiplier
  * and complementary slackness, and the residual of the first-order conditions. Computed where the solve has ended, from the cells as they are.
  */
+import { statementsWithin } from '../ast/bodies.ts';
 import type * as ast from '../ast/nodes.ts';
 import { grad } from '../autodiff/index.ts';
 import { type BundleSolve, LEDGER_PART } from '../bundle/format.ts';
@@ -67,16 +68,9 @@ export function recordTrace(
 
 /** Names that the reports of a body have. */
 export function reportNames(body: ast.Body): Set<string> {
-  const names = new Set<string>();
-  const visit = (statements: readonly ast.Stmt[]): void => {
-    for (const stmt of statements) {
-      if (stmt.kind === 'report') for (const item of stmt.items) names.add(item.name.text);
-      if (stmt.kind === 'if') visit(stmt.then.statements);
-      if ('body' in stmt && stmt.body && 'statements' in stmt.body) visit(stmt.body.statements);
-    }
-  };
-  visit(body.statements);
-  return names;
+  return new Set(
+    statementsWithin(body).flatMap((stmt) => (stmt.kind === 'report' ? stmt.items.map((item) => item.name.text) : [])),
+  );
 }
 
 /** Records the ledger in the entry behind the solve. */

@@ -2,6 +2,7 @@
  * Loops. A `repeat` of a few turns is straight code, one of many or of a number that the run decides a loop of the graph, as `while` is; `for` goes over what is
  * known and is straight code always. `every n` is a choice by the turn of the innermost loop.
  */
+import { bodiesOf } from '../ast/bodies.ts';
 import type * as ast from '../ast/nodes.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { Node } from '../ops/types.ts';
@@ -131,24 +132,6 @@ function holdsFixed(body: ast.Body, frame: Frame): boolean {
   return body.statements.some(
     (stmt) => isFixed(stmt, frame) || bodiesOf(stmt).some((inner) => holdsFixed(inner, frame)),
   );
-}
-
-function bodiesOf(stmt: ast.Stmt): ast.Body[] {
-  switch (stmt.kind) {
-    case 'repeat':
-    case 'while':
-    case 'for':
-    case 'every':
-    case 'together':
-    case 'first':
-      return [stmt.body];
-    case 'if': {
-      const { then, otherwise } = stmt;
-      return [then, ...(!otherwise ? [] : 'kind' in otherwise ? bodiesOf(otherwise) : [otherwise])];
-    }
-    default:
-      return [];
-  }
 }
 
 /** Whether text reads a name. */

@@ -3,6 +3,7 @@
  * use), `state` lives as long as the run, `stop when` and `fail when` end the solve where they stand. In a solver, variables and states are taken by
  * derivatives as they stand: levels and players take each other so.
  */
+import { statementsWithin } from '../ast/bodies.ts';
 import type * as ast from '../ast/nodes.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { Node } from '../ops/types.ts';
@@ -259,7 +260,8 @@ export function prepareMultipliers(
   view: Frame,
   lifetime?: Lifetime,
 ): void {
-  for (const stmt of published((solver.decl as ast.SolverDecl).body)) {
+  for (const stmt of statementsWithin((solver.decl as ast.SolverDecl).body)) {
+    if (stmt.kind !== 'multipliers') continue;
     const part = parts.get(stmt.constraint.text);
     if (part?.kind !== 'constraints')
       fail('OPT445', stmt.constraint.span, `${stmt.constraint.text} is not a constraint of the solver's header`, {
@@ -286,16 +288,6 @@ export function prepareMultipliers(
       problem.multipliers.set(oriented.name, cellsFor(e, zeros, place, stmt.span));
     }
   }
-}
-
-/** The `multipliers` statements of a body, nested ones too. */
-function published(body: ast.Body): ast.MultipliersStmt[] {
-  return body.statements.flatMap((stmt) => {
-    if (stmt.kind === 'multipliers') return [stmt];
-    if (stmt.kind === 'if')
-      return [stmt.then, ...(stmt.otherwise && !('kind' in stmt.otherwise) ? [stmt.otherwise] : [])].flatMap(published);
-    return 'body' in stmt && stmt.body && 'statements' in stmt.body ? published(stmt.body) : [];
-  });
 }
 
 function publish(e: Elaboration, solve: Solve, stmt: ast.MultipliersStmt, value: Value, view: Frame): void {

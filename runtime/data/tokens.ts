@@ -92,9 +92,12 @@ export function wordTokenizer(words: readonly string[]): Tokenizer {
 /** One word a line. */
 async function readWords(file: ByteSource): Promise<string[]> {
   const words = (await readLines(file)).map((line) => line.normalize('NFKC').toLowerCase());
-  const again = words.find((word, i) => words.indexOf(word) !== i && word !== '');
-  if (again !== undefined && new Set(words).size !== words.length)
-    damaged(file.name, 'each word once', `${quote(again)} twice`, 'words are told apart in small letters');
+  const known = new Set<string>();
+  for (const word of words) {
+    if (known.has(word))
+      damaged(file.name, 'each word once', `${quote(word)} twice`, 'words are told apart in small letters');
+    if (word !== '') known.add(word);
+  }
   return words;
 }
 

@@ -107,6 +107,13 @@ describe('a text', () => {
         expect(await load(host, 't.txt', '"pieces:v.vocab"', [2])).toEqual([2, 1]);
       },
     ));
+  it('a list of many words is read in one walk', () =>
+    inFiles(
+      { 't.txt': 'w599999 w0 nothing', 'list.txt': Array.from({ length: 600_000 }, (_, i) => `w${i}`).join('\n') },
+      async (host) => {
+        expect(await load(host, 't.txt', '"words:list.txt"', [3])).toEqual([600_000, 1, 0]);
+      },
+    ));
   it.each([
     ['"pieces"', 'OPT608', 'has no vocabulary'],
     ['"pieces:missing.json"', 'OPT601', 'missing.json'],

@@ -80,6 +80,16 @@ describe('the ledger', () => {
     expect(reports[0].values).toMatchObject({ objective: 5, violation: 1 });
     expect(Object.keys(reports[0].values).filter((name) => name.includes('ledger'))).toEqual([]);
   });
+  test('a solver that reports the objective itself, in whatever branch, is not recorded twice', async () => {
+    const { reports } = await solved(`solver s(mode = 2) for smooth (x; F) {
+  x <- x - 0.25 * grad(F, x)
+  if mode == 1 { report other = F } else { report objective = F }
+}
+problem p { over x: f32 = 4
+  minimize F: x^2 }
+solve p by s() for 2`);
+    expect(reports[0].values['p.objective']).toBeCloseTo(4, 6); // after the step: that of the trace stands before it
+  });
   test('a run that fails says why, and where', async () => {
     const { ledgers, results } = await solved(
       `${solver}${problem}run r = solve p by al(lr: 1) for 50\nrun s = solve p by al() for 3`,

@@ -176,6 +176,25 @@ metric third = p.multipliers.each[2]`);
     expect(m.last('price')).toBeCloseTo(4, 4);
     expect(m.last('third')).toBeCloseTo(0, 6);
   });
+  test('multipliers may be published in any branch of a choice', () => {
+    const m = runSpec(`solver dual(rate = 0.1, mode = 2) for equality (x; F, g) {
+  state l = zeros_like(g)
+  x <- x - rate * grad(F + sum(l * g), x)
+  if mode == 1 { l <- l + g }
+  else if mode == 2 {
+    l <- l + rate * g
+    multipliers g = l
+  }
+}
+problem p {
+  over x: f32[2] = 0
+  minimize F: sum((x - [1.0, 2.0])^2)
+  subject to g: sum(x) == 1
+}
+solve p by dual() for 200
+metric price = p.multipliers.g`);
+    expect(m.last('price')).toBeCloseTo(2, 4);
+  });
 });
 
 describe('levels and players', () => {

@@ -13,8 +13,8 @@ import { prepareExact } from './exact.ts';
 import { plain, toDim, toNode } from './convert.ts';
 import { fieldNames } from './problem-fields.ts';
 import { runsRead } from './run-reads.ts';
-import type { Frame } from './scope.ts';
-import { kindText, type RunValue, type Value } from './values.ts';
+import { type Frame, Scope } from './scope.ts';
+import { type Family, kindText, type RunValue, type Value } from './values.ts';
 
 const COMPARISONS = new Set(['==', '!=', '<', '<=', '>', '>=', '~=']);
 const OPERATORS: Partial<Record<ast.BinaryOp, string>> = {
@@ -49,7 +49,7 @@ interface Series {
 }
 
 export function claim(e: Elaboration, stmt: ast.ExpectStmt, frame: Frame, run: RunValue): Claim {
-  const reader = new Reader(e, frame, run, stmt);
+  const reader = new Reader(e, withRun(e, frame, run, stmt.span), run, stmt);
   const seeds = stmt.seeds && seedRange(e, stmt.seeds, frame);
   const base = {
     text: e.options
@@ -69,6 +69,14 @@ export function claim(e: Elaboration, stmt: ast.ExpectStmt, frame: Frame, run: R
   const expr = stmt.claim;
   if (!expr) fail('OPT332', stmt.span, 'this expect claims nothing', { hint: 'write expect accuracy > 0.9' });
   return { ...base, body: bodyOf(e, reader, expr) };
+}
+
+/** A file without runs is one run, which goes by the word `run` unless the file calls something else so. */
+function withRun(e: Elaboration, frame: Frame, run: RunValue, span: Span): Frame {
+  if (e.hasRuns || frame.scope.find('run')) return frame;
+  const scope = new Scope(frame.scope);
+  scope.set('run', { kind: 'value', value: run, span });
+  return { ...frame, scope };
 }
 
 /** A comparison, or several joined by `and` and `or`. */
@@ -278,7 +286,7 @@ class Reader {
       return this.run.series.has(expr.name) ? { run: this.run.name, name: expr.name } : undefined;
     if (expr.kind === 'member') {
       const run = this.runOf(expr.object);
-      if (!run) return this.ofProblem(expr);
+      if (!run) return this.ofProblem(expr) ?? this.notOfSweep(expr.object, expr);
       if (run.series.has(expr.name.text)) return { run: run.name, name: expr.name.text };
       const field = run.problem !== undefined && fieldNames(run.problem).includes(expr.name.text);
       if (!field && !run.members.has(expr.name.text) && !OF_EVERY_RUN.has(expr.name.text)) this.unknown(expr.name, run);
@@ -295,8 +303,7 @@ class Reader {
         const owner = this.owner(expr.object.object);
         const field = expr.object.name.text;
         if (owner?.kind === 'family') {
-          const run = owner.members.get(k.value);
-          return run?.kind === 'run' && run.series.has(field) ? { run: run.name, name: field } : undefined;
+          return this.ofMember(owner, expr.object.name, k.value, expr.items[0].expr.span);
         }
         if (owner?.kind === 'run' && owner.series.has(`${field}[${k.value}]`))
           return { run: owner.name, name: `${field}[${k.value}]` };
@@ -312,6 +319,32 @@ class Reader {
     return this.run.series.has(text) ? { run: this.run.name, name: text } : undefined;
   }
 
+  /** `sweep.m[k]`: the series m of its run k. */
+  private ofMember(sweep: Family, name: ast.Name, k: number, span: Span): Series | undefined {
+    const run = sweep.members.get(k);
+    if (!run)
+      fail('OPT307', span, `there is no member ${k} of ${kindText(sweep)}`, {
+        hint: `members are ${[...sweep.members.keys()].join(', ')}`,
+      });
+    if (run.kind !== 'run') return undefined;
+    if (run.series.has(name.text)) return { run: run.name, name: name.text };
+    const other = OF_EVERY_RUN.has(name.text) || run.members.has(name.text);
+    if (!other && !(run.problem && fieldNames(run.problem).includes(name.text))) this.unknown(name, run);
+    fail('OPT331', name.span, `${name.text} is no series of ${run.name}`, {
+      hint: `write ${sweep.name}[${k}].${name.text}`,
+    });
+  }
+
+  /** A sweep is several runs, and `sweep.m` alone names none of them. */
+  private notOfSweep(object: ast.Expr, whole: ast.Member): undefined {
+    const sweep = object.kind === 'name' ? this.owner(object) : undefined;
+    if (sweep?.kind !== 'family' || [...sweep.members.values()].some((m) => m.kind !== 'run')) return undefined;
+    const text = this.e.options.text(whole.span);
+    fail('OPT331', whole.span, `${sweep.name} has ${sweep.members.size} runs, and a claim compares numbers`, {
+      hint: `write ${text}[0] for one of them, lowest(${text}) or highest(${text}) over all`,
+    });
+  }
+
   private owner(expr: ast.Expr): Value | undefined {
     const run = this.runOf(expr);
     if (run) return run;
@@ -321,9 +354,6 @@ class Reader {
 
   private runOf(expr: ast.Expr): RunValue | undefined {
     if (expr.kind !== 'name' && expr.kind !== 'index') return undefined;
-    // A file without runs is one run, which goes by that word.
-    if (expr.kind === 'name' && expr.name === 'run' && !this.e.hasRuns && !this.frame.scope.find('run'))
-      return { kind: 'run', name: this.run.name, members: this.run.members, series: this.run.series };
     const root = expr.kind === 'name' ? expr : expr.object;
     if (root.kind !== 'name' || !this.frame.scope.find(root.name)) return undefined;
     const binding = this.e.do.expression(this.e, root, this.frame);

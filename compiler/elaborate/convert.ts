@@ -79,6 +79,20 @@ export function readCells(e: Elaboration, value: CellValue, span: Span): Value {
   return axis && !e.elements.has(axis) ? { kind: 'over', axis, value: now } : now;
 }
 
+/** OPT315 unless all are whole numbers that the integer type holds. */
+export function checkWhole(values: readonly number[], dtype: 'i32' | 'u32', span: Span): void {
+  const bad = values.find((x) => !Number.isInteger(x));
+  if (bad !== undefined) {
+    fail('OPT315', span, `${bad} is not a whole number, but meets values of type ${dtype}`, {
+      hint: 'convert the integers first: f32(x)',
+    });
+  }
+  const [lo, hi] = dtype === 'i32' ? [-(2 ** 31), 2 ** 31] : [0, 2 ** 32];
+  const out = values.find((x) => x < lo || x >= hi);
+  if (out !== undefined)
+    fail('OPT315', span, `${out} does not fit in ${dtype}`, { hint: `${dtype} holds ${lo} to ${hi - 1}` });
+}
+
 /** A node of exact numbers; a single one is repeated to `splat`. OPT301 and OPT315 where they do not fit the type. */
 export function literal(
   e: Elaboration,
@@ -92,18 +106,7 @@ export function literal(
   if (dtype === 'bool') {
     fail('OPT301', span, 'a number stands where a condition (bool) is needed', { hint: 'compare it: x != 0' });
   }
-  if (dtype !== 'f32') {
-    const bad = values.find((x) => !Number.isInteger(x));
-    if (bad !== undefined) {
-      fail('OPT315', span, `${bad} is not a whole number, but meets values of type ${dtype}`, {
-        hint: 'convert the integers first: f32(x)',
-      });
-    }
-    const [lo, hi] = dtype === 'i32' ? [-(2 ** 31), 2 ** 31] : [0, 2 ** 32];
-    const out = values.find((x) => x < lo || x >= hi);
-    if (out !== undefined)
-      fail('OPT315', span, `${out} does not fit in ${dtype}`, { hint: `${dtype} holds ${lo} to ${hi - 1}` });
-  }
+  if (dtype !== 'f32') checkWhole(values, dtype, span);
   return v.kind === 'exact' ? e.graph.constant(v.value, { dtype, shape }) : e.graph.dense(v.values, { dtype, shape });
 }
 

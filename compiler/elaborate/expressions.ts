@@ -243,7 +243,8 @@ function runMember(e: Elaboration, run: RunValue, expr: ast.Member): Value {
   }
   const fields = run.problem ? fieldNames(run.problem) : [];
   const known = [...new Set([...fields, ...run.members.keys(), ...run.series.keys()])];
-  fail('OPT312', expr.name.span, `the run ${run.name} has nothing called '${name}'`, {
+  const owner = run.name === '' ? 'this file' : `the run ${run.name}`;
+  fail('OPT312', expr.name.span, `${owner} has nothing called '${name}'`, {
     hint:
       didYouMean(name, known) ??
       `it has ${known.slice(0, 12).join(', ')}; a run's lets and fns are not read from outside`,

@@ -7,7 +7,7 @@ import { fail } from '../diagnostics/diagnostic.ts';
 import type { DType, Node, TensorType } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
-import { broadcastTo, toDim, toNode, toSize } from './convert.ts';
+import { broadcastTo, checkWhole, toDim, toNode, toSize } from './convert.ts';
 import type { Frame, Scope } from './scope.ts';
 import { exact, kindText, tensor, type Value } from './values.ts';
 
@@ -76,7 +76,10 @@ export function annotate(
   const dims = type.dims ?? [];
   if (dims.length === 0 && value.kind === 'exact') {
     if (dtype === 'f32') return exact(value.value, false);
-    if (dtype !== 'bool' && Number.isInteger(value.value)) return exact(value.value, true);
+    if (dtype !== 'bool' && Number.isInteger(value.value)) {
+      checkWhole([value.value], dtype, span);
+      return exact(value.value, true);
+    }
   }
   const node = toNode(e, value, span, dtype);
   if (node.type.dtype !== dtype) {

@@ -41,6 +41,22 @@ describe('a claim is a comparison of scalars over runs', () => {
     expect(await holds(`${family}expect run.m[2] == 2\nexpect m[1] == 1\n`)).toEqual([true, true]);
     expect(await holds(`trial T() { ${family}}\nrun a = T()\nexpect a.m[2] == 2\n`)).toEqual([true]);
   });
+  test('cells of the one run of a file, also inside of an expression', async () => {
+    const file = 'var x: f32[2] = 3\nvar y = 1.0\ntrain 2 { x <- x / 2; y <- 2 * y }\n';
+    const yes = ['run.y == 4', 'norm(run.x - [0.75, 0.75]) == 0', '2 * run.y - y == 4'];
+    expect(await holds(file + yes.map((c) => `expect ${c}\n`).join(''))).toEqual(yes.map(() => true));
+    const messages = errorsOf(`${file}expect norm(run.z) < 1\n`).map((d) => [d.code, d.message]);
+    expect(messages).toEqual([['OPT312', "this file has nothing called 'z'"]]);
+  });
+  test('what a claim reads wrongly of a sweep is named', async () => {
+    const sweep = halving.replace('T(8)', 'T(each [4, 8])');
+    const said = (claim: string) => errorsOf(`${sweep}expect ${claim}\n`).map((d) => [d.code, d.hint]);
+    expect(said('a.m < 1')).toEqual([['OPT331', 'write a.m[0] for one of them, lowest(a.m) or highest(a.m) over all']]);
+    expect(said('a.m[2] < 1')).toEqual([['OPT307', 'members are 0, 1']]);
+    expect(said('a.mm[0] < 1')).toEqual([['OPT330', "did you mean 'm'?"]]);
+    expect(said('a.x[0] < 1')).toEqual([['OPT331', 'write a[0].x']]);
+    expect(await holds(`${sweep}expect a[0].x == 0.25\nexpect a[1].steps == 4\n`)).toEqual([true, true]);
+  });
   test('~= within', async () => {
     expect(
       await claims(halving, 'a.m ~= 0.6 within 0.2', 'a.m ~= 0.6 within 0.05', 'a.m ~= 0.7 within 0.4 * a.m'),

@@ -138,6 +138,13 @@ describe('chosen steps', () => {
     close(m.values('y'), values[name].slice(0, 2), 9);
     expect([m.last('tries'), m.last('taken')]).toEqual(values[name].slice(2));
   });
+  test('a step that leaves the domain of f is tried again, shorter', () => {
+    // (1 - t/2)^2 is 0 at 2: the first step, of all the way, has stages below 0
+    const m = runSpec(`${uses}fn draining(y, t) = -sqrt(y)
+let r = adaptive(draining, 1.0, 0, 1.5, first: 10)\nmetric y = r.y\nmetric tries = r.tries - r.taken`);
+    expect(m.last('y')).toBeCloseTo(1 / 16, 4);
+    expect(m.last('tries')).toBeGreaterThan(0);
+  });
   test('where the tries do not reach the end there is no value', () => {
     const m = runSpec(`${uses}metric y = sum(adaptive(pol, [1.0, 0.0], 0, 12, most: 5).y)`);
     expect(m.last('y')).toBeNaN();

@@ -12,8 +12,6 @@ export interface SentenceCase {
   readonly refused?: string;
   /** `// expect-fault: OPT708 @ 4:12`: the run ends so. */
   readonly fault?: string;
-  /** `// until: OPT502`: the spec may still be refused by this code alone. */
-  readonly until?: string;
 }
 
 /** All cases, in order. */
@@ -31,7 +29,6 @@ export function readCases(): SentenceCase[] {
         text,
         refused: mark('expect-error'),
         fault: mark('expect-fault'),
-        until: mark('until'),
       };
     });
 }

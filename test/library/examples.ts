@@ -55,9 +55,10 @@ export function page(): string {
     .map((module) => section(module));
   return `# The standard library
 
-Every name of \`stdlib/*.opt\` that is meant for use, with its signature, what it is and where it comes from, and an example with its value. This page is made from the doc
+Every name of the modules below that is meant for use, with its signature, what it is and where it comes from, and an example with its value. This page is made from the doc
 comments of the modules and from examples that the tests run (\`test/library\`); each name is also checked there: its first and second derivatives against differences, \`map\` of it
 against a loop, and the device against float64. \`use losses { huber }\` makes a name known; initializers need no \`use\`.
+Estimators, aggregators, solvers and the classes of problems are described by the comments of \`stdlib/estimators.opt\`, \`aggregators.opt\`, \`solvers.opt\` and \`classes.opt\`, and have tests of their own.
 
 ${parts.join('\n')}`;
 }

@@ -11,7 +11,7 @@ export interface Example {
   readonly title: string;
   readonly file: string;
   readonly text: string;
-  readonly kind: 'run' | 'error' | 'fault' | 'later';
+  readonly kind: 'run' | 'error' | 'fault';
   readonly code?: string;
   /** What its results are said to be, one line for each: `name  value value …`. */
   readonly output?: string;
@@ -38,7 +38,7 @@ export function examplesOf(page: string): { readonly folder: string; readonly ex
     } else if (language === 'opt') {
       const file = join(folder, `line${line}.opt`);
       writeFileSync(file, body);
-      const kind = words[0] === 'error' || words[0] === 'fault' || words[0] === 'later' ? words[0] : 'run';
+      const kind = words[0] === 'error' || words[0] === 'fault' ? words[0] : 'run';
       examples.push({ title: `${section}, line ${line}`, file, text: body, kind, code: words[1] });
     }
   }

@@ -171,6 +171,7 @@ class Reader {
       default:
         break;
     }
+    if (expr.kind === 'member') this.notOfSweep(expr.object, expr);
     if (!this.readsSeries(expr)) return this.computed(expr);
     if (expr.kind === 'unary' && expr.op === '-') return { kind: 'op', op: 'neg', args: [this.read(expr.operand)] };
     if (expr.kind === 'binary' && OPERATORS[expr.op])
@@ -286,7 +287,7 @@ class Reader {
       return this.run.series.has(expr.name) ? { run: this.run.name, name: expr.name } : undefined;
     if (expr.kind === 'member') {
       const run = this.runOf(expr.object);
-      if (!run) return this.ofProblem(expr) ?? this.notOfSweep(expr.object, expr);
+      if (!run) return this.ofProblem(expr);
       if (run.series.has(expr.name.text)) return { run: run.name, name: expr.name.text };
       const field = run.problem !== undefined && fieldNames(run.problem).includes(expr.name.text);
       if (!field && !run.members.has(expr.name.text) && !OF_EVERY_RUN.has(expr.name.text)) this.unknown(expr.name, run);
@@ -336,9 +337,9 @@ class Reader {
   }
 
   /** A sweep is several runs, and `sweep.m` alone names none of them. */
-  private notOfSweep(object: ast.Expr, whole: ast.Member): undefined {
+  private notOfSweep(object: ast.Expr, whole: ast.Member): void {
     const sweep = object.kind === 'name' ? this.owner(object) : undefined;
-    if (sweep?.kind !== 'family' || [...sweep.members.values()].some((m) => m.kind !== 'run')) return undefined;
+    if (sweep?.kind !== 'family' || [...sweep.members.values()].some((m) => m.kind !== 'run')) return;
     const text = this.e.options.text(whole.span);
     fail('OPT331', whole.span, `${sweep.name} has ${sweep.members.size} runs, and a claim compares numbers`, {
       hint: `write ${text}[0] for one of them, lowest(${text}) or highest(${text}) over all`,

@@ -46,7 +46,7 @@ describe('a claim is a comparison of scalars over runs', () => {
     const yes = ['run.y == 4', 'norm(run.x - [0.75, 0.75]) == 0', '2 * run.y - y == 4'];
     expect(await holds(file + yes.map((c) => `expect ${c}\n`).join(''))).toEqual(yes.map(() => true));
     const messages = errorsOf(`${file}expect norm(run.z) < 1\n`).map((d) => [d.code, d.message]);
-    expect(messages).toEqual([['OPT312', "this file has nothing called 'z'"]]);
+    expect(messages).toEqual([['OPT330', "this file records nothing called 'z'"]]);
   });
   test('what a claim reads wrongly of a sweep is named', async () => {
     const sweep = halving.replace('T(8)', 'T(each [4, 8])');

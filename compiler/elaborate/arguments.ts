@@ -90,7 +90,8 @@ function argument(e: Elaboration, t: Template, param: ast.Param, expr: ast.Expr,
     const first = value.kind === 'pipeline' ? value.alternatives[0][0] : value;
     return first.kind === 'template' && first.decl.kind === param.paramKind ? value : wrong(value, article(param));
   }
-  if (param.paramKind === 'model' && isOfRuns(e, expr, frame)) return { kind: 'thunk', expr, frame };
+  const byRun = param.paramKind === 'model' || (param.paramKind === 'value' && t.decl.kind === 'trial');
+  if (byRun && isOfRuns(e, expr, frame)) return { kind: 'thunk', expr, frame };
   const value = e.do.expression(e, expr, frame);
   switch (param.paramKind) {
     case 'dim':
@@ -125,10 +126,26 @@ function argument(e: Elaboration, t: Template, param: ast.Param, expr: ast.Expr,
 
 const article = ({ paramKind }: ast.Param): string => `${/^[aeiou]/.test(paramKind) ? 'an' : 'a'} ${paramKind}`;
 
-/** Whether a name is that of a model which each run has for itself, and no run is at hand: the run that is given it knows which one it is. */
+/** Whether a name is that of a model or variable which each run has for itself, and no run is at hand: the run that is given it knows which one it is. */
 function isOfRuns(e: Elaboration, expr: ast.Expr, frame: Frame): boolean {
   const binding = expr.kind === 'name' ? frame.scope.find(expr.name) : undefined;
-  return binding?.kind === 'declared' && binding.frame.body === 'file' && e.hasRuns && e.run === e.fileRun;
+  if (binding?.kind !== 'declared' || binding.frame.body !== 'file' || !e.hasRuns || e.run !== e.fileRun) return false;
+  // Hypers and frozen values are those of the file.
+  return binding.decl.kind === 'cell' ? binding.decl.word !== 'frozen' : binding.decl.kind !== 'hyper';
+}
+
+/** An argument of a trial that names a model or variable of the file, in the run that it was given to. */
+export function argumentOfRun(
+  e: Elaboration,
+  t: Template,
+  param: ast.Param,
+  { expr, frame }: Extract<Value, { kind: 'thunk' }>,
+  inner: Frame,
+): Value {
+  const value = argument(e, t, param, expr, frame);
+  if (!param.type) return value;
+  const what = `parameter ${param.name.text} of ${t.decl.name.text}`;
+  return annotate(e, value, param.type, inner, expr.span, { what, declared: param.span });
 }
 
 /** The expression itself, with its frame; a name that stands for such an expression is passed on. */

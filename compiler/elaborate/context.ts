@@ -63,6 +63,8 @@ export interface Constructs {
   /** Names that a `use` brings into a scope. */
   importNames(e: Elaboration, use: ast.UseDecl, scope: Scope): void;
   binding(e: Elaboration, binding: Binding, name: string, span: Span): Value;
+  /** Makes the parameters of a model that was not called yet, where its signature decides them. */
+  parametersBySignature(e: Elaboration, instance: ModelInstance, span: Span): boolean;
   /** An estimator of the library, whose name needs no `use`. */
   libraryEstimator(e: Elaboration, name: string, span: Span): Template | undefined;
   /** Value of `~ NAME(args) TYPE` where NAME is an initializer written in the language; undefined where it is none. */

@@ -34,7 +34,7 @@ export function modelTree(e: Elaboration, instance: ModelInstance, span: Span, p
 
 /** Cells of a model or of a part, in order, with paths below the part. */
 export function modelCells(e: Elaboration, instance: ModelInstance, span: Span, prefix = '') {
-  if (instance.params.size === 0) {
+  if (instance.params.size === 0 && !e.do.parametersBySignature(e, instance, span)) {
     fail('OPT317', span, `the model ${instance.name} has no parameters yet: their shapes come from its first call`, {
       labels: [{ span: instance.span, text: 'declared here' }],
       hint: `call ${instance.name}(…) in a statement before this one`,

@@ -19,6 +19,7 @@ import { checkLoaded } from './weights.ts';
 import { importNames, libraryEstimator } from './imports.ts';
 import { trialTemplate } from './runs.ts';
 import { type Frame, noLoop, Scope } from './scope.ts';
+import { parametersBySignature } from './signatures.ts';
 import { nameSites } from './sites.ts';
 import { body, declareTemplates, statement } from './statements.ts';
 import type { RunValue } from './values.ts';
@@ -34,6 +35,7 @@ const constructs: Constructs = {
   importNames,
   libraryEstimator,
   initial,
+  parametersBySignature,
 };
 
 /** Elaborates the main module. Errors are located; independent ones are reported together. */

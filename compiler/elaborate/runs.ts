@@ -4,7 +4,7 @@
  */
 import type * as ast from '../ast/nodes.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
-import { bindParameters, giveArguments, parametersOf } from './arguments.ts';
+import { argumentOfRun, bindParameters, giveArguments, hasNodes, parametersOf } from './arguments.ts';
 import { newRun, type Elaboration, type RunContext } from './context.ts';
 import { toDim } from './convert.ts';
 import { copyModel, newModel } from './models.ts';
@@ -107,7 +107,7 @@ function oneRun(e: Elaboration, stmt: ast.RunDecl, name: string, expr: ast.Expr,
   const context = newRun(name);
   e.runs.push({ name, mayFail: stmt.mayFail, seed, span: stmt.span });
   inRun(e, context, () => {
-    ownModels(e, template, scope);
+    ownArguments(e, template, scope, trialFrame);
     e.do.body(e, decl.body as ast.Body, trialFrame);
   });
   return { kind: 'run', name, members: context.members, series: context.series };
@@ -138,33 +138,26 @@ export function inRun<T>(e: Elaboration, context: RunContext, body: () => T): T 
   }
 }
 
-/** A model given to a trial becomes an instance of the run's own, which starts from the cells given. */
-function ownModels(e: Elaboration, t: Template, scope: Scope): void {
+/**
+ * What was given to a trial, as the run's own: a model becomes an instance that starts from the cells given, and a model or variable of the file is
+ * one of the run's own already (an untyped parameter is the value that it begins with).
+ */
+function ownArguments(e: Elaboration, t: Template, scope: Scope, frame: Frame): void {
   for (const param of parametersOf(t)) {
-    const binding = scope.find(param.name.text);
-    if (param.paramKind === 'model' && binding?.kind === 'value' && binding.value.kind === 'thunk') {
-      // A model of the file is one of the run's own already.
-      const { expr, frame } = binding.value;
-      const value = e.do.expression(e, expr, frame);
-      if (value.kind !== 'model')
-        fail(
-          'OPT311',
-          expr.span,
-          `parameter ${param.name.text} of ${t.decl.name.text} is a model, not ${kindText(value)}`,
-          {
-            labels: [{ span: param.span, text: 'declared here' }],
-            hint: 'give a model',
-          },
-        );
-      scope.set(param.name.text, { ...binding, value });
-      e.run.members.set(param.name.text, value);
+    const name = param.name.text;
+    const binding = scope.find(name);
+    if (binding?.kind !== 'value') continue;
+    if (binding.value.kind === 'thunk' && (param.paramKind === 'model' || param.paramKind === 'value')) {
+      const value = argumentOfRun(e, t, param, binding.value, frame);
+      scope.set(name, { ...binding, value, home: hasNodes(value) ? e.entry : undefined });
+      if (value.kind === 'model') e.run.members.set(name, value);
       continue;
     }
-    if (param.paramKind !== 'model' || binding?.kind !== 'value' || binding.value.kind !== 'model') continue;
+    if (param.paramKind !== 'model' || binding.value.kind !== 'model') continue;
     const source = binding.value.instance;
-    const model = newModel(e, param.name.text, source.template, param.name.span, { from: source });
+    const model = newModel(e, name, source.template, param.name.span, { from: source });
     copyModel(e, source, model.instance);
-    scope.set(param.name.text, { ...binding, value: model });
-    e.run.members.set(param.name.text, model);
+    scope.set(name, { ...binding, value: model });
+    e.run.members.set(name, model);
   }
 }

@@ -21,11 +21,9 @@ export class Witnesses {
     return prime;
   }
 
-  /** Whether a size was computed from an unknown one: it contains one as a factor, or is near a small multiple of one. */
-  involved(size: number): boolean {
-    return [...this.names.keys()].some(
-      (prime) => size !== 0 && (size % prime === 0 || offset(size, prime) !== undefined),
-    );
+  /** Whether a size was computed from an unknown one (`among`: the witnesses that count): it contains one as a factor, or is near a small multiple of one. */
+  involved(size: number, among: Iterable<number> = this.names.keys()): boolean {
+    return [...among].some((prime) => size !== 0 && (size % prime === 0 || offset(size, prime) !== undefined));
   }
 
   /** `N`, `2 * N`, `N - 1`, or the number. */

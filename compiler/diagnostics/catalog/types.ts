@@ -85,7 +85,7 @@ export const typesCodes = {
   OPT317: {
     title: 'parameters of a model are not known',
     about:
-      'The parameters of a model come from its first call. Using the model as a whole (update, grad, copy) before that, or adding parameters by a new call path afterwards, leaves it unclear which ones are meant.',
+      'The parameters of a model come from its first call, or before that from the types of its arguments where these decide them. Using the model as a whole (update, grad, copy) before they are known, or adding parameters by a new call path afterwards, leaves it unclear which ones are meant.',
   },
   OPT318: {
     title: 'no condition',

@@ -1,6 +1,7 @@
 /**
- * The specs of test/corpus/sketches, written before the compiler: which of them compile to a program today, and where and why each other is refused first.
- * The list is a golden file, so that every change of it is looked at (`npm run test:update` writes it); what compiles must not become less.
+ * The specs of test/corpus/sketches, written before the compiler: all of them compile to a program, and what does not would be listed with place and reason.
+ * The list is a golden file, so that every change of it is looked at (`npm run test:update` writes it). Where the language page refuses
+ * a sketch, the copy is corrected, with a comment at the place.
  */
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -27,6 +28,6 @@ test('each sketch compiles, or is refused at a place with a hint', { timeout: 12
     .toSorted()
     .map((name) => `${name}: ${outcome(readFileSync(join(folder, name), 'utf8'))}`);
   expect(lines).toHaveLength(33);
-  expect(lines.filter((line) => line.endsWith(': compiles')).length).toBeGreaterThanOrEqual(10);
+  expect(lines.filter((line) => !line.endsWith(': compiles'))).toEqual([]);
   await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot('../../golden/sketches.txt');
 });

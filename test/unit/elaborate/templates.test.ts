@@ -32,6 +32,43 @@ run d = fit(c.Net, 0.1)`;
     expect(m.values('d/Net.W')).toEqual(m.values('a/Fresh.W'));
     expect(errorsOf(text('v')).map((e) => e.code)).toEqual(['OPT311']);
   });
+  test('an untyped parameter given a model or variable of the file, also through a trial with some arguments given, is what it begins with', () => {
+    const text = (type: string) => `use nn { linear, relu }
+layer Mlp(x: f32[n, 2]) -> f32[n, 1] { linear(relu(linear(x, 3)), 1) }
+model Net = Mlp
+var v: f32[2] = [1, 2]
+fn value(w) = sum(Net([[1.0, 2.0]]) at { Net: w })
+trial go(start, from${type}) {
+  var w = start
+  var u = from
+  train 1 { w <- 2 * w; u <- 2 * u }
+  metric whole = value(w)
+  metric same = value(start) - sum(Net([[1.0, 2.0]]))
+}
+trial given = go(start: Net)
+run a = given(v)
+run b = go(Net, v)`;
+    const m = runSpec(text(''));
+    expect(m.last('a/same')).toBe(0);
+    expect(m.last('a/whole')).toBe(m.last('b/whole'));
+    expect(m.values('a/u')).toEqual([2, 4]);
+    expect(m.values('a/v')).toEqual([1, 2]);
+    expect(errorsOf(text(': f32[3]')).map((e) => e.code)).toEqual(['OPT310']);
+  });
+  test('a model used as a whole before its first call: parameters follow from the types of its arguments, and nothing else happens', () => {
+    const m = runSpec(`use nn { linear, batch_norm }
+model Net(x: f32[n, 2]) { linear(batch_norm(x), 3) }
+let size_before = size(Net)
+var start = Net
+metric sizes = f32(size_before)
+metric value = sum(Net([[1.0, 2.0], [3.0, 5.0], [4.0, 1.0]]))
+metric same = value - sum(Net([[1.0, 2.0], [3.0, 5.0], [4.0, 1.0]]) at { Net: start })`);
+    expect(m.last('sizes')).toBe(2 + 2 + 6 + 3);
+    expect(m.last('same')).toBe(0);
+    const undecided =
+      'use nn { linear }\nmodel Net(x: f32[n, d]) { linear(x, 2) }\nvar w = Net\nmetric m = sum(Net([[1.0]]))';
+    expect(errorsOf(undecided).map((e) => e.code)).toEqual(['OPT317']);
+  });
   test('layers, fns, objectives', () => {
     const m = runSpec(`use nn { linear }
 layer Wide(x: f32[n, 2]) { linear(x, 3) }

@@ -61,8 +61,8 @@ model Net(x: f32[n, 2]) { linear(batch_norm(x), 3) }
 let size_before = size(Net)
 var start = Net
 metric sizes = f32(size_before)
-metric value = sum(Net([[1.0, 2.0], [3.0, 5.0], [4.0, 1.0]]))
-metric same = value - sum(Net([[1.0, 2.0], [3.0, 5.0], [4.0, 1.0]]) at { Net: start })`);
+let whole = sum(Net([[1.0, 2.0], [3.0, 5.0], [4.0, 1.0]]))
+metric same = whole - sum(Net([[1.0, 2.0], [3.0, 5.0], [4.0, 1.0]]) at { Net: start })`);
     expect(m.last('sizes')).toBe(2 + 2 + 6 + 3);
     expect(m.last('same')).toBe(0);
     const undecided =

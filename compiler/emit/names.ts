@@ -10,9 +10,12 @@ export const names = {
   groupNumber: 'gn',
   /** The workgroup's z: always 0, which drivers do not know. */
   zero: 'oz',
-  /** Turn of a loop around stages, by depth, and the flag as all invocations see it. */
-  turn: (depth: number): string => `tn${depth}`,
+  /** Turn of a loop around stages, by its number, and the flag as all invocations see it. */
+  turn: (loop: number): string => `tn${loop}`,
   flag: 'wf',
+  /** Where a sequence in several launches stands, and what is left of the work of this one. */
+  at: 'at',
+  left: 'lw',
   /** Which of many executions, how many there are, and the first element of its slot in a ring. */
   execution: 'en',
   workgroups: 'nw',

@@ -3,7 +3,7 @@ import type { Word } from '../bundle/commands.ts';
 import type { Binding, BundleKernel, Command, Place as SourcePlace } from '../bundle/format.ts';
 import { fail, InternalError } from '../diagnostics/diagnostic.ts';
 import type { View } from '../ir/kernel/kernel.ts';
-import { flagsOf, groupsOf, walk } from '../ir/kernel/kernel.ts';
+import { flagsOf, groupsOf, placesOf, walk } from '../ir/kernel/kernel.ts';
 import { verifyKernel } from '../ir/kernel/verify.ts';
 import type { Step, Unit } from '../lower/unit.ts';
 import type { Span } from '../source/source.ts';
@@ -142,5 +142,6 @@ function boundBuffers(unit: Unit, ctx: PlanContext): { order: string[]; written:
   });
   for (const { gate } of unit.kernel.branches) if (gate) use(ctx.place(gate.tensor).buffer, false);
   for (const flag of flagsOf(unit.kernel.sequence)) use(ctx.place(flag.tensor).buffer, false);
+  for (const place of placesOf(unit.kernel)) use(ctx.place(place.tensor).buffer, true);
   return { order, written };
 }

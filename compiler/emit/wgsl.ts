@@ -21,7 +21,6 @@ import {
   type Branch,
   type Expression,
   type Kernel,
-  type Stage,
   type Statement,
   type View,
   type Width,
@@ -29,6 +28,7 @@ import {
 import { indexText } from './index-text.ts';
 import { literal } from './literals.ts';
 import { names } from './names.ts';
+import { writeStages } from './stages.ts';
 import { decodeWord, encodeWord } from './words.ts';
 
 /** Where a view lies: bound buffer (by number), offset in elements (a multiple of four), element type of the buffer. */
@@ -89,8 +89,8 @@ class Emitter {
     const { kernel, bindings } = this.input;
     const g = names.groupNumber;
     let first = 0;
-    if (this.input.slots) this.executions(kernel.sequence ?? [], this.input.slots);
-    else if (kernel.sequence) this.stages(kernel.sequence, 1);
+    if (this.input.slots) this.executions(this.input.slots);
+    else if (kernel.sequence) this.stages(1);
     else
       for (const branch of kernel.branches) {
         const last = first + branch.group.extent;
@@ -114,7 +114,7 @@ class Emitter {
       const element = b.word === 'faults' ? 'atomic<u32>' : this.vectorBindings.has(k) ? `vec4<${b.word}>` : b.word;
       head.push(`@group(0) @binding(${k}) var<storage, ${b.access}> ${names.binding(k)}: array<${element}>;`);
     });
-    if (flagsOf(kernel.sequence).length > 0) head.push(`var<workgroup> ${names.flag}: u32;`);
+    if (flagsOf(kernel.sequence).length > 0 || kernel.budget) head.push(`var<workgroup> ${names.flag}: u32;`);
     const fold = this.input.folded ? ` + i32(${names.workgroup}.y) * ${this.input.groupsX}` : '';
     return [
       ...head,
@@ -130,12 +130,12 @@ class Emitter {
   }
 
   /** The stages once for each execution. The other workgroups do nothing: their number is how the host says how many executions there are. */
-  private executions(stages: readonly Stage[], slots: ReadonlyMap<number, number>): void {
+  private executions(slots: ReadonlyMap<number, number>): void {
     const n = names.execution;
     this.line(1, `if (${names.workgroup}.x != 0u) { return; }`);
     this.line(1, `for (var ${n} = 0; ${n} < i32(${names.workgroups}.x); ${n}++) {`);
     for (const [k, elements] of slots) this.line(2, `let ${names.slot(k)} = ${n} * ${elements};`);
-    this.stages(stages, 2);
+    this.stages(2);
     this.line(1, '}');
   }
 
@@ -145,28 +145,17 @@ class Emitter {
     return by === 1 ? ` + ${names.slot(binding)}` : ` + ${names.slot(binding)} / 4`;
   }
 
-  /**
-   * Stages of one workgroup. Barriers stand in loops that all invocations leave together, and under no condition; what is asked of a gate is around
-   * the code of a single branch.
-   */
-  private stages(stages: readonly Stage[], depth: number): void {
-    for (const stage of stages) {
-      if (stage.kind === 'run') {
-        for (const k of stage.branches) this.stageBranch(this.input.kernel.branches[k], depth);
-        this.line(depth, 'storageBarrier();');
-        continue;
-      }
-      const turn = names.turn(depth);
-      const bound = this.input.opaqueBounds ? `${stage.turns} + ${names.zero}` : String(stage.turns);
-      this.line(depth, `for (var ${turn} = 0; ${turn} < ${bound}; ${turn}++) {`);
-      if (stage.flag) {
-        const word = this.word(this.input.locate(stage.flag), ix(0));
-        this.line(depth + 1, `if (${names.local} == 0u) { ${names.flag} = ${word}; }`);
-        this.line(depth + 1, `if (workgroupUniformLoad(&${names.flag}) == 0u) { break; }`);
-      }
-      this.stages(stage.stages, depth + 1);
-      this.line(depth, '}');
-    }
+  private stages(depth: number): void {
+    writeStages(
+      this.input.kernel,
+      {
+        line: (at, text) => this.line(at, text),
+        word: (view) => this.word(this.input.locate(view), ix(0)),
+        branch: (k, at) => this.stageBranch(this.input.kernel.branches[k], at),
+        bound: (n) => (this.input.opaqueBounds ? `${n} + ${names.zero}` : String(n)),
+      },
+      depth,
+    );
   }
 
   private stageBranch(branch: Branch, depth: number): void {

@@ -30,6 +30,8 @@ export interface Frame {
   readonly ranges: ReadonlyMap<Node, Range>;
   /** The flag under which the block runs. */
   readonly gate?: Control;
+  /** Turns of the loops around, all in all. */
+  readonly times?: number;
   /** State whose writer runs without regard to the flag. */
   readonly ungated?: string;
 }
@@ -54,6 +56,8 @@ export interface StateWrite {
 export class BlockLowering {
   readonly ctx: EntryContext;
   readonly gate: Control | undefined;
+  /** How often the block is run at most. */
+  readonly times: number;
   private readonly frame: Frame;
   private readonly lowerRegion: RegionLowering;
   private readonly parent: BlockLowering | undefined;
@@ -74,6 +78,7 @@ export class BlockLowering {
     this.frame = frame;
     this.parent = parent;
     this.gate = frame.gate;
+    this.times = frame.times ?? parent?.times ?? 1;
     this.suffix = parent ? `_${ctx.newBlock()}` : '';
   }
 

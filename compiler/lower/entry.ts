@@ -11,6 +11,7 @@ import type { Data, Entry } from '../ir/program.ts';
 import { extractHost } from '../passes/host.ts';
 import type { Span } from '../source/source.ts';
 import { BlockLowering, type Send } from './block.ts';
+import { boundWork } from './bounded.ts';
 import { EntryContext, type Fault } from './context.ts';
 import { size } from './fuse.ts';
 import { fuseExecutions } from './fused.ts';
@@ -68,12 +69,14 @@ export function lowerEntry(
     else if (size(o.value) > 0) sends.push({ node: o.value, view: ctx.tensors.view(`result:${o.name}`, o.value.type) });
     if (o.when) conditions.set(k, report(o.when));
   });
-  const steps = new BlockLowering(ctx, lowerRegion).lower(
+  const block = new BlockLowering(ctx, lowerRegion);
+  const lowered = block.lower(
     writes.map((w) => ({ node: w.value, memory: `cell:${w.cell}` })),
     sends,
   );
+  const steps = boundWork(fuseExecutions(lowered, times, ctx), block);
   return {
-    steps: fuseExecutions(steps, times, ctx),
+    steps,
     blocks: ctx.blocks,
     tensors: ctx.tensors,
     host: { instructions: ctx.instructions },

@@ -4,34 +4,43 @@
  */
 import { accesses, measure, type Branch, type Kernel, type Stage, type View } from '../ir/kernel/kernel.ts';
 import type { Span } from '../source/source.ts';
-import type { DeviceProfile } from './profile.ts';
+import { maxWork, type DeviceProfile } from './profile.ts';
 import type { Step, Unit } from './unit.ts';
 
 /** Operations (and words moved) of one workgroup that take as long as a launch. */
 const LAUNCH = 40_000;
-/** Sizes of code that drivers compile in tolerable time: it is the accesses that cost (wgsl-limits.md, 0.5). */
+/** Sizes of code that drivers compile in tolerable time: it is the accesses that cost (wgsl-limits.md, 0.5). The larger ones are for loops whose turns would be many launches. */
 const MAX_ACCESSES = 72;
 const MAX_STATEMENTS = 700;
-/** Code of one kernel takes several times as long to compile as that of many: beyond this size it must spare so many launches. */
+const LOOP_ACCESSES = 200;
+const LOOP_STATEMENTS = 2000;
+/** Code of one kernel takes several times as long to compile as that of many: beyond a size it must spare so many launches. */
 const FEW_ACCESSES = 32;
 const MANY_LAUNCHES = 50;
-/** Operations of one launch, so that none keeps the device for long (some kill it after two seconds). */
-const MAX_WORK = 20_000_000;
+const LOOP_LAUNCHES = 250;
 
 export interface FuseContext {
   readonly profile: DeviceProfile;
   bufferOf(tensor: string): string;
 }
 
-const workOf = (unit: Unit): number => unit.flops + unit.bytes / 4;
+/** Operations, and words moved. */
+export const workOf = (unit: Unit): number => unit.flops + unit.bytes / 4;
 const launchesOf = (unit: Unit): number => unit.launches ?? 1;
+const straightOf = (unit: Unit): number => unit.straight ?? workOf(unit);
 const total = (units: readonly Unit[], of: (u: Unit) => number): number => units.reduce((sum, u) => sum + of(u), 0);
 
-/** Whether one workgroup is as fast as the launches, and where the code is long, whether there are so many of them that compiling it pays. */
-function paysOff(units: readonly Unit[], times: number): boolean {
+/** Whether one workgroup is as fast as the launches, and where the code is long, whether there are so many of them that compiling it pays. `around`: turns of the loops around, where the times are turns of one. */
+function paysOff(units: readonly Unit[], times: number, around = 0): boolean {
   const launches = total(units, launchesOf);
   if (total(units, workOf) > LAUNCH * launches) return false;
-  return total(units, (u) => measure(u.kernel).accesses) <= FEW_ACCESSES || times * launches >= MANY_LAUNCHES;
+  const sizes = units.map((u) => measure(u.kernel));
+  const size = sizes.reduce((sum, m) => sum + m.accesses, 0);
+  const statements = sizes.reduce((sum, m) => sum + m.statements, 0);
+  if (size <= MAX_ACCESSES && statements <= MAX_STATEMENTS)
+    return size <= FEW_ACCESSES || times * launches >= MANY_LAUNCHES;
+  const spared = around * (times * units.length - 1);
+  return spared >= LOOP_LAUNCHES && size <= LOOP_ACCESSES && statements <= LOOP_STATEMENTS;
 }
 
 /** The steps as one kernel, where they are small; otherwise themselves. */
@@ -41,25 +50,19 @@ export function fuseSteps(steps: readonly Step[], ctx: FuseContext): readonly St
   return paysOff(units, 1) ? [sequenceOf(units, (stages) => stages, 1)] : steps;
 }
 
-/** `turns` turns of the steps in as few launches as possible where they are small; undefined otherwise. */
+/** `turns` turns of the steps as one kernel where they are small, in as many turns of loops `around`; undefined otherwise. It may be more work than one launch may have (`bounded.ts`). */
 export function fuseTurns(
   steps: readonly Step[],
   turns: number,
   flag: View | undefined,
+  around: number,
   ctx: FuseContext,
 ): readonly Step[] | undefined {
   const units = smallUnits(steps, ctx);
   if (!units || units.length === 0) return undefined;
-  if (!paysOff(units, turns)) return undefined;
-  const work = total(units, workOf);
-  const repeated = (count: number): Unit =>
-    sequenceOf(units, (stages) => [{ kind: 'turns', turns: count, flag, stages }], count);
-  const most = Math.max(1, Math.floor(MAX_WORK / Math.max(1, work)));
-  if (turns <= most) return [repeated(turns)];
-  const each = Math.ceil(turns / Math.ceil(turns / most));
-  const whole = Math.floor(turns / each);
-  const rest = turns - whole * each;
-  return [{ kind: 'repeat', turns: whole, flag, steps: [repeated(each)] }, ...(rest > 0 ? [repeated(rest)] : [])];
+  if (!paysOff(units, turns, around)) return undefined;
+  const work = Math.max(1, Math.ceil(total(units, straightOf)));
+  return [{ ...sequenceOf(units, (stages) => [{ kind: 'turns', turns, flag, work, stages }], turns), straight: 0 }];
 }
 
 /** All steps of an entry as one kernel that makes many executions in a launch, where they are small; otherwise themselves. `times`: executions that follow each other. */
@@ -68,7 +71,8 @@ export function fuseExecutions(steps: readonly Step[], times: number, ctx: FuseC
   const units = smallUnits(steps, ctx);
   if (!units || units.length === 0 || !paysOff(units, times)) return steps;
   const work = Math.max(1, total(units, workOf));
-  return [{ ...sequenceOf(units, (stages) => stages, 1), executions: Math.max(1, Math.floor(MAX_WORK / work)) }];
+  if (work > maxWork(ctx.profile)) return steps;
+  return [{ ...sequenceOf(units, (stages) => stages, 1), executions: Math.floor(maxWork(ctx.profile) / work) }];
 }
 
 /** The kernels of the steps if they fit into one; undefined otherwise. */
@@ -83,10 +87,9 @@ function smallUnits(steps: readonly Step[], ctx: FuseContext): Unit[] | undefine
   // An invocation under a gate cannot exchange values: the kernel may itself write the gate.
   const shuffles = units.some((u) => u.kernel.subgroups);
   if (shuffles && units.some((u) => u.kernel.branches.some((b) => b.gate))) return undefined;
-  const sizes = units.map((u) => measure(u.kernel));
-  if (sizes.reduce((sum, m) => sum + m.accesses, 0) > MAX_ACCESSES) return undefined;
-  if (sizes.reduce((sum, m) => sum + m.statements, 0) > MAX_STATEMENTS) return undefined;
-  const buffers = new Set(units.flatMap((u) => [...u.reads, ...u.writes].map((t) => ctx.bufferOf(t))));
+  // The words by which it keeps where it stands, where it is cut into launches.
+  const buffers = new Set([ctx.bufferOf('control:0')]);
+  for (const u of units) for (const t of [...u.reads, ...u.writes]) buffers.add(ctx.bufferOf(t));
   if (units.some((u) => u.faults)) buffers.add('faults');
   return buffers.size <= ctx.profile.maxStorageBuffers ? units : undefined;
 }
@@ -119,6 +122,7 @@ function sequenceOf(units: readonly Unit[], wrap: (stages: Stage[]) => Stage[], 
     flops: times * total(units, (u) => u.flops),
     bytes: times * total(units, (u) => u.bytes),
     launches: times * total(units, launchesOf),
+    straight: total(units, straightOf),
   };
 }
 

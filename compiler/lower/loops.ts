@@ -74,7 +74,9 @@ class LoopLowering {
     const turn = [...this.head(), ...this.body()];
     if (spec.max === 1 || turn.length === 0) return turn;
     const flag = this.flag?.view;
-    return fuseTurns(turn, spec.max, flag, ctx) ?? [{ kind: 'repeat', turns: spec.max, flag, steps: turn }];
+    return (
+      fuseTurns(turn, spec.max, flag, this.block.times, ctx) ?? [{ kind: 'repeat', turns: spec.max, flag, steps: turn }]
+    );
   }
 
   private partType(k: number): TensorType {
@@ -142,7 +144,7 @@ class LoopLowering {
     });
     if (this.flag) states.set(this.flag.node, this.flag.memory);
     const ranges = new Map([[i, [0, Math.max(0, spec.max - 1)] as const]]);
-    return { leaves, outer, states, ranges, gate: this.flag ?? block.gate };
+    return { leaves, outer, states, ranges, gate: this.flag ?? block.gate, times: block.times * spec.max };
   }
 
   /** The row of this turn of a tensor. */

@@ -9,7 +9,11 @@ export interface DeviceProfile {
   readonly class: 'hardware' | 'software' | 'unknown';
   /** False where loops of little work are not to become one kernel: for comparing the two. */
   readonly sequences?: boolean;
+  /** Operations of one launch of a single workgroup, so that none keeps the device for long (some kill it after two seconds); where not given, 20 million. */
+  readonly maxWork?: number;
 }
+
+export const maxWork = (profile: DeviceProfile): number => profile.maxWork ?? 20_000_000;
 
 export const defaultProfile: DeviceProfile = {
   subgroups: 0,

@@ -22,8 +22,9 @@ export interface Unit {
   readonly gate?: View;
   readonly flops: number;
   readonly bytes: number;
-  /** Launches that it stands for, where it is a sequence. */
+  /** Launches that it stands for, where it is a sequence, and its operations outside of loops. */
   readonly launches?: number;
+  readonly straight?: number;
   /** It is all that an entry does: one launch makes this many executions at most, one after the other. */
   readonly executions?: number;
 }

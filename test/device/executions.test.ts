@@ -81,3 +81,24 @@ describe('many executions in one launch', () => {
     expect(a.dispatches).toBeLessThan(60);
   });
 });
+
+/** Loops of up to 60, 3,125 and 32 turns within each other, around a draw and a small solve. */
+const sketched = `use solvers { sketched_newton }
+problem p { over x: f32[2] = [2, 2]
+  minimize log(1 + x[0]^2) - x[1]
+  subject to circle: (1 + x[0]^2)^2 + x[1]^2 == 4 }
+solve p by sketched_newton() for 30
+metric f = p.objective
+`;
+
+describe('loops within loops within loops', () => {
+  it('that may take six million turns are a few launches a step', { timeout: 240_000 }, async () => {
+    const [a, b] = [await run(sketched, 'device'), await run(sketched, 'reference')];
+    expect(a.series.get('f')?.values[0]).toBeCloseTo(-Math.sqrt(3), 5);
+    // the same draws, and as many of them
+    expect(a.series.get('inner')).toEqual(b.series.get('inner'));
+    expect(a.steps).toBe(b.steps);
+    // what is launched beyond the end of the loops, before the host knows of it, included
+    expect(a.dispatches).toBeLessThan(120 * ((a.steps ?? 0) + 20));
+  });
+});

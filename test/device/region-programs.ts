@@ -9,7 +9,7 @@ import {
   rowType,
 } from '../../compiler/ir/tensor/regions.ts';
 import type { Node, TensorType } from '../../compiler/ops/types.ts';
-import { Build, i32 } from './programs.ts';
+import { Build, f32, i32 } from './programs.ts';
 
 /** A program under construction, with what loops and branches need. */
 export class Regions extends Build {
@@ -51,4 +51,33 @@ export class Regions extends Build {
   int(value: number): Node {
     return this.g.constant(value, i32());
   }
+}
+
+/** Turns within turns within turns, that end where they like: steps of a number to 1 (Collatz, 1937), those of the next one from there. */
+export function nestedLoops(b: Regions, most: number): Node {
+  const x = b.input('x', f32());
+  const num = (v: number): Node => b.num(v, x);
+  const one = num(1);
+  const outer = b.repeat(
+    60,
+    [x, num(0)],
+    (_, [start, done]) => {
+      const inner = b.repeat(
+        most,
+        [start, done],
+        (_, [v, n]) => {
+          const half = b.op('floor', b.op('mul', v, num(0.5)));
+          const odd = b.op('sub', v, b.op('add', half, half));
+          const up = b.op('add', b.op('mul', v, num(3)), one);
+          const next = b.op('add', b.op('mul', odd, up), b.op('mul', b.op('sub', one, odd), half));
+          const twice = b.repeat(4, [n], (_, [m]) => ({ carries: [b.op('add', m, num(0.25))] }));
+          return { carries: [next, twice.carry(0)] };
+        },
+        { cond: (_, [v]) => b.op('gt', v, one) },
+      );
+      return { carries: [b.op('add', start, num(3)), inner.carry(1)] };
+    },
+    { cond: (_, [start]) => b.op('lt', start, num(28)) },
+  );
+  return outer.carry(1);
 }

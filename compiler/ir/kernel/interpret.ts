@@ -7,7 +7,7 @@ import { op as opOf } from '../../ops/table.ts';
 import type { DType, NdArray } from '../../ops/types.ts';
 import { InternalError } from '../../diagnostics/diagnostic.ts';
 import { atLane, evaluateIndex, laneOf, type IndexExpr } from './index-expr.ts';
-import type { Branch, Expression, Kernel, Stage, Statement, ValueId, View } from './kernel.ts';
+import { turnsOf, type Branch, type Expression, type Kernel, type Stage, type Statement, type Turns, type ValueId, type View } from './kernel.ts'; // prettier-ignore
 
 /** Where a tensor lies: a buffer, one number per element (packed bytes unscaled), and the tensor's first element in it. */
 export type Memory = (tensor: string) => { readonly data: Float64Array; readonly offset: number };
@@ -21,7 +21,7 @@ export interface Outcome {
 export function interpretKernel(kernel: Kernel, memory: Memory): Outcome {
   const faults = new Set<number>();
   if (kernel.sequence) {
-    runStages(kernel.sequence, kernel, memory, faults);
+    new Sequence(kernel, memory, faults).launch();
     return { faults };
   }
   const races = new RaceCheck();
@@ -37,22 +37,73 @@ export function interpretKernel(kernel: Kernel, memory: Memory): Outcome {
   return { faults };
 }
 
-/** Runs stages by one workgroup. A barrier ends what an access can race with. */
-function runStages(stages: readonly Stage[], kernel: Kernel, memory: Memory, faults: Set<number>): void {
-  for (const stage of stages) {
-    if (stage.kind === 'run') {
-      const races = new RaceCheck();
-      for (const k of stage.branches) {
-        const branch = kernel.branches[k];
-        if (branch.gate && isClosed(branch.gate, memory, races, 0)) continue;
-        const w = new Workgroup(kernel.workgroup, memory, faults, races, 0);
-        for (let group = 0; group < branch.group.extent; group++) w.runBranch(branch, group);
-      }
-      continue;
+/** One launch of a sequence by one workgroup. A barrier ends what an access can race with. */
+class Sequence {
+  private readonly kernel: Kernel;
+  private readonly memory: Memory;
+  private readonly faults: Set<number>;
+  private readonly loops: readonly Turns[];
+  /** As in `Budget`: 1 while stages are run; any other number of a loop while the way to it, or out of it, is taken. */
+  private at = 1;
+  private left = Infinity;
+  private readonly turns: number[];
+
+  constructor(kernel: Kernel, memory: Memory, faults: Set<number>) {
+    this.kernel = kernel;
+    this.memory = memory;
+    this.faults = faults;
+    this.loops = turnsOf(kernel.sequence);
+    this.turns = this.loops.map(() => 0);
+  }
+
+  launch(): void {
+    const { budget, sequence = [] } = this.kernel;
+    if (!budget) return this.run(sequence);
+    const word = (view: View): { data: Float64Array; offset: number } => this.memory(view.tensor);
+    const at = word(budget.at);
+    this.at = at.data[at.offset];
+    if (this.at === 0) return;
+    this.left = budget.work;
+    budget.turns.map(word).forEach((w, k) => (this.turns[k] = w.data[w.offset]));
+    this.run(sequence);
+    at.data[at.offset] = this.at === 1 ? 0 : this.at;
+    budget.turns.map(word).forEach((w, k) => (w.data[w.offset] = this.turns[k]));
+  }
+
+  private run(stages: readonly Stage[]): void {
+    for (const stage of stages) {
+      if (stage.kind === 'turns') this.repeat(stage);
+      else if (this.at === 1) this.runBranches(stage.branches);
     }
-    for (let turn = 0; turn < stage.turns; turn++) {
-      if (stage.flag && isClosed(stage.flag, memory, new RaceCheck(), 0)) break;
-      runStages(stage.stages, kernel, memory, faults);
+  }
+
+  private runBranches(numbers: readonly number[]): void {
+    const races = new RaceCheck();
+    for (const k of numbers) {
+      const branch = this.kernel.branches[k];
+      if (branch.gate && isClosed(branch.gate, this.memory, races, 0)) continue;
+      const w = new Workgroup(this.kernel.workgroup, this.memory, this.faults, races, 0);
+      for (let group = 0; group < branch.group.extent; group++) w.runBranch(branch, group);
+    }
+  }
+
+  private repeat(stage: Turns): void {
+    const k = this.loops.indexOf(stage);
+    const own = k + 2;
+    if (this.at === 1) this.turns[k] = 0;
+    else if (this.at < own || this.at > own + turnsOf(stage.stages).length) return;
+    for (; this.turns[k] < stage.turns; this.turns[k]++) {
+      if (this.at === own) this.at = 1;
+      if (this.at === 1) {
+        if (stage.flag && isClosed(stage.flag, this.memory, new RaceCheck(), 0)) return;
+        if (this.left <= 0) {
+          this.at = own;
+          return;
+        }
+        this.left -= stage.work;
+      }
+      this.run(stage.stages);
+      if (this.at !== 1) return;
     }
   }
 }

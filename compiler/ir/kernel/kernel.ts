@@ -5,7 +5,7 @@
  * by `shuffle` within a subgroup, and no invocation may touch what another one writes (`interpret.ts` checks).
  *
  * A kernel with a `sequence` is one workgroup that runs its branches in stages, with a barrier after each, so that a stage sees what those before it have
- * written: a whole loop of little work in one launch.
+ * written: a whole loop of little work in one launch, or, with a `budget`, in a few.
  */
 import type { Attrs, DType } from '../../ops/types.ts';
 import type { IndexExpr, IndexVar } from './index-expr.ts';
@@ -110,14 +110,34 @@ export interface Branch {
 /** Part of a sequence: branches, by number, that run beside each other, or stages that are repeated. */
 export type Stage =
   | { readonly kind: 'run'; readonly branches: readonly number[] }
-  /** At most `turns` times, and only as long as the flag in memory is not 0 at the beginning of a turn. */
-  | { readonly kind: 'turns'; readonly turns: number; readonly flag?: View; readonly stages: readonly Stage[] };
+  /** At most `turns` times, and only as long as the flag in memory is not 0 at the beginning of a turn. `work`: operations of a turn, without those of turns within it. */
+  | Turns;
+
+export interface Turns {
+  readonly kind: 'turns';
+  readonly turns: number;
+  readonly flag?: View;
+  readonly work: number;
+  readonly stages: readonly Stage[];
+}
+
+/**
+ * A sequence in launches of bounded work: before a turn for which nothing is left of a launch's work it notes where it stands, and the next launch goes on
+ * there. `at` is 0 where all is done, 1 before the beginning, and 1 + k in loop k of the sequence (from 1, an outer loop before those within it);
+ * `turns` holds the turn of each loop.
+ */
+export interface Budget {
+  readonly work: number;
+  readonly at: View;
+  readonly turns: readonly View[];
+}
 
 export interface Kernel {
   readonly workgroup: number;
   readonly branches: readonly Branch[];
   readonly subgroups: boolean;
   readonly sequence?: readonly Stage[];
+  readonly budget?: Budget;
 }
 
 /** Number of workgroups that a kernel is dispatched with. */
@@ -125,9 +145,19 @@ export function groupsOf(kernel: Kernel): number {
   return kernel.sequence ? 1 : kernel.branches.reduce((sum, b) => sum + b.group.extent, 0);
 }
 
+/** Loops of stages, an outer one before those within it. */
+export function turnsOf(stages: readonly Stage[] = []): Turns[] {
+  return stages.flatMap((s) => (s.kind === 'turns' ? [s, ...turnsOf(s.stages)] : []));
+}
+
 /** Flags that the stages of a kernel ask for. */
 export function flagsOf(stages: readonly Stage[] = []): View[] {
-  return stages.flatMap((s) => (s.kind === 'turns' ? [...(s.flag ? [s.flag] : []), ...flagsOf(s.stages)] : []));
+  return turnsOf(stages).flatMap((s) => (s.flag ? [s.flag] : []));
+}
+
+/** Words by which a kernel in several launches keeps where it stands. */
+export function placesOf({ budget }: Kernel): View[] {
+  return budget ? [budget.at, ...budget.turns] : [];
 }
 
 /** Views that a kernel reads and writes, in order of first use. */
@@ -140,6 +170,10 @@ export function accesses(kernel: Kernel): { reads: Map<string, View>; writes: Ma
   });
   for (const { gate } of kernel.branches) if (gate) result.reads.set(gate.tensor, gate);
   for (const flag of flagsOf(kernel.sequence)) result.reads.set(flag.tensor, flag);
+  for (const place of placesOf(kernel)) {
+    result.reads.set(place.tensor, place);
+    result.writes.set(place.tensor, place);
+  }
   return result;
 }
 

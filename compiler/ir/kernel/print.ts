@@ -10,7 +10,9 @@ export function printKernel(kernel: Kernel): string {
     );
     printBlock(branch.body, '  ', lines);
   }
-  if (kernel.sequence) lines.push('sequence', ...stageLines(kernel.sequence, '  '));
+  const { budget } = kernel;
+  const bounded = budget ? ` of ${budget.work} operations a launch, at ${budget.at.tensor}` : '';
+  if (kernel.sequence) lines.push(`sequence${bounded}`, ...stageLines(kernel.sequence, '  '));
   return lines.join('\n') + '\n';
 }
 

@@ -3,7 +3,7 @@
  * are the ranges of `within` variables and clamped values), and every run-time index value is a clamped one. Returns problems as text.
  */
 import { laneOf, lanePattern, visitAtoms, type IndexExpr } from './index-expr.ts';
-import type { Kernel, Stage, Statement, ValueId, View } from './kernel.ts';
+import { turnsOf, type Kernel, type Stage, type Statement, type ValueId, type View } from './kernel.ts';
 
 export function verifyKernel(kernel: Kernel): string[] {
   const problems: string[] = [];
@@ -14,7 +14,19 @@ export function verifyKernel(kernel: Kernel): string[] {
     if (kernel.sequence && kernel.subgroups && branch.gate) problems.push('a shuffle under a gate within a sequence');
   }
   if (kernel.sequence) problems.push(...verifyStages(kernel.sequence, kernel.branches.length));
+  problems.push(...verifyBudget(kernel));
   return problems;
+}
+
+function verifyBudget({ budget, sequence }: Kernel): string[] {
+  if (!budget) return [];
+  const loops = turnsOf(sequence);
+  const places = new Set([budget.at, ...budget.turns].map((v) => v.tensor));
+  return [
+    ...(loops.length === budget.turns.length ? [] : [`${loops.length} loops keep ${budget.turns.length} turns`]),
+    ...(places.size === 1 + budget.turns.length ? [] : ['two loops keep their turns in one word']),
+    ...(budget.work > 0 && loops.every((s) => s.work > 0) ? [] : ['turns that cost nothing never end a launch']),
+  ];
 }
 
 function verifyStages(stages: readonly Stage[], branches: number): string[] {

@@ -58,7 +58,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
     }
   }
   storageBarrier();
-  for (var tn1 = 0; tn1 < 6 + oz; tn1++) {
+  for (var tn0 = 0; tn0 < 6 + oz; tn0++) {
     if (li == 0u) { wf = b0[1]; }
     if (workgroupUniformLoad(&wf) == 0u) { break; }
     {

@@ -8,7 +8,7 @@ import type { DeviceProfile } from '../../../compiler/lower/profile.ts';
 import type { NdArray, Node } from '../../../compiler/ops/types.ts';
 import { evaluate } from '../../../runtime/reference/interpreter.ts';
 import { cell, f32, i32, program, resultsProgram } from '../../device/programs.ts';
-import { Regions } from '../../device/region-programs.ts';
+import { nestedLoops, Regions } from '../../device/region-programs.ts';
 import { randomControl, vector } from '../../fuzz/random-control.ts';
 import { seededRng } from '../../fuzz/rng.ts';
 import { interpretEntry, type Interpreted } from './interpret-program.ts';
@@ -22,6 +22,8 @@ const profiles: Partial<DeviceProfile>[] = [
   { class: 'software', subgroups: 8 },
   { sequences: false },
   { class: 'software', subgroups: 8, sequences: false },
+  // So little work a launch that loops within loops end and go on somewhere in the middle.
+  { maxWork: 700 },
 ];
 
 /** Runs the results of a program of inputs through its kernels and compares them with the reference. */
@@ -105,6 +107,33 @@ describe('loops', () => {
       const p = resultsProgram(b.g, { x: x.type, w: w.type }, results);
       check(p, { x: ramp(12 * 16), w: ramp(5 * 256, 0.4) }, limits);
     }
+  });
+
+  it('of any number of turns are launches of bounded work, that go on where the last one stopped', () => {
+    const steps = (maxWork: number | undefined, most = 300): Interpreted => {
+      const b = new Regions();
+      const p = resultsProgram(b.g, { x: f32() }, { steps: nestedLoops(b, most) });
+      return check(p, { x: [7] }, { maxWork });
+    };
+    // 16 + 6 + 13 + 9 + 19 + 10 + 23 turns of 7, 10, 13, 16 → 4, 19, 22, 25.
+    const whole = steps(undefined);
+    for (const maxWork of [3_000, 40_000, 41_234]) {
+      const cut = steps(maxWork);
+      expect(cut.outputs).toEqual(whole.outputs);
+      expect(cut.dispatches).toBeGreaterThan(whole.dispatches);
+    }
+    expect(whole.dispatches).toBeLessThanOrEqual(3);
+  });
+
+  it('of a hundred million turns at most are few launches', () => {
+    const b = new Regions();
+    const p = resultsProgram(b.g, { x: f32() }, { steps: nestedLoops(b, 500_000) });
+    const { entries } = prepareProgram(p);
+    const repeats = entries[0].lowered.steps.filter((s) => s.kind === 'repeat');
+    expect(entries[0].lowered.steps.length).toBeLessThanOrEqual(5);
+    expect(repeats).toHaveLength(1);
+    expect(repeats[0].turns).toBeLessThan(2000);
+    expect(repeats[0].flag).toBeDefined();
   });
 
   it('need no counter where nobody reads it: one launch for each turn, or one for all', () => {

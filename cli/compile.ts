@@ -10,6 +10,7 @@ export interface CompileRequest {
   readonly stage: CompileOptions['stage'];
   readonly profile?: CompileOptions['profile'];
   readonly weights?: CompileOptions['weights'];
+  readonly grading?: boolean;
 }
 
 /** Compiles up to a stage. Throws SaddleError with all diagnostics where there are errors; warnings are in the result. */
@@ -23,6 +24,7 @@ export function compileSpec(spec: Spec, opened: Opened, request: CompileRequest)
     stage: request.stage,
     profile: request.profile,
     weights: request.weights,
+    grading: request.grading,
   });
   if (!result.ok) throw new SaddleError(result.diagnostics);
   return result.value;

@@ -101,6 +101,8 @@ function program(): Command {
   saddle
     .command('test <PATH...>')
     .description('run specs and decide their expects; folders are searched for .opt files')
+    .option('--solvers', 'try every solver of the library that fits on each problem, graded by its expects')
+    .option('--seconds <N>', 'with --solvers: time of one solver on one problem (default 10)')
     .addOption(set())
     .addOption(steps())
     .addOption(seed())
@@ -110,7 +112,8 @@ function program(): Command {
     .addOption(json())
     .addOption(quiet())
     .action(async (paths: string[], options) => {
-      exit = await (await import('./test.ts')).testCommand(paths, options);
+      if (options.solvers) exit = await (await import('./grade/command.ts')).gradeCommand(paths, options);
+      else exit = await (await import('./test.ts')).testCommand(paths, options);
     });
   saddle
     .command('runs [DIR...]')

@@ -59,11 +59,15 @@ export function readSpec(file: string): Source {
 
 /** Reads and parses a spec. Throws OPT804 and the syntax errors. */
 export function openSpec(file: string, opened: Opened): Spec {
-  const source = readSpec(file);
+  return specOf(readSpec(file), opened);
+}
+
+/** A spec of this text, as if it stood in the file of its name. Throws the syntax errors. */
+export function specOf(source: Source, opened: Opened): Spec {
   opened.set(source.name, source);
   const parsed = parse(source);
   if (!parsed.ok) throw new SaddleError(parsed.diagnostics);
-  const folder = path.dirname(path.resolve(file));
+  const folder = path.dirname(path.resolve(source.name));
   const loads: Spec['loads'][number][] = [];
   const dims = new Map<string, number>();
   const settable = { dims: new Set<string>(), hypers: new Set<string>(), data: new Set<string>() };

@@ -32,6 +32,8 @@ export interface CompileOptions {
   readonly profile?: CompileProgramOptions['limits'];
   /** Files of initial values by the name of the model that takes them (`--load`). */
   readonly weights?: ReadonlyMap<string, WeightFile>;
+  /** For grading solvers: the program says which solvers of the library take its problems, and marks the points where objectives are computed. */
+  readonly grading?: boolean;
   /** The tree of the source, where the caller has parsed it already. */
   readonly module?: Module;
   readonly stage?: 'check' | 'program' | 'bundle';
@@ -88,6 +90,7 @@ export function compile(source: Source, options: CompileOptions): Result<Compile
       set: options.set,
       dataInfo: options.dataInfo,
       weights: options.weights,
+      grading: options.grading,
       readImport: (name, from) => {
         const found = modules.find(name, from);
         return found === 'unknown' ? undefined : found;

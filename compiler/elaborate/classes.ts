@@ -75,7 +75,9 @@ export function match(e: Elaboration, problem: ProblemInstance, solver: Template
   const found = tryMatch(e, problem, solver, view);
   if ('parts' in found) return found;
   const name = solver.decl.name.text;
-  const fitting = librarySolvers(e, problem, view, span).filter((n) => n !== name);
+  const fitting = librarySolvers(e, problem, view, span).flatMap((s) =>
+    s.decl.name.text === name ? [] : s.decl.name.text,
+  );
   const [first, ...more] = found.misfits;
   fail('OPT443', span, `${name} is a solver for ${classText(solver)}, and ${problem.name} ${first.text}`, {
     labels: [
@@ -90,13 +92,13 @@ export function match(e: Elaboration, problem: ProblemInstance, solver: Template
 
 const classText = (solver: Template): string => `the class ${(solver.decl as ast.SolverDecl).problemClass.text}`;
 
-/** Names of the solvers of the library that take the problem. */
-function librarySolvers(e: Elaboration, problem: ProblemInstance, view: Frame, span: Span): string[] {
+/** The solvers of the library that take the problem. */
+export function librarySolvers(e: Elaboration, problem: ProblemInstance, view: Frame, span: Span): Template[] {
   const names = libraryScope(e, 'solvers', span)?.names ?? new Map<string, never>();
   return [...names.values()].flatMap((binding) => {
     if (binding.kind !== 'value' || binding.value.kind !== 'template' || binding.value.decl.kind !== 'solver')
       return [];
-    return 'parts' in tryMatch(e, problem, binding.value, view) ? [binding.value.decl.name.text] : [];
+    return 'parts' in tryMatch(e, problem, binding.value, view) ? [binding.value] : [];
   });
 }
 

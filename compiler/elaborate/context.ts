@@ -6,7 +6,7 @@ import type * as ast from '../ast/nodes.ts';
 import type { BundleSolve, Claim, DataInfo, EvalTimes, Place } from '../bundle/format.ts';
 import { warning, type Diagnostic, fail, type DiagnosticParts } from '../diagnostics/diagnostic.ts';
 import type { DiagnosticCode } from '../diagnostics/catalog.ts';
-import type { Data, Export, Hyper, Phase, Run, UpdateRecord } from '../ir/program.ts';
+import type { Data, Export, Fits, Hyper, Phase, Run, UpdateRecord } from '../ir/program.ts';
 import { Graph, sizeOf } from '../ir/tensor/graph.ts';
 import { type DType, type Node, ShapeError, type TensorType } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
@@ -35,6 +35,8 @@ export interface ElaborateOptions {
   readonly limits?: Partial<Limits>;
   /** Files of initial values by the name of the model that takes them. */
   readonly weights?: ReadonlyMap<string, WeightFile>;
+  /** For grading solvers: which solvers of the library take each problem (`Program.fits`), and marks at the points where objectives are computed. */
+  readonly grading?: boolean;
 }
 
 export interface Limits {
@@ -139,6 +141,8 @@ export class Elaboration {
   readonly exports: Export[] = [];
   readonly claims: Claim[] = [];
   readonly solves: BundleSolve[] = [];
+  /** With `grading`: the solvers that fit, by solve between phases. */
+  readonly fits: Fits[] = [];
   /** Reports of solvers, by run and name. */
   readonly solverSeries = new Set<string>();
   readonly updates: UpdateRecord[] = [];

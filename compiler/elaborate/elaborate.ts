@@ -177,6 +177,7 @@ function assemble(e: Elaboration): Program {
     exports: e.exports,
     claims: e.claims,
     ...(e.solves.length > 0 && { solves: e.solves }),
+    ...(e.fits.length > 0 && { fits: e.fits }),
     updates: e.updates,
     models: e.models
       .filter((m) => m.params.size > 0)

@@ -14,6 +14,7 @@ import type { Elaboration } from './context.ts';
 import { leaves, mapLeaves, plain, readCells, toNode } from './convert.ts';
 import { objectiveNode } from './derivatives.ts';
 import { solveLoop } from './execution.ts';
+import { markPoints } from './points.ts';
 import { draw, nameDraw } from './random.ts';
 import { allLevels, relationOf } from './problem-text.ts';
 import { type Binding, type Clock, type Frame, noLoop, Scope } from './scope.ts';
@@ -30,6 +31,9 @@ export function viewOf(e: Elaboration, instance: ProblemInstance, clock?: Clock)
     indices: clock ? [...instance.frame.indices, clock.step] : instance.frame.indices,
     execution: clock ? solveLoop(e, clock.step) : noLoop,
     clock,
+    ...(e.options.grading && {
+      variables: () => allOf(instance.level).flatMap((l) => l.variables.flatMap((v) => v.cells().cells)),
+    }),
   };
   for (const level of allLevels(instance.level.text)) {
     for (const stmt of level.rest) bindRest(e, stmt, frame);
@@ -105,13 +109,15 @@ function patternNames(pattern: ast.Pattern): ast.Name[] {
 export function objective(e: Elaboration, stmt: ast.ObjectiveStmt, frame: Frame): Value {
   const name = stmt.name?.text ?? 'objective';
   const value = e.do.expression(e, stmt.value, frame);
-  return named(e, name, tensor(objectiveNode(e, value, stmt.value.span)), stmt.value.span);
+  const node = markPoints(e, objectiveNode(e, value, stmt.value.span), frame);
+  return named(e, name, tensor(node), stmt.value.span);
 }
 
 /** What a player minimizes or maximizes, as written. */
 export function playerObjective(e: Elaboration, stmt: ast.PlayerStmt, frame: Frame): Value {
   const value = e.do.expression(e, stmt.value, frame);
-  return named(e, stmt.name.text, tensor(objectiveNode(e, value, stmt.value.span)), stmt.value.span);
+  const node = markPoints(e, objectiveNode(e, value, stmt.value.span), frame);
+  return named(e, stmt.name.text, tensor(node), stmt.value.span);
 }
 
 /** Left minus right of a constraint, times `sign`. */

@@ -150,6 +150,8 @@ export interface Frame {
   readonly keepsLets?: boolean;
   /** Nesting of template calls, against runaway recursion. */
   readonly depth: number;
+  /** In the text of a problem, for grading: its variables, whose values are the points at which objectives are computed. */
+  readonly variables?: () => readonly CellRef[];
   /** In a solve within a phase: what `step`, `steps` and `progress` are there. */
   readonly clock?: Clock;
   /** In the body of a solver: what its own statements (`first`, `multipliers`) act on. */

@@ -5,12 +5,13 @@
 import type * as ast from '../ast/nodes.ts';
 import { SOLVE_PART } from '../bundle/format.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
+import type { Fits } from '../ir/program.ts';
 import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
-import { giveArguments } from './arguments.ts';
+import { giveArguments, openParameters } from './arguments.ts';
 import { cellsFor } from './cells.ts';
 import { choose, decide } from './choices.ts';
-import { match, type Matched } from './classes.ts';
+import { librarySolvers, match, type Matched } from './classes.ts';
 import type { Elaboration } from './context.ts';
 import { leafNodes, mapLeaves, plain, readCells, toDim, toNode } from './convert.ts';
 import { lagrangianOf } from './lagrangian.ts';
@@ -120,6 +121,7 @@ export function solvePhase(e: Elaboration, expr: ast.SolveExpr, frame: Frame, al
       const view = viewOf(e, instance, clock);
       checkReads(e, instance, view);
       const matched = match(e, instance, head.solver, view, expr.span);
+      if (e.options.grading) e.fits.push(fitsOf(e, instance, view, expr.span));
       e.within(init, () => prepareMultipliers(e, matched, view));
       const status = ends ? e.within(init, () => statusCell(e, key, expr.span, true)) : undefined;
       const prefix = alone ? '' : `${name}.`;
@@ -162,6 +164,14 @@ export function solvePhase(e: Elaboration, expr: ast.SolveExpr, frame: Frame, al
     );
   }
   return instance;
+}
+
+function fitsOf(e: Elaboration, instance: ProblemInstance, view: Frame, span: Span): Fits {
+  const solvers = librarySolvers(e, instance, view, span).map((t) => ({
+    name: t.decl.name.text,
+    needs: openParameters(t).map((p) => p.name.text),
+  }));
+  return { problem: instance.name, solvers };
 }
 
 /** The run's instance; a problem with arguments is a new one, which is then the run's. */

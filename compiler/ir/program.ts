@@ -97,6 +97,16 @@ export interface Run {
   readonly span?: Span;
 }
 
+/** Solvers of the library whose class a problem is of. */
+export interface Fits {
+  readonly problem: string;
+  readonly solvers: readonly {
+    readonly name: string;
+    /** Parameters without a default: it cannot be called without knowing more of the problem. */
+    readonly needs: readonly string[];
+  }[];
+}
+
 export interface Export {
   readonly name: string;
   readonly entry: string;
@@ -113,6 +123,8 @@ export interface Program {
   readonly exports: readonly Export[];
   readonly claims: readonly Claim[];
   readonly solves?: readonly BundleSolve[];
+  /** Of programs elaborated for grading: which solvers of the library take the problem of each solve between phases. */
+  readonly fits?: readonly Fits[];
   readonly updates: readonly UpdateRecord[];
   /** Models by displayed name (`dann.Features`) → their cells in order, for sessions, checkpoints and the owner check. */
   readonly models: readonly {

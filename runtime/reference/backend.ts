@@ -10,14 +10,14 @@ import type { Entry, Program } from '../../compiler/ir/program.ts';
 import { roundHalf } from '../../compiler/ops/half.ts';
 import type { NdArray, Node, TensorType } from '../../compiler/ops/types.ts';
 import { type Backend, type DeviceInfo, type DeviceStats, type FieldSource, inMemory, type NumberArray, type StepOutputs } from '../backend.ts'; // prettier-ignore
-import { FaultError, evaluate } from './interpreter.ts';
+import { FaultError, type Seen, evaluate } from './interpreter.ts';
 
 /** Told of each execution before it happens; `leaf` gives the value that a parameter of the entry's graph will have. */
 export type Watcher = (entry: Entry, scalars: Scalars, leaf: (parameter: Node) => NdArray) => void;
 
-/** Makes the backend; all cells are zero until the program's first entries have run. */
-export function createReferenceBackend(program: Program, watcher?: Watcher): Backend {
-  return new ReferenceBackend(program, watcher);
+/** Makes the backend; all cells are zero until the program's first entries have run. `seen` is told of every value. */
+export function createReferenceBackend(program: Program, watcher?: Watcher, seen?: Seen): Backend {
+  return new ReferenceBackend(program, watcher, seen);
 }
 
 class ReferenceBackend implements Backend {
@@ -31,6 +31,7 @@ class ReferenceBackend implements Backend {
   readonly stats: DeviceStats = { dispatches: 0, submits: 0, executions: 0 };
   readonly bytes = { live: 0, peak: 0 };
   private readonly watcher: Watcher | undefined;
+  private readonly seen: Seen | undefined;
   private readonly entries: ReadonlyMap<string, Entry>;
   /** Cells that keep numbers of 16 bits. */
   private readonly halves: ReadonlySet<string>;
@@ -41,8 +42,9 @@ class ReferenceBackend implements Backend {
   /** Submissions are ordered: each begins when the one before it has ended. */
   private last: Promise<unknown> = Promise.resolve();
 
-  constructor(program: Program, watcher: Watcher | undefined) {
+  constructor(program: Program, watcher: Watcher | undefined, seen: Seen | undefined) {
     this.watcher = watcher;
+    this.seen = seen;
     this.entries = new Map(program.entries.map((e) => [e.id, e]));
     this.types = new Map(program.cells.map((c) => [c.id, c.type]));
     this.halves = new Set(program.cells.filter((c) => c.storage === 'f16').map((c) => c.id));
@@ -133,7 +135,7 @@ class ReferenceBackend implements Backend {
     this.watcher?.(entry, scalars, leaf);
     let values: NdArray[];
     try {
-      values = evaluate(roots, leaf);
+      values = evaluate(roots, leaf, this.seen);
     } catch (reason) {
       if (reason instanceof FaultError) fail('OPT708', reason.span, `${reason.message} (step ${scalars.step})`);
       throw reason;

@@ -29,9 +29,12 @@ const needed = (roots: readonly Node[]): Node[] => reachable(roots, (node) => no
  * Values of the roots. `leaf` supplies the value of each `parameter` node, of the node's type; values are never written to, so they may be
  * shared with the caller. Throws FaultError, with the span of the node, for an index out of range.
  */
-export function evaluate(roots: readonly Node[], leaf: (parameter: Node) => NdArray): NdArray[] {
-  return evaluateIn(planOf(roots), leaf);
+export function evaluate(roots: readonly Node[], leaf: (parameter: Node) => NdArray, seen?: Seen): NdArray[] {
+  return evaluateIn(planOf(roots), leaf, seen);
 }
+
+/** Told of every value as it is computed, in loops at each turn. What it throws ends the evaluation. */
+export type Seen = (node: Node, value: NdArray) => void;
 
 /** What evaluating some roots takes; made once for a region, however many turns it has. */
 interface Plan {
@@ -52,24 +55,30 @@ function planOf(roots: readonly Node[]): Plan {
 const regionPlans = new WeakMap<Region, Plan>();
 
 /** Values of a closed region's results for values of its params. */
-export function evaluateRegion(region: Region, args: readonly NdArray[]): NdArray[] {
+export function evaluateRegion(region: Region, args: readonly NdArray[], seen?: Seen): NdArray[] {
   const plan = regionPlans.get(region) ?? planOf(region.results);
   regionPlans.set(region, plan);
   const values = new Map(region.params.map((param, k) => [param, args[k]]));
-  return evaluateIn(plan, (param) => {
-    const value = values.get(param);
-    if (!value) throw new InternalError(`a region reads '${String(param.attrs.name)}', which is none of its params`);
-    return value;
-  });
+  return evaluateIn(
+    plan,
+    (param) => {
+      const value = values.get(param);
+      if (!value) throw new InternalError(`a region reads '${String(param.attrs.name)}', which is none of its params`);
+      return value;
+    },
+    seen,
+  );
 }
 
-function evaluateIn(plan: Plan, leaf: (parameter: Node) => NdArray): NdArray[] {
+function evaluateIn(plan: Plan, leaf: (parameter: Node) => NdArray, seen: Seen | undefined): NdArray[] {
   const { order, roots } = plan;
   const uses = new Map(plan.uses);
   const values = new Map<Node, NdArray>();
   for (const node of order) {
     const inputs = node.inputs.map((input) => values.get(input) as NdArray);
-    values.set(node, node.op === 'parameter' ? leaf(node) : evaluateNode(node, inputs));
+    const value = node.op === 'parameter' ? leaf(node) : evaluateNode(node, inputs, seen);
+    seen?.(node, value);
+    values.set(node, value);
     for (const input of node.inputs) {
       const left = (uses.get(input) as number) - 1;
       uses.set(input, left);
@@ -79,9 +88,12 @@ function evaluateIn(plan: Plan, leaf: (parameter: Node) => NdArray): NdArray[] {
   return roots.map((root) => values.get(root) as NdArray);
 }
 
-function evaluateNode(node: Node, inputs: readonly NdArray[]): NdArray {
+function evaluateNode(node: Node, inputs: readonly NdArray[], seen: Seen | undefined): NdArray {
+  const regions = seen
+    ? (region: Region, args: readonly NdArray[]) => evaluateRegion(region, args, seen)
+    : evaluateRegion;
   try {
-    return op(node.op).reference(inputs, node.attrs, node.type, evaluateRegion);
+    return op(node.op).reference(inputs, node.attrs, node.type, regions);
   } catch (cause) {
     if (cause instanceof IndexFault) throw new FaultError(cause.message, node);
     throw cause;

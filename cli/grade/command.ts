@@ -161,11 +161,12 @@ export interface Total {
   readonly seconds?: number;
 }
 
-/** By solver of the library, with its defaults; the most solved first. */
+/** By solver of the library, with its defaults; the most solved first. Problems that the compiler refuses it do not count: it is not applicable. */
 export function totalsOf(all: readonly Graded[]): Total[] {
   const by = new Map<string, Grade[]>();
   for (const grade of all.flatMap((g) => g.grades))
-    if (/^\w+\(\)$/.test(grade.solver)) by.set(grade.solver, [...(by.get(grade.solver) ?? []), grade]);
+    if (grade.ended !== 'refused' && /^\w+\(\)$/.test(grade.solver))
+      by.set(grade.solver, [...(by.get(grade.solver) ?? []), grade]);
   return [...by]
     .map(([solver, grades]) => {
       const solved = grades.filter((g) => g.solved);

@@ -1,6 +1,7 @@
 /**
  * Orders the kernels of an entry so that its temporaries take little memory. They come as they were made, unless another order needs less at once: one that
- * follows each chain of values to its end before it begins another, and makes what needs no other kernel right before it is needed.
+ * follows each chain of values to its end before it begins another, or goes back from each result to all that it needs before it turns to the next (so that the
+ * passes of an estimator come one after the other), and makes what needs no other kernel right before it is needed.
  */
 import { sizeOf } from '../ir/tensor/graph.ts';
 import type { UnitGraph } from './schedule.ts';
@@ -15,7 +16,7 @@ export function memoryOrder(graph: UnitGraph, tensors: Tensors): Item[] {
   const sizes = new Sizes(graph.units, tensors);
   const made = graph.order();
   const chains = graph.inOrder((a, b, place) => place(b) - place(a) || a - b);
-  const orders = [made, graph.late(made), graph.late(chains)];
+  const orders = [made, graph.late(graph.demanded()), graph.late(made), graph.late(chains)];
   const peaks = orders.map((order) => sizes.peak(order));
   const least = Math.min(...peaks.slice(1));
   return least < (1 - WORTH) * peaks[0] ? orders[peaks.lastIndexOf(least)] : made;

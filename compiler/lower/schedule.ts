@@ -227,6 +227,30 @@ export class UnitGraph {
     return [...placed, ...sources].map((k) => this.units[k]);
   }
 
+  /**
+   * Units in an order that respects all dependences: those that nothing else needs come as they were made, and before each of them what it needs and is not
+   * there yet, one chain after another.
+   */
+  demanded(): Item[] {
+    const needs = this.units.map((): number[] => []);
+    this.after.forEach((list, k) => list.forEach((next) => needs[next].push(k)));
+    const done = new Set<number>();
+    const visit = (k: number): void => {
+      const stack = [{ k, open: [...needs[k]].reverse() }];
+      for (let top = stack.at(-1); top; top = stack.at(-1)) {
+        const next = top.open.pop();
+        if (next === undefined) {
+          done.add(top.k);
+          stack.pop();
+        } else if (!done.has(next)) stack.push({ k: next, open: [...needs[next]].reverse() });
+      }
+    };
+    this.units.forEach((_, k) => {
+      if (this.after[k].size === 0) visit(k);
+    });
+    return [...done].map((k) => this.units[k]);
+  }
+
   /** Units that wait for each other, if there are any. */
   cycle(): Item[] | undefined {
     const { ready } = this.sort();

@@ -33,3 +33,26 @@ test(
     expect(await holds(text(claims.map((c) => `expect ${c}`).join('\n')))).toEqual([true, true, true]);
   },
 );
+
+const transformer = `use nn { linear, layer_norm, transformer_block }
+use rules { sgd }
+use estimators { spsa }
+let rows = map 0..256 as i { map 0..64 as j { sin(0.37 * f32(i * 64 + j)) } }
+model Net(x: f32[n, 64]) {
+  param place: f32[8, 32] ~ normal(0, 0.02)
+  let h[0] = linear(reshape(x, -1, 8, 8), 32) + place
+  for l in 0..2 { let h[l + 1] = transformer_block(h[l], heads: 4) }
+  linear(mean(layer_norm(h[2]), axis: 1), 10)
+}
+fn loss = mean(Net(rows)^2)
+trial inference() { train 1 { report value = loss } }
+trial tune(est: estimator) { train 1 { update Net by sgd(1e-3) minimizing loss with est } }
+run inf = inference()
+run zo = tune(spsa())
+run ft = tune(backprop())
+expect peak_bytes(zo.step) <= 1.05 * peak_bytes(inf.step)
+expect peak_bytes(ft.step) >= 2 * peak_bytes(zo.step)`;
+
+test('the passes of an estimator through a transformer do not interleave', { timeout: 60_000 }, async () => {
+  expect(await holds(transformer)).toEqual([true, true]);
+});

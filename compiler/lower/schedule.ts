@@ -229,20 +229,23 @@ export class UnitGraph {
 
   /**
    * Units in an order that respects all dependences: those that nothing else needs come as they were made, and before each of them what it needs and is not
-   * there yet, one chain after another.
+   * there yet, the longest chain first, one after another.
    */
   demanded(): Item[] {
     const needs = this.units.map((): number[] => []);
     this.after.forEach((list, k) => list.forEach((next) => needs[next].push(k)));
+    const length = this.units.map(() => 0);
+    for (const k of this.sort().ready) length[k] = 1 + Math.max(0, ...needs[k].map((n) => length[n]));
+    const shortestFirst = (list: number[]): number[] => list.sort((a, b) => length[a] - length[b] || b - a);
     const done = new Set<number>();
-    const visit = (k: number): void => {
-      const stack = [{ k, open: [...needs[k]].reverse() }];
+    const visit = (root: number): void => {
+      const stack = [{ k: root, open: shortestFirst(needs[root]) }];
       for (let top = stack.at(-1); top; top = stack.at(-1)) {
         const next = top.open.pop();
         if (next === undefined) {
           done.add(top.k);
           stack.pop();
-        } else if (!done.has(next)) stack.push({ k: next, open: [...needs[next]].reverse() });
+        } else if (!done.has(next)) stack.push({ k: next, open: shortestFirst(needs[next]) });
       }
     };
     this.units.forEach((_, k) => {

@@ -40,8 +40,9 @@ export interface ElaborateOptions {
 }
 
 export interface Limits {
-  /** Nodes of the whole program; `repeat` and static `for` unroll. */
+  /** Nodes of one run, and of all; `repeat` and static `for` unroll. */
   readonly nodes: number;
+  readonly allNodes: number;
   /** Turns of one unrolled loop. */
   readonly turns: number;
   /** Elements of one tensor. */
@@ -52,7 +53,14 @@ export interface Limits {
   readonly depth: number;
 }
 
-export const defaultLimits: Limits = { nodes: 200_000, turns: 10_000, elements: 2 ** 28, bytes: 2 ** 33, depth: 200 };
+export const defaultLimits: Limits = {
+  nodes: 200_000,
+  allNodes: 2_000_000,
+  turns: 10_000,
+  elements: 2 ** 28,
+  bytes: 2 ** 33,
+  depth: 200,
+};
 
 /** Functions of the constructs, by what they take. */
 export interface Constructs {
@@ -92,6 +100,8 @@ export interface Met {
 
 export interface RunContext {
   readonly name: string;
+  /** Nodes of the program before it, and of runs within it. */
+  since: number;
   /** What the run has instantiated of declarations (cells, models, hypers), by declaration. */
   readonly instances: Map<object, Value>;
   readonly series: Map<string, 'report' | 'metric'>;
@@ -209,7 +219,7 @@ export class Elaboration {
     this.options = options;
     this.limits = { ...defaultLimits, ...options.limits };
     this.do = constructs;
-    this.fileRun = newRun('');
+    this.fileRun = newRun('', 0);
     this.run = this.fileRun;
     this.entry = this.newEntry('once', 'init');
     this.run.once = this.entry;
@@ -329,8 +339,11 @@ export class Elaboration {
   }
 
   private checkSize(node: Node): void {
-    if (node.id > this.limits.nodes) {
-      fail('OPT501', this.graph.span, `the program grows past ${this.limits.nodes} operations here`, {
+    const { nodes, allNodes } = this.limits;
+    const own = node.id - this.run.since > nodes;
+    if (own || node.id > allNodes) {
+      const what = own && this.run.name ? `the run '${this.run.name}'` : 'the program';
+      fail('OPT501', this.graph.span, `${what} grows past ${own ? nodes : allNodes} operations here`, {
         hint: 'a for is unrolled, as is a repeat of a few turns or one that needs its index when compiling: use fewer turns, or repeat',
       });
     }
@@ -377,9 +390,11 @@ export class Elaboration {
   }
 }
 
-export function newRun(name: string): RunContext {
+/** `since`: nodes made before it. */
+export function newRun(name: string, since: number): RunContext {
   return {
     name,
+    since,
     instances: new Map(),
     series: new Map(),
     recorded: new Map(),

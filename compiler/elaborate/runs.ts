@@ -104,7 +104,7 @@ function oneRun(e: Elaboration, stmt: ast.RunDecl, name: string, expr: ast.Expr,
   const trialFrame: Frame = { scope, body: 'trial', path: [], indices: [], execution: noLoop, depth: 0 };
   // Arguments are values of the file, evaluated before the run begins.
   bindParameters(e, template, scope, trialFrame, expr.span);
-  const context = newRun(name);
+  const context = newRun(name, e.graph.nextId);
   e.runs.push({ name, mayFail: stmt.mayFail, seed, span: stmt.span });
   inRun(e, context, () => {
     ownArguments(e, template, scope, trialFrame);
@@ -115,7 +115,7 @@ function oneRun(e: Elaboration, stmt: ast.RunDecl, name: string, expr: ast.Expr,
 
 /** `run a = solve P by S for N`: a run whose one phase is the solve. */
 function solveRun(e: Elaboration, stmt: ast.RunDecl, name: string, expr: ast.SolveExpr, frame: Frame): RunValue {
-  const context = newRun(name);
+  const context = newRun(name, e.graph.nextId);
   e.runs.push({ name, mayFail: stmt.mayFail, span: stmt.span });
   const inner: Frame = { ...frame, scope: new Scope(frame.scope), body: 'trial', path: [], indices: [], depth: 0 };
   const problem = inRun(e, context, () => solvePhase(e, expr, inner, true));
@@ -125,6 +125,7 @@ function solveRun(e: Elaboration, stmt: ast.RunDecl, name: string, expr: ast.Sol
 /** Elaborates `body` as part of a run; the file goes on in a new entry afterwards. */
 export function inRun<T>(e: Elaboration, context: RunContext, body: () => T): T {
   const before = { run: e.run, entry: e.entry };
+  const first = e.graph.nextId;
   e.run = context;
   e.entry = e.once();
   try {
@@ -134,6 +135,7 @@ export function inRun<T>(e: Elaboration, context: RunContext, body: () => T): T 
   } finally {
     e.run = before.run;
     e.run.once = undefined;
+    e.run.since += e.graph.nextId - first;
     e.entry = before.entry;
   }
 }

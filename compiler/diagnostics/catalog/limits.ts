@@ -20,7 +20,7 @@ export const limitsCodes = {
   OPT501: {
     title: 'program too large',
     about:
-      'A static for is unrolled, as is a repeat of a few turns or one whose body needs its index when compiling, and templates are inlined; the graph of the whole program is limited so that compilation stays quick. Use fewer turns, use the index as a value, or let train do the looping.',
+      'A static for is unrolled, as is a repeat of a few turns or one whose body needs its index when compiling, and templates are inlined; the graph of a run is limited so that compilation stays quick. Use fewer turns, use the index as a value, or let train do the looping.',
   },
   OPT502: {
     title: 'not compiled yet',

@@ -80,6 +80,14 @@ update Net by sgd(0.01, momentum: 0.5) minimizing sum((Net(v) - s)^2)`,
     expect(known.last('t')).toBe((190 + 10) / 2 + 190);
     expect(wrong('var t = 0.0\ntrain 1 { repeat 20000 as i { t <- t + sum(ones(i)) } }').code).toBe('OPT501');
   });
+  test('a run may have as many operations as a program without runs; several have as many each', () => {
+    const trial =
+      'fn f(x) = sin(x) + cos(x) + exp(-x)\ntrial t(n: dim) { var x = 1.0\ntrain 1 { for i in 0..n { x <- f(x) } } }\n';
+    const runs = [0, 1, 2, 3, 4].map((k) => `run r${k} = t(9000)\n`).join('');
+    expect(compileSpec(trial + runs).program.runs).toHaveLength(5);
+    const large = errorsOf(trial.replace('f(x) }', 'f(x) + f(2 * x) + f(3 * x) + f(4 * x) }') + runs)[0];
+    expect([large.code, large.message]).toEqual(['OPT501', "the run 'r0' grows past 200000 operations here"]);
+  });
   test('many turns are few operations', () => {
     const { program } = compileSpec(
       'use rules { adam }\nvar x: f32 = 3\ntrain 2 { repeat 100000 { update x by adam(1e-3) minimizing (x - 1)^2 } }',

@@ -30,6 +30,10 @@ export function batchImages(
   /** Images of the results of nodes that have several. */
   const parts = new Map<Node, readonly Image[]>();
   for (const node of between(outputs, given)) {
+    if (!parts.has(node.inputs[0]) && staysItself(node, images)) {
+      images.set(node, { node, mapped: false });
+      continue;
+    }
     const { span, path } = node;
     const inputs = node.inputs.map((input) => images.get(input) as Image);
     const ctx: BatchContext = { b: graph, node, n, transform, outside: images };
@@ -55,6 +59,15 @@ export function batchImages(
     );
   }
   return outputs.map((output) => images.get(output) as Image);
+}
+
+/** What reads neither a mapped node nor one in whose place another stands is shared with the graph around. */
+function staysItself(node: Node, images: ReadonlyMap<Node, Image>): boolean {
+  for (const read of outerDependencies(node)) {
+    const image = images.get(read) as Image;
+    if (image.mapped || image.node !== read) return false;
+  }
+  return true;
 }
 
 /** Nodes that the outputs need, inputs first, that are not given. */

@@ -29,7 +29,7 @@ import {
   derivativeNodes,
   heldDraw,
   namedTarget,
-  readsOf,
+  readsByCell,
   stopsHeld,
   type Target,
   visibleNodes,
@@ -189,6 +189,7 @@ export function at(e: Elaboration, expr: ast.AtExpr, frame: Frame): Value {
   const held = varied ? stopsHeld(nodes, written) : new Set<Node>();
   const ends = (node: Node): boolean => written(node) || held.has(node);
   const visible = visibleNodes(nodes, false, ends);
+  const reads = readsByCell(e, visible);
   const map = new Map<Node, Node>();
   for (const node of visible) if (ends(node)) map.set(node, node);
   for (const [k, binding] of expr.bindings.entries()) {
@@ -220,7 +221,7 @@ export function at(e: Elaboration, expr: ast.AtExpr, frame: Frame): Value {
     });
     t.leaves.forEach((own, i) => {
       const leaf = aside(e, own, visible);
-      const found = leaf.cell ? readsOf(e, visible, leaf.cell) : visible.has(leaf.node) ? [leaf.node] : [];
+      const found = leaf.cell ? (reads.get(leaf.cell.id) ?? []) : visible.has(leaf.node) ? [leaf.node] : [];
       for (const node of found) map.set(node, replacements[i]);
       if (found.length > 0) used = true;
       if (leaf.cell) e.substituted.add(leaf.cell.id);

@@ -7,15 +7,15 @@ import { substitute } from '../ir/tensor/rewrite.ts';
 import type { Node } from '../ops/types.ts';
 import type { Elaboration } from './context.ts';
 import type { Frame } from './scope.ts';
-import { readsOf, visibleNodes } from './targets.ts';
+import { readsByCell, visibleNodes } from './targets.ts';
 
 /** The value of an objective with marks on the variables of its problem, where they are asked for (`grading`). */
 export function markPoints(e: Elaboration, value: Node, frame: Frame): Node {
   if (!frame.variables) return value;
-  const visible = visibleNodes([value]);
+  const reads = readsByCell(e, visibleNodes([value]));
   const marks = new Map<Node, Node>();
   for (const cell of frame.variables())
-    for (const read of readsOf(e, visible, cell))
+    for (const read of reads.get(cell.id) ?? [])
       marks.set(read, e.make('name', [read], { name: 'point', point: cell.id, elements: sizeOf(read.type.shape) }));
   return marks.size === 0 ? value : substitute(e.graph, [value], marks)[0];
 }

@@ -10,7 +10,7 @@ import { constraintName } from './problem-text.ts';
 import { objective, playerObjective, residual } from './problem-fields.ts';
 import { allOf, type Level, playerCells, type ProblemInstance } from './problems.ts';
 import type { Frame } from './scope.ts';
-import { readsOf, visibleNodes } from './targets.ts';
+import { readsByCell, visibleNodes } from './targets.ts';
 import type { CellRef, Value } from './values.ts';
 
 /** Evaluates every part of the problem (which also gives models their parameters). OPT447 where one reads nothing that it could depend on. */
@@ -27,8 +27,8 @@ export function checkReads(e: Elaboration, instance: ProblemInstance, view: Fram
       ...players.flatMap((p) => playerCells(e, instance, p.stmt, view).cells),
     ];
     const reads = (value: Value, span: Span): Set<CellRef> => {
-      const nodes = visibleNodes(leafNodes(e, value, span), true);
-      const found = new Set(all.filter((cell) => readsOf(e, nodes, cell).length > 0));
+      const met = readsByCell(e, visibleNodes(leafNodes(e, value, span), true));
+      const found = new Set(all.filter((cell) => met.has(cell.id)));
       for (const cell of found) read.add(cell);
       return found;
     };

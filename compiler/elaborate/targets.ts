@@ -152,9 +152,21 @@ function enter(node: Node, outside: Map<Node, Node>): Node[] {
   return [...spec.carries, ...(count ? [count] : []), ...spec.body.results, ...(cond ? cond.results : [])];
 }
 
-/** Distinct nodes by which the roots read the cell. */
-export function readsOf(e: Elaboration, nodes: Iterable<Node>, cell: CellRef): Node[] {
-  return [...nodes].filter((n) => cellRead(n) === cell.id || e.entry.locals.get(n) === cell);
+/** Of each cell, by its id, the distinct nodes among these by which it is read; in the order of the nodes. */
+export function readsByCell(e: Elaboration, nodes: Iterable<Node>): ReadonlyMap<string, readonly Node[]> {
+  const reads = new Map<string, Node[]>();
+  const add = (id: string, node: Node): void => {
+    const found = reads.get(id);
+    if (found) found.push(node);
+    else reads.set(id, [node]);
+  };
+  for (const node of nodes) {
+    const own = cellRead(node);
+    const local = e.entry.locals.get(node)?.id;
+    if (own !== undefined) add(own, node);
+    if (local !== undefined && local !== own) add(local, node);
+  }
+  return reads;
 }
 
 /** What a leaf stands for among these nodes: an argument that they do not read by its own name is what it was given, so that a cell may be passed on. */
@@ -167,10 +179,11 @@ export function aside(e: Elaboration, leaf: TargetLeaf, nodes: ReadonlySet<Node>
 /** Nodes to differentiate `roots` by: for a cell the version that they read, which must be one. */
 export function derivativeNodes(e: Elaboration, t: Target, roots: readonly Node[]): Node[] {
   const visible = visibleNodes(roots, true);
+  const reads = readsByCell(e, visible);
   return t.leaves.map((own) => {
     const leaf = aside(e, own, visible);
     if (!leaf.cell) return leaf.node;
-    const versions = readsOf(e, visible, leaf.cell);
+    const versions = reads.get(leaf.cell.id) ?? [];
     if (versions.length > 1) {
       fail(
         'OPT425',

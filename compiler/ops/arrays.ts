@@ -21,7 +21,11 @@ export function shapeText(shape: readonly number[]): string {
 }
 
 export function sameShape(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((dim, i) => dim === b[i]);
+  // Asked of every input of every node, and most share the list.
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 export function sameType(a: TensorType, b: TensorType): boolean {
@@ -123,10 +127,7 @@ export function int(attrs: Attrs, name: string): number {
 /** A list-of-integers attribute. */
 export function ints(attrs: Attrs, name: string): readonly number[] {
   const value = attrs[name];
-  need(
-    Array.isArray(value) && value.every((v) => typeof v === 'number' && Number.isInteger(v)),
-    () => `attribute '${name}' must be a list of integers`,
-  );
+  need(Array.isArray(value) && value.every(Number.isInteger), () => `attribute '${name}' must be a list of integers`);
   return value as readonly number[];
 }
 

@@ -87,12 +87,10 @@ export function elementwise(arity: number, spec: ElementwiseSpec): Omit<OpDef, '
     arity,
     infer: (inputs, attrs) => {
       const [first] = inputs;
-      for (const input of inputs) {
-        need(
-          sameShape(input.shape, first.shape),
-          () => `needs equal shapes, but got ${inputs.map((i) => shapeText(i.shape)).join(' and ')}`,
-        );
-      }
+      need(
+        inputs.every((input) => sameShape(input.shape, first.shape)),
+        () => `needs equal shapes, but got ${inputs.map((i) => shapeText(i.shape)).join(' and ')}`,
+      );
       const dtype = spec.types.result(
         inputs.map((i) => i.dtype),
         attrs,

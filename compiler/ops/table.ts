@@ -45,12 +45,15 @@ export type OpName = keyof typeof table;
 /** All records, in the order of the reference page. */
 export const ops: readonly OpDef[] = Object.values(table);
 
+const records: ReadonlyMap<string, OpDef> = new Map(Object.entries<OpDef>(table));
+
 export function isOp(name: string): name is OpName {
-  return Object.hasOwn(table, name);
+  return records.has(name);
 }
 
 /** The record of a primitive; an unknown name is a bug of the compiler. */
 export function op(name: string): OpDef {
-  if (!isOp(name)) throw new InternalError(`there is no primitive '${name}'`);
-  return table[name];
+  const record = records.get(name);
+  if (!record) throw new InternalError(`there is no primitive '${name}'`);
+  return record;
 }

@@ -41,13 +41,23 @@ export function termsOf(objective: Node): Term[] {
       // A let is looked through where it only puts terms together; else it is the term, under its name.
       if (node.op === 'name' && !named) {
         const [inner] = node.inputs;
-        if (inner.path === home && ['add', 'sub', 'neg'].includes(inner.op)) return visit(inner, sign, factors, true);
+        if (inner.path === home && (['add', 'sub', 'neg'].includes(inner.op) || isScaledName(inner)))
+          return visit(inner, sign, factors, true);
       }
     }
     terms.push({ node, sign, factors });
   };
   visit(objective, 1, [], false);
   return terms;
+}
+
+/** `0.5 * side`, where side is a let. */
+function isScaledName(node: Node): boolean {
+  const [a, b] = node.inputs;
+  return (
+    (node.op === 'mul' && a.op === 'name' && isHostScalar(b)) ||
+    (node.op === 'mul' && b.op === 'name' && isHostScalar(a))
+  );
 }
 
 function sameSpan(a: Node, b: Node): boolean {

@@ -28,6 +28,23 @@ export function alternativesOf(e: Elaboration, pipeline: ast.Pipeline, frame: Fr
   return pipeline.otherwise ? [...found, ...alternativesOf(e, pipeline.otherwise, frame)] : found;
 }
 
+/** A pipeline as written; where one of its stages is a name for a rule (a parameter of a solver or trial), with what it stands for. */
+export function pipelineText(e: Elaboration, pipeline: ast.Pipeline, alternatives: Alternatives): string {
+  const written = e.options.text(pipeline.span);
+  const rules = new Set(alternatives.flat().map((rule) => rule.decl.name.text));
+  const named = (p: ast.Pipeline): boolean =>
+    p.stages.some((stage) => stage.kind === 'name' && !rules.has(stage.name)) ||
+    (p.otherwise !== undefined && named(p.otherwise));
+  if (!named(pipeline)) return written;
+  return alternatives.map((stages) => stages.map((rule) => ruleText(e, rule)).join(' |> ')).join(' else ');
+}
+
+/** `sgd(lr: 0.05)`. */
+function ruleText(e: Elaboration, rule: Template): string {
+  const given = [...(rule.spans ?? [])].map(([name, span]) => `${name}: ${e.options.text(span)}`);
+  return `${rule.decl.name.text}(${given.join(', ')})`;
+}
+
 /** Applies to every leaf the first alternative that takes it. Errors: OPT427 for a leaf that none takes, OPT413 where nothing is written. */
 export function move(e: Elaboration, alternatives: Alternatives, moving: readonly Moving[], app: Application): void {
   if (alternatives.length === 1) return applyPipeline(e, alternatives[0], moving, app);

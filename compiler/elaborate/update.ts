@@ -19,7 +19,7 @@ import { type Counter, counter } from './execution.ts';
 import { explainCut, keptFrom, moved } from './gradient-path.ts';
 import { lifetimeOf } from './lifetime.ts';
 import { record } from './outputs.ts';
-import { alternativesOf, move } from './pipelines.ts';
+import { alternativesOf, move, pipelineText } from './pipelines.ts';
 import type { Moving } from './rules.ts';
 import type { Frame } from './scope.ts';
 import { siteName } from './sites.ts';
@@ -130,20 +130,22 @@ export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void
     entry: e.entry.id,
     span: stmt.span,
     targets: all.map((c) => (c.elementOf ?? c).id),
-    targetNames: targets.map((t) => shown(t, frame)),
+    targetNames: targets.flatMap((t) => shown(e, t, frame)),
     sense: along === undefined ? (stmt.sense ?? 'minimizing') : 'along',
     objectives: along === undefined ? objectives : [],
     wrt: current,
-    by: e.options.text(stmt.by.span),
+    by: pipelineText(e, stmt.by, alternatives),
     with: stmt.with ? e.options.text(stmt.with.span) : '',
     alternating,
   });
 }
 
-/** A target as it is told of: in a solver, whose names are those of its header, by the names of the variables. */
-export function shown(t: Target, frame: Frame): string {
-  const labels = [...new Set(t.leaves.map((leaf) => leaf.cell?.label ?? t.text))];
-  return frame.solving && labels.length > 0 ? labels.join(', ') : t.text;
+/** A target as it is told of: in a solver, whose names are those of its header, by the names of the models and variables. */
+function shown(e: Elaboration, t: Target, frame: Frame): string[] {
+  if (!frame.solving || t.leaves.length === 0) return [t.text];
+  const models = e.models.filter((m) => m.run === e.run.name);
+  const owner = (cell: CellRef): string | undefined => models.find((m) => [...m.params.values()].includes(cell))?.name;
+  return [...new Set(t.leaves.map(({ cell }) => (cell ? (owner(cell) ?? cell.label) : t.text)))];
 }
 
 /** The cell of a target's leaf, if it may be moved here. */

@@ -268,6 +268,48 @@ describe('two levels', () => {
     expect(Math.log10(error(0.1) / error(0.01))).toBeCloseTo(1, 1);
     expect(Math.log10(error(0.01) / error(0.001))).toBeCloseTo(1, 1);
   });
+  test('a lower level that is not quadratic: all agree with central differences of a lower level solved to the end', () => {
+    const [rows, labels] = [[[1, 0.5], [-0.3, 1.2], [0.8, -1], [-1.1, -0.4], [0.2, 0.9]], [1, 0, 1, 0, 1]]; // prettier-ignore
+    const start = [0.2, -0.5];
+    const text = `let A = ${JSON.stringify(rows)}
+let b = f32(${JSON.stringify(labels)})
+problem p {
+  over x: f32[2] = ${JSON.stringify(start)}
+  minimize F: sum((y - [0.3, 0.8])^2) / 2
+  where y solves {
+    over y: f32[2] = 0
+    minimize G: mean(softplus(A @ y) - b * (A @ y)) + sum(exp(x) * y^2) / 2
+  }
+}
+`;
+    // The same in numbers: gradient descent on G until it stands, and F there.
+    const total = (x: readonly number[]): number => {
+      let y = [0, 0];
+      for (let t = 0; t < 400; t++) {
+        const pull = rows.map((a, i) => 1 / (1 + Math.exp(-(a[0] * y[0] + a[1] * y[1]))) - labels[i]);
+        y = y.map((v, j) => v - 0.4 * (rows.reduce((sum, a, i) => sum + pull[i] * a[j], 0) / 5 + Math.exp(x[j]) * v));
+      }
+      return ((y[0] - 0.3) ** 2 + (y[1] - 0.8) ** 2) / 2;
+    };
+    const differences = start.map((_, j) => {
+      const at = (h: number) => total(start.map((v, i) => v + (i === j ? h : 0)));
+      return (at(1e-5) - at(-1e-5)) / 2e-5;
+    });
+    const error = (call: string): number => {
+      const m = runSpec(`use solvers { ${call.split('(')[0]} }\nuse rules { sgd }\n${text}solve p by ${call} for 1`);
+      return distance(m.values('p.x').map((v, i) => start[i] - v), differences); // prettier-ignore
+    };
+    for (const call of [
+      'implicit(inner: 200, lower: sgd(0.4), upper: sgd(1))',
+      'neumann(inner: 200, terms: 200, eta: 0.4, lower: sgd(0.4), upper: sgd(1))',
+      'unrolled(inner: 200, lr: 0.4, upper: sgd(1))',
+    ])
+      expect(error(call), call).toBeLessThan(1e-7);
+    const [first, second] = [0.01, 0.001].map((sigma) =>
+      error(`penalty(sigma: ${sigma}, inner: 300, lower: sgd(0.4), upper: sgd(1))`),
+    );
+    expect(Math.log10(first / second)).toBeCloseTo(1, 1);
+  });
   test.each([
     ['implicit(lower: sgd(0.4), upper: sgd(0.3))', 300, 1e-4],
     ['neumann(eta: 0.4, terms: 30, lower: sgd(0.4), upper: sgd(0.3))', 300, 1e-3],

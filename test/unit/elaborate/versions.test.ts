@@ -76,6 +76,27 @@ describe('order of updates', () => {
     expect(compileSpec(players('let')).texts('updates')).toContain('simultaneous');
     expect(compileSpec(players('fn')).texts('updates')).toContain('alternating');
   });
+  test('explain tells of a solver by the names of what it moves, the rules it was given, and the terms of its objectives', () => {
+    const text = compileSpec(`use rules { sgd, clip }
+use nn { linear }
+model D(x: f32[n, 1]) { linear(x, 1) }
+problem duel_of {
+  over D
+  over y: f32 = 1
+  let away = mean((D(ones(2, 1)) - y)^2)
+  player a moves y minimizes y^2 - 0.5 * away
+  player b moves D minimizes 0.5 * away
+}
+solver both(by: rule = sgd(0.1)) for duel (x, y; F, G) {
+  together {
+    update x by by minimizing F
+    update y by clip(2) |> by minimizing G
+  }
+}
+solve duel_of by both(sgd(lr: 0.2)) for 1`).texts('updates');
+    expect(text).toContain('D <- D - 0.2 * (0.5 * d away)  by clip(c: 2) |> sgd(lr: 0.2)');
+    expect(text).toContain('duel_of.y <- duel_of.y - 0.2 * (d (y^2) - 0.5 * d away)  by sgd(lr: 0.2)');
+  });
   test('targets of one statement move together', () => {
     const m = runSpec(
       'use rules { sgd }\nvar x: f32 = 1\nvar y: f32 = 2\ntrain 1 { update x, y by sgd(0.1) minimizing x * y }',

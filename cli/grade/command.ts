@@ -32,6 +32,8 @@ export interface Graded {
   /** Absent where the spec is not one problem with one solve, or is wrong. */
   readonly problem?: string;
   readonly grades: readonly Grade[];
+  /** Solvers of the library that take the problem. */
+  readonly fits: readonly string[];
   /** Solvers that fit but cannot be called without arguments that depend on the problem. */
   readonly unasked: Fits['solvers'];
   /** Why it was not graded. */
@@ -103,7 +105,7 @@ async function gradeFile(
     const solve = onlySolve(spec.module);
     if (!solve?.solver || spec.loads.length > 0) {
       const skipped = spec.loads.length > 0 ? 'it loads data' : 'it is not one problem with one solve';
-      return { graded: { file, grades: [], unasked: [], skipped }, exit: exitCodes.ok };
+      return { graded: { file, grades: [], fits: [], unasked: [], skipped }, exit: exitCodes.ok };
     }
     const { problem, solvers } = fitsOf(spec);
     const stop = (act: () => void) => interrupts.listen(act);
@@ -119,13 +121,17 @@ async function gradeFile(
     }
     if (process.stderr.isTTY && !options.quiet && !options.json) process.stderr.write('\r\u001b[K');
     const unasked = solvers.filter((s) => s.needs.length > 0);
-    return { graded: { file, problem, grades, unasked }, exit: grades[0].solved ? exitCodes.ok : exitCodes.claim };
+    const fits = solvers.map((s) => s.name);
+    return {
+      graded: { file, problem, grades, fits, unasked },
+      exit: grades[0].solved ? exitCodes.ok : exitCodes.claim,
+    };
   } catch (cause) {
     if (!(cause instanceof SaddleError)) throw cause;
     printDiagnostics(cause.diagnostics, opened, true);
     const { error } = describeErrors(cause.diagnostics, opened);
     const skipped = String(error?.code ?? 'an error');
-    return { graded: { file, grades: [], unasked: [], skipped }, exit: exitCodeOf(cause.diagnostics) };
+    return { graded: { file, grades: [], fits: [], unasked: [], skipped }, exit: exitCodeOf(cause.diagnostics) };
   }
 }
 
@@ -164,9 +170,10 @@ export interface Total {
 /** By solver of the library, with its defaults; the most solved first. Problems that the compiler refuses it do not count: it is not applicable. */
 export function totalsOf(all: readonly Graded[]): Total[] {
   const by = new Map<string, Grade[]>();
-  for (const grade of all.flatMap((g) => g.grades))
-    if (grade.ended !== 'refused' && /^\w+\(\)$/.test(grade.solver))
-      by.set(grade.solver, [...(by.get(grade.solver) ?? []), grade]);
+  for (const { grades, fits } of all)
+    for (const grade of grades)
+      if (grade.ended !== 'refused' && fits.some((name) => grade.solver === `${name}()`))
+        by.set(grade.solver, [...(by.get(grade.solver) ?? []), grade]);
   return [...by]
     .map(([solver, grades]) => {
       const solved = grades.filter((g) => g.solved);

@@ -7,6 +7,7 @@ import type { Program, UpdateRecord } from '../ir/program.ts';
 import { reachable } from '../ir/tensor/graph.ts';
 import { capturedValues } from '../ir/tensor/regions.ts';
 import type { Node } from '../ops/types.ts';
+import { checkAdversaries } from './adversaries.ts';
 import { isNegative, termsOf } from './directions.ts';
 import { reach } from './reach.ts';
 
@@ -14,6 +15,7 @@ import { reach } from './reach.ts';
 export function checkFlow(program: Program): Diagnostic[] {
   const found = [
     ...unmovedModels(program),
+    ...checkAdversaries(program),
     ...program.updates.flatMap((u) => {
       const nodes = reachable(u.objectives.map((o) => o.node));
       const reversals = nodes.some((n) => n.op === 'gradient_reversal');

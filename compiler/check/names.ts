@@ -11,6 +11,7 @@ import type { ImportResolver } from './names-imports.ts';
 import type { Place } from './names-lookup.ts';
 import { declaresRuns, outlivesLoop, Scope } from './names-scope.ts';
 import { checkPlacement } from './placement.ts';
+import { checkStates } from './reads.ts';
 import type { Span } from '../source/source.ts';
 
 export type { ImportResolver } from './names-imports.ts';
@@ -19,7 +20,12 @@ export type { ImportResolver } from './names-imports.ts';
 export function checkNames(module: ast.Module, imports: ImportResolver): Diagnostic[] {
   const checker = new NameChecker(module, imports);
   checker.run();
-  const found = [...checker.diagnostics, ...importCycles(module, imports), ...checkPlacement(module)];
+  const found = [
+    ...checker.diagnostics,
+    ...importCycles(module, imports),
+    ...checkPlacement(module),
+    ...checkStates(module),
+  ];
   return found.sort((a, b) => (a.span?.start ?? 0) - (b.span?.start ?? 0));
 }
 

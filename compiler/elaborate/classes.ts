@@ -6,7 +6,7 @@ import type * as ast from '../ast/nodes.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { didYouMean } from '../diagnostics/suggest.ts';
 import type { Span } from '../source/source.ts';
-import { isAffine } from './affine.ts';
+import { isAffine } from '../check/affine.ts';
 import type { Elaboration } from './context.ts';
 import { leafNodes } from './convert.ts';
 import { libraryScope } from './imports.ts';

@@ -9,7 +9,7 @@ import { type Application, acceptLeaf, applyPipeline, type Moving } from './rule
 import type { Frame } from './scope.ts';
 import { kindText, type Template, type Value } from './values.ts';
 
-type Alternatives = readonly (readonly Template[])[];
+export type Alternatives = readonly (readonly Template[])[];
 
 /** Alternatives of a pipeline: (a else b) |> c is a |> c else b |> c. */
 export function alternativesOf(e: Elaboration, pipeline: ast.Pipeline, frame: Frame): Alternatives {

@@ -6,6 +6,7 @@
 import { statementsWithin } from '../ast/bodies.ts';
 import type * as ast from '../ast/nodes.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
+import { isNonPositive } from '../check/signs.ts';
 import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import { bindParameters } from './arguments.ts';
@@ -20,6 +21,7 @@ import { recordTrace, type Trace } from './ledger.ts';
 import type { Lifetime } from './lifetime.ts';
 import { record, series } from './outputs.ts';
 import { viewOf } from './problem-fields.ts';
+import { relationOf } from './problem-text.ts';
 import { allOf } from './problems.ts';
 import { type Clock, type Frame, nested, Scope } from './scope.ts';
 import { staticType } from './types.ts';
@@ -90,14 +92,46 @@ export function solverStep(e: Elaboration, solve: Solve, until?: (view: Frame) =
     },
   };
   bindParameters(e, solver, inner.scope, inner, solve.span);
-  for (const [name, part] of solve.matched.parts) bindPart(e, inner.scope, name, part, view, decl.name.span);
+  const used = new Set<string>();
+  for (const [name, part] of solve.matched.parts) bindPart(e, inner.scope, name, part, view, decl.name.span, used);
+  const before = e.entry.snapshot();
   const act = (): void => {
     if (solve.trace) recordTrace(e, problem, solve.trace, view, 'report');
     reportProblem(e, solve, view);
     seenFrom(solve.span, decl.name.text, () => statements(e, solve, decl.body.statements, inner));
   };
-  if (!until) return act();
-  ending(e, solve, inner, until(view), STOPPED, act);
+  if (!until) act();
+  else ending(e, solve, inner, until(view), STOPPED, act);
+  checkUsed(e, solve, used, before);
+}
+
+/** OPT448: what a header names, the body moves or reads; else a constraint, level or player of the problem is left out of account without a word. */
+function checkUsed(
+  e: Elaboration,
+  { matched, span }: Solve,
+  used: ReadonlySet<string>,
+  before: ReadonlyMap<string, Node>,
+): void {
+  const { solver, problem, parts } = matched;
+  const decl = solver.decl as ast.SolverDecl;
+  const written = new Set(e.entry.changedSince(before).map(({ cell }) => cell));
+  const given = decl.params.some((p) => p.paramKind === 'objective');
+  const say = (name: string, message: string, hint: string): void => {
+    const header = [...decl.parts, ...decl.variables.map((v) => v.name)].find((n) => n.text === name);
+    e.warn('OPT448', span, message, {
+      labels: header ? [{ span: header.span, text: `${name} of ${decl.name.text}` }] : [],
+      hint,
+    });
+  };
+  for (const [name, part] of parts) {
+    if (part.kind === 'constraints' && part.all.length > 0 && !used.has(name))
+      say(name, `${decl.name.text} names the constraints ${name} and never reads them: ${problem.name} is solved without ${part.all.map((o) => o.name).join(', ')}`, 'leave them off the header, so that a problem with constraints is refused; or enforce them'); // prettier-ignore
+    // One that is given an objective is told what to descend.
+    if (part.kind === 'objective' && !used.has(name) && !given)
+      say(name, `${decl.name.text} never reads the objective ${name}: nothing is optimized by it`, `descend ${name}, or take a class without it`); // prettier-ignore
+    if (part.kind === 'variables' && !part.cells().cells.some((cell) => written.has(cell)))
+      say(name, `${decl.name.text} never moves ${name}: these variables of ${problem.name} keep their first values`, `update ${name} …, or write ${name} <- …`); // prettier-ignore
+  }
 }
 
 /** Ends of the ranges of whole numbers, by variable; one alone is itself. */
@@ -108,14 +142,23 @@ function boundOf({ parts }: Matched, name: string, end: 'lo' | 'hi'): Value | un
   return ends.length === 1 ? ends[0][1] : { kind: 'record', fields: new Map(ends) };
 }
 
-function bindPart(e: Elaboration, scope: Scope, name: string, part: Part, view: Frame, span: Span): void {
+/** `used` notes what is read. */
+function bindPart(
+  e: Elaboration,
+  scope: Scope,
+  name: string,
+  part: Part,
+  view: Frame,
+  span: Span,
+  used: Set<string>,
+): void {
   switch (part.kind) {
     case 'variables':
       return scope.set(name, { kind: 'value', value: part.cells(), span });
     case 'set':
       return scope.set(name, { kind: 'value', value: part.set, span });
     default:
-      return scope.set(name, { kind: 'slot', read: () => part.read(view), span });
+      return scope.set(name, { kind: 'slot', read: () => (used.add(name), part.read(view)), span });
   }
 }
 
@@ -304,6 +347,12 @@ function publish(e: Elaboration, solve: Solve, stmt: ast.MultipliersStmt, value:
     fail('OPT445', stmt.value.span, `the multipliers are ${kindText(value)}, not shaped like ${stmt.constraint.text}`, {
       labels: part.all.map(({ stmt: s }) => ({ span: s.span, text: 'a constraint' })),
       hint: `give one number for each residual: zeros_like(${stmt.constraint.text}) has the shape`,
+    });
+  const negative = given.some(isNonPositive) && part.all.some(({ stmt: s }) => relationOf(s).op !== '==');
+  if (negative)
+    e.warn('OPT445', stmt.value.span, `multipliers of inequalities are never negative, and these are never positive`, {
+      labels: part.all.map(({ stmt: s }) => ({ span: s.span, text: 'a constraint' })),
+      hint: 'publish them without the minus: reports turn them into the direction in which the constraint is written',
     });
   cells.forEach((cell, i) => e.entry.write(cell, e.make('stop', [given[i]])));
 }

@@ -19,7 +19,8 @@ import { type Counter, counter } from './execution.ts';
 import { explainCut, keptFrom, moved } from './gradient-path.ts';
 import { lifetimeOf } from './lifetime.ts';
 import { record } from './outputs.ts';
-import { alternativesOf, move, pipelineText } from './pipelines.ts';
+import { readsName } from '../check/reads.ts';
+import { type Alternatives, alternativesOf, move, pipelineText } from './pipelines.ts';
 import type { Moving } from './rules.ts';
 import type { Frame } from './scope.ts';
 import { siteName } from './sites.ts';
@@ -53,6 +54,7 @@ export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void
   if (repeated)
     fail('OPT422', stmt.span, `${repeated.label} is named twice as a target`, { hint: 'name each target once' });
   const alternatives = alternativesOf(e, stmt.by, frame);
+  checkDirected(e, stmt, alternatives);
   const current = all.map((cell) => e.entry.read(cell));
   for (const objective of objectives) refuseStale(e, objective, all);
 
@@ -356,4 +358,21 @@ export function noteMove(e: Elaboration, cell: CellRef, span: Span, by: 'update'
     });
   }
   e.entry.moved.set(cell.id, { span, by });
+}
+
+/** OPT437: a pipeline that reads neither the direction nor the objective. */
+function checkDirected(e: Elaboration, stmt: ast.UpdateStmt, alternatives: Alternatives): void {
+  const directed = alternatives.flat().some((t) => {
+    const { body, gradient, objective } = t.decl as ast.RuleDecl;
+    return readsName(body, gradient.text) || (objective !== undefined && readsName(body, objective.text));
+  });
+  if (!directed)
+    e.warn(
+      'OPT437',
+      stmt.by.span,
+      'no rule of this pipeline reads the direction: whatever the objective is, it moves the same',
+      {
+        hint: 'add a rule that descends, such as |> sgd(lr); a change without an objective is written p <- …',
+      },
+    );
 }

@@ -5,6 +5,7 @@
 import type * as ast from '../ast/nodes.ts';
 import { grad } from '../autodiff/index.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
+import { sameValue } from '../ir/tensor/same.ts';
 import type { Node } from '../ops/types.ts';
 import type { Elaboration } from './context.ts';
 import { rebuild } from './convert.ts';
@@ -123,11 +124,35 @@ export function directionOf(
   t: Target,
   at: At,
 ): Node[] {
+  checkCombined(e, by, objectives, at);
   const parts = by.aggregator ? objectives : [summed(e, objectives, at)];
   const directions = parts.map((objective, i) =>
     by.estimator ? estimate(e, by.estimator, objective, i, at) : backward(e, objective, t, at),
   );
   return by.aggregator ? aggregate(e, by.aggregator, directions, at) : directions[0];
+}
+
+/** OPT434: an aggregator sees the objectives that are written, not the terms of one; and one that is written twice counts twice. */
+function checkCombined(e: Elaboration, { aggregator }: Directing, objectives: readonly Objective[], at: At): void {
+  objectives.forEach(({ node, span, text }, i) => {
+    const first = objectives.slice(0, i).find((o) => sameValue(o.node, node));
+    if (first)
+      e.warn('OPT434', span, `${text} is the same objective as the one before it: it counts twice`, {
+        labels: [{ span: first.span, text: 'the same' }],
+        hint: 'give the other objective, or a factor',
+      });
+  });
+  if (!aggregator || objectives.length !== 1) return;
+  const [only] = objectives;
+  e.warn(
+    'OPT434',
+    only.span,
+    `${aggregator.decl.name.text} combines the directions of several objectives, and here is one`,
+    {
+      labels: [{ span: at.span, text: 'in this statement' }],
+      hint: 'write each objective on its own: minimizing { L1, L2 } with …; a sum has one direction',
+    },
+  );
 }
 
 function summed(e: Elaboration, objectives: readonly Objective[], { span }: At): Objective {

@@ -144,6 +144,51 @@ export const flowCodes = {
       right: 'update Net by sgd(0.1) minimizing label - domain with spsa()',
     },
   },
+  OPT433: {
+    title: 'nobody descends a term, or a model climbs its own',
+    about:
+      'An adversary descends its own loss, and what is in front of it climbs: that is one reversal between the two. Where the loss is subtracted instead, in an update that also moves the adversary, the adversary climbs it too; where the reversal stands behind the adversary, all of them climb.',
+    example: {
+      wrong: 'update Features, Domain by sgd(0.1) minimizing task - domain',
+      right: 'let domain = loss(Domain(reverse(h)))\nupdate Features, Domain by sgd(0.1) minimizing task + domain',
+    },
+  },
+  OPT434: {
+    title: 'nothing to combine',
+    about:
+      'An aggregator (pcgrad, mgda) makes one direction of those of several objectives. Of one objective, a sum too, there is one direction and nothing to combine; an objective that is written twice counts twice.',
+    example: {
+      wrong: 'update w by sgd(0.1) minimizing A + B with pcgrad()',
+      right: 'update w by sgd(0.1) minimizing { A, B } with pcgrad()',
+    },
+  },
+  OPT435: {
+    title: 'a multiplier that descends',
+    about:
+      'An objective is linear in something it is minimized by, with a factor that another target moves, as a Lagrangian is in its multiplier: both going down, it has no minimum. The multiplier is to go up.',
+    example: {
+      wrong: 'update x, lam by sgd(0.1) minimizing f + lam * c',
+      right: 'update x by sgd(0.1) minimizing f + lam * c\nupdate lam by sgd(0.1) maximizing f + lam * c',
+    },
+  },
+  OPT436: {
+    title: 'a state of no effect',
+    about:
+      'A state of a rule, solver, estimator or aggregator that no step reads, beside its own update, changes nothing: a multiplier that is published and not in the Lagrangian. One that is read and never written keeps its first value.',
+    example: {
+      wrong: 'state m = zeros_like(p)\nm <- 0.9 * m + g\np <- p - lr * g',
+      right: 'state m = zeros_like(p)\nm <- 0.9 * m + g\np <- p - lr * m',
+    },
+  },
+  OPT437: {
+    title: 'rules that ignore the direction',
+    about:
+      'No rule of the pipeline reads the direction or the objective that it is given: the parameter moves, and whatever the objective is, the same way.',
+    example: {
+      wrong: 'update w by decay(0.1) minimizing L',
+      right: 'update w by decay(0.1) |> sgd(0.1) minimizing L',
+    },
+  },
   OPT470: {
     title: 'derivative or replacement in a value of an earlier phase',
     about:

@@ -42,9 +42,9 @@ export const problemCodes = {
     example: { wrong: 'x <- x - d\nstop when norm(d) < 1e-6', right: 'stop when norm(d) < 1e-6\nx <- x - d' },
   },
   OPT445: {
-    title: 'multipliers of no constraint, or of another shape',
+    title: 'multipliers of no constraint, of another shape, or of the wrong sign',
     about:
-      '`multipliers g = e` publishes one number for each residual of a constraint that the header of the solver names.',
+      '`multipliers g = e` publishes one number for each residual of a constraint that the header of the solver names. Those of inequalities are never negative, in whichever direction the constraint is written.',
     example: { wrong: 'multipliers x = lam', right: 'multipliers g = lam' },
   },
   OPT446: {
@@ -59,6 +59,24 @@ export const problemCodes = {
     example: {
       wrong: 'over x: f32 = 0\nminimize (y - 1)^2',
       right: 'over x: f32 = 0\nminimize (x - 1)^2',
+    },
+  },
+  OPT448: {
+    title: 'a part of the problem that its solver leaves out',
+    about:
+      'The header of a solver names variables that its body never moves, or objectives or constraints that it never reads. The problem is taken, and solved without them. A header may leave constraints off, and then a problem with constraints is refused.',
+    example: {
+      wrong: 'solver s() for inequality (x; f, g) { x <- x - 0.1 * grad(f, x) }',
+      right: 'solver s() for smooth (x; f) { x <- x - 0.1 * grad(f, x) }',
+    },
+  },
+  OPT449: {
+    title: 'parts of a problem that say the same, or nothing to each other',
+    about:
+      'A constraint that is written twice, two players who want the same, players who read nothing of each other, a level whose answer nobody reads or which reads nothing of the level above: solvers run, and the problem is another one than it looks like.',
+    example: {
+      wrong: 'player a moves x minimizes x * y\nplayer b moves y minimizes x * y',
+      right: 'player a moves x minimizes x * y\nplayer b moves y maximizes x * y',
     },
   },
 } as const satisfies Record<string, CatalogEntry>;

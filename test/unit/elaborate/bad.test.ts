@@ -1,4 +1,4 @@
-/** Every wrong spec of types, flow, problems and limits is refused (or warned about) where and as its first lines say, with a hint. */
+/** Every wrong spec of types, flow, problems, structure and limits is refused (or warned about) where and as its first lines say, with a hint. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -12,7 +12,7 @@ import { compileSpec, errorsOf, tryCompile } from './run-spec.ts';
 const folder = join(import.meta.dirname, '../../cases/bad');
 const expectation = /^\/\/ expect-(error|warning): (OPT\d+) @ (\d+):(\d+)$/;
 
-const cases = ['types', 'flow', 'problems', 'limits'].flatMap((group) =>
+const cases = ['types', 'flow', 'problems', 'structure', 'limits'].flatMap((group) =>
   readdirSync(join(folder, group))
     .filter((file) => file.endsWith('.opt'))
     .map((file) => {

@@ -158,4 +158,7 @@ export async function tryOut(
   };
 }
 
-const reasonOf = (cause: SaddleError): string => `${cause.diagnostics[0].code}: ${cause.diagnostics[0].message}`;
+function reasonOf({ diagnostics }: SaddleError): string {
+  const { code, message } = diagnostics.find((d) => d.severity === 'error') ?? diagnostics[0];
+  return `${code}: ${message}`;
+}

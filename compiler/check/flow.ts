@@ -31,10 +31,11 @@ export function checkFlow(program: Program): Diagnostic[] {
   });
 }
 
-/** A model is judged over all runs: in one of them it may well be left alone. */
+/** A model is judged over all runs: in one of them it may well be left alone. In a run that moves nothing at all, nobody was forgotten. */
 function unmovedModels(program: Program): Diagnostic[] {
   if (program.updates.length === 0) return [];
   const moved = new Set(program.updates.flatMap((u) => u.targets));
+  const moving = new Set(['', ...program.updates.map((u) => u.run)]);
   const plainName = (m: Program['models'][number]) => (m.run === '' ? m.name : m.name.slice(m.run.length + 1));
   const settled = new Set(
     program.models
@@ -42,7 +43,7 @@ function unmovedModels(program: Program): Diagnostic[] {
       .map((m) => `${plainName(m)} ${m.span?.start}`),
   );
   return program.models
-    .filter((m) => !settled.has(`${plainName(m)} ${m.span?.start}`))
+    .filter((m) => moving.has(m.run) && !settled.has(`${plainName(m)} ${m.span?.start}`))
     .map((m) =>
       warning(
         'OPT417',

@@ -18,12 +18,13 @@ function partsOf(part: Part): Part[] {
   });
 }
 
-/** Whether a body reads a name anywhere. A name that is declared again counts as read: nothing is said where that may be meant. */
-export function readsName(body: ast.Body, name: string): boolean {
+/** Whether a body reads a name anywhere; with `aside`, what it writes is not read. A name that is declared again counts as read: nothing is said where that may be meant. */
+export function readsName(body: ast.Body, name: string, aside = false): boolean {
   const stack: Part[] = [body as unknown as Part];
   for (let part = stack.pop(); part; part = stack.pop()) {
     if (part.kind === 'name' && part.name === name) return true;
-    stack.push(...partsOf(part));
+    const target = aside && part.kind === 'write' ? part.target : undefined;
+    stack.push(...partsOf(part).filter((inner) => inner !== target));
   }
   return false;
 }

@@ -360,10 +360,11 @@ export function noteMove(e: Elaboration, cell: CellRef, span: Span, by: 'update'
   e.entry.moved.set(cell.id, { span, by });
 }
 
-/** OPT437: a pipeline that reads neither the direction nor the objective. */
+/** OPT437: a pipeline that changes the parameter and reads neither the direction nor the objective. One that does not read the parameter either sets it, as a schedule does. */
 function checkDirected(e: Elaboration, stmt: ast.UpdateStmt, alternatives: Alternatives): void {
   const directed = alternatives.flat().some((t) => {
-    const { body, gradient, objective } = t.decl as ast.RuleDecl;
+    const { body, value, gradient, objective } = t.decl as ast.RuleDecl;
+    if (!readsName(body, value.text, true)) return true;
     return readsName(body, gradient.text) || (objective !== undefined && readsName(body, objective.text));
   });
   if (!directed)

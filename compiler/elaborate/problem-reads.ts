@@ -113,8 +113,8 @@ function warnTwice(e: Elaboration, { constraints, players }: Parts, { name }: Pr
 function warnApart(e: Elaboration, instance: ProblemInstance, part: Parts, all: readonly Parts[], view: Frame): void {
   const readsAny = (values: readonly { value: Value; stmt: { span: Span } }[], cells: readonly CellRef[]): boolean =>
     values.some(({ value, stmt }) => {
-      const nodes = visibleNodes(leafNodes(e, value, stmt.span), true);
-      return cells.some((cell) => readsOf(e, nodes, cell).length > 0);
+      const met = readsByCell(e, visibleNodes(leafNodes(e, value, stmt.span), true));
+      return cells.some((cell) => met.has(cell.id));
     });
   const cellsOf = (level: Level): CellRef[] => level.variables.flatMap((v) => v.cells().cells);
   const own = cellsOf(part.level);

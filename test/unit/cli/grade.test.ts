@@ -151,7 +151,13 @@ describe('the command', () => {
   });
   it('adds up solvers by what they did with their defaults', () => {
     const one = (solver: string, solved: boolean, iterations: number) => ({ solver, own: false, solved, ended: 'stopped', iterations, points: 1, seconds: 1 }) as const; // prettier-ignore
-    const problem = (...grades: Graded['grades']): Graded => ({ file: 'f', problem: 'p', grades, fits: ['a', 'b'], unasked: [] });
+    const problem = (...grades: Graded['grades']): Graded => ({
+      file: 'f',
+      problem: 'p',
+      grades,
+      fits: ['a', 'b'],
+      unasked: [],
+    });
     const totals = totalsOf([problem(one('a()', false, 9), one('b()', true, 3), one('b(x: 1)', true, 1)), problem(one('b()', true, 5), one('b()', true, 7))]); // prettier-ignore
     expect(totals).toEqual([
       { solver: 'b()', solved: 3, of: 3, iterations: 5, points: 1, seconds: 1 },

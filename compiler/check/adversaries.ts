@@ -99,8 +99,10 @@ function descendingMultipliers(
   return owners.flatMap((owner) => {
     const partners = new Set(same.flatMap((other) => other.targets.filter((cell) => !u.targets.some((t, i) => t === cell && owner.leaves.has(u.wrt[i]))))); // prettier-ignore
     const factors = new Set(nodes.filter((n) => partners.has(cellRead(n) ?? '') || (u.wrt.includes(n) && !owner.leaves.has(n)))); // prettier-ignore
-    if (factors.size === 0 || reach(objective.node, owner.leaves).reversals.length !== 1) return [];
-    if (reach(objective.node, owner.leaves).reversals[0] !== 0) return [];
+    if (factors.size === 0) return [];
+    // Behind a reversal the other one goes the other way.
+    const direct = [owner.leaves, factors].every((met) => reach(objective.node, met).reversals.join() === '0');
+    if (!direct) return [];
     if (!isAffine(objective.node, owner.leaves) || !nodes.some((n) => couples(n, owner.leaves, factors))) return [];
     const verb = u.sense === 'minimizing' ? 'descend' : 'climb';
     return [

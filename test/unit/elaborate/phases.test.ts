@@ -164,7 +164,7 @@ use rules { sgd }
 var v: f32[1, 2] = 1
 model A(x: f32[n, 2]) { linear(x, 2) }
 model B(x: f32[n, 2]) { linear(x, 1) }
-train 1 { update ${moved} by sgd(1) minimizing sum(B(A(v))) }`;
+train 1 { update ${moved} by sgd(1) minimizing sum(B(A(v))^2) }`;
     expect(warningsOf(body('B'))).toEqual(['OPT417']);
     expect(warningsOf(body('A, B'))).toEqual([]);
   });

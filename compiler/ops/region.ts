@@ -68,10 +68,18 @@ export function rebuild(
   make: (node: Node, inputs: readonly Node[], attrs: Attrs) => Node,
 ): Node[] {
   const done = new Map<Node, Node>(map);
+  // what is older than all that is replaced reaches none of it, and is not walked
+  let oldest = Infinity;
+  for (const replaced of map.keys()) oldest = Math.min(oldest, replaced.id);
   const stack = [...roots];
   while (stack.length > 0) {
     const node = stack[stack.length - 1];
     if (done.has(node)) {
+      stack.pop();
+      continue;
+    }
+    if (node.id < oldest) {
+      done.set(node, node);
       stack.pop();
       continue;
     }

@@ -31,11 +31,14 @@ export function fresh(e: Elaboration, expr: ast.FreshExpr, frame: Frame): Value 
     const site = siteWords(`${(node.attrs.site as readonly number[]).join('.')}/${path}`);
     map.set(node, e.make('random_key', [...node.inputs, ...frame.indices], { site }));
   }
-  if (![...visible].some((n) => n.op === 'random_key'))
+  if (![...visible].some((n) => n.op === 'random_key')) {
+    // A solver does not know whether the fields of its problem draw.
+    if (frame.solving) return value;
     fail('OPT414', expr.span, 'nothing in this expression is drawn, so there is nothing to draw anew', {
       labels: [{ span: expr.expr.span, text: 'this expression' }],
       hint: 'leave fresh off; draws of earlier phases are values and stay as they are',
     });
+  }
   const drawn = rebuildGraph(nodes, map, (node, inputs, attrs) =>
     e.graph.at(node.span, () => remake(e, node.op, inputs, attrs, frame.indices), node.path),
   );

@@ -71,8 +71,10 @@ export async function gradeCommand(args: readonly string[], options: GradeOption
   else {
     print('');
     for (const line of totalLines(all)) print(line);
+    const count = all.filter((g) => g.problem !== undefined).length;
+    const problems = count === 1 ? '1 problem' : `${count} problems`;
     print(
-      `${all.filter((g) => g.problem !== undefined).length} problems, each solver at most ${budget.steps} steps and ${budget.seconds} s, float64 reference interpreter`,
+      `${problems}, each solver at most ${budget.steps} steps and ${budget.seconds} s, float64 reference interpreter`,
     );
     if (stopped) note('interrupted: this is what was graded before');
   }

@@ -4,6 +4,7 @@
  */
 import { bodiesOf } from '../ast/bodies.ts';
 import type * as ast from '../ast/nodes.ts';
+import { readsName } from '../check/reads.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
@@ -74,7 +75,7 @@ function repeatMany(e: Elaboration, stmt: ast.RepeatStmt, turns: number, frame: 
   } as const;
   checkMost(turns, stmt.count.span);
   const { as } = stmt;
-  if (!as || !names(stmt.body, as.text)) return roll(e, loop, frame);
+  if (!as || !readsName(stmt.body, as.text)) return roll(e, loop, frame);
   const before = stateOf(e, frame);
   const found = attempt(e, frame, before, () => roll(e, loop, frame));
   if (!found) return;
@@ -132,12 +133,6 @@ function holdsFixed(body: ast.Body, frame: Frame): boolean {
   return body.statements.some(
     (stmt) => isFixed(stmt, frame) || bodiesOf(stmt).some((inner) => holdsFixed(inner, frame)),
   );
-}
-
-/** Whether text reads a name. */
-function names(text: object, name: string): boolean {
-  if ('kind' in text && text.kind === 'name' && (text as ast.NameRef).name === name) return true;
-  return Object.values(text).some((part) => typeof part === 'object' && part !== null && names(part as object, name));
 }
 
 /** Straight code has few turns, and their number is known. */

@@ -28,6 +28,8 @@ interface Context {
   /** In the body of `map`, a reduction, `fixed` …: something that yields a value, perhaps many times. */
   readonly inValue: boolean;
   readonly inScan: boolean;
+  /** In the body of a loop of the run, or of statements side by side, of the text that the owner holds. */
+  readonly within?: 'repeat' | 'while' | 'together';
 }
 
 interface Rule {
@@ -241,6 +243,9 @@ class PlacementWalk {
       this.report('OPT220', stmt.span, `'${placed.word}' cannot stand ${ownerText[context.owner]}`, placed.hint);
     else if (context.inValue && !placed.inValue)
       this.report('OPT220', stmt.span, `'${placed.word}' cannot stand inside an expression such as 'map'`, placed.hint);
+    else if (context.within && (stmt.kind === 'stopWhen' || stmt.kind === 'failWhen'))
+      this.report('OPT444', stmt.span, `'${placed.word}' ends a whole step of the solve, not a turn or part of '${context.within}'`, // prettier-ignore
+        `compute the condition in a variable, and write ${placed.word} behind the ${context.within}, before the first write of the step`); // prettier-ignore
   }
 
   /** Goes through the bodies and expressions of a statement. */
@@ -268,7 +273,7 @@ class PlacementWalk {
     );
   }
 
-  private report(codeName: 'OPT220' | 'OPT221', span: Span, message: string, hint: string): void {
+  private report(codeName: 'OPT220' | 'OPT221' | 'OPT444', span: Span, message: string, hint: string): void {
     this.diagnostics.push(error(codeName, span, message, { hint }));
   }
 }
@@ -277,6 +282,7 @@ class PlacementWalk {
 function bodyContext(kind: string, context: Context): Context {
   const owner = ownerOf[kind];
   if (owner) return { owner, inValue: false, inScan: false };
+  if (kind === 'repeat' || kind === 'while' || kind === 'together') return { ...context, within: kind };
   if (valueBodies.has(kind)) return { ...context, inValue: true, inScan: kind === 'scan' };
   return context;
 }

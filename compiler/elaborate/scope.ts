@@ -105,6 +105,9 @@ export interface Solving {
   bound(name: string, end: 'lo' | 'hi'): Value | undefined;
   /** Whether a cell is a variable of the problem. */
   moves(cell: CellRef): boolean;
+  /** Whether a body may end the solve; its statements then are for `statements`. */
+  ends(body: ast.Body): boolean;
+  statements(list: readonly ast.Stmt[], frame: Frame): void;
 }
 
 /** One node of a rule that its body replaces as it goes. */

@@ -23,7 +23,7 @@ import { fieldNames, fieldOf, viewOf } from './problem-fields.ts';
 import { allOf, instanceOf, isProblem, newInstance, type ProblemInstance } from './problems.ts';
 import { type Clock, type Frame, nested } from './scope.ts';
 import { siteName } from './sites.ts';
-import { mayEnd, mayStop, prepareMultipliers, RUNNING, type Solve, solverStep } from './solvers.ts';
+import { isRunning, mayEnd, mayStop, prepareMultipliers, RUNNING, type Solve, solverStep } from './solvers.ts';
 import { roll } from './turns.ts';
 import {
   type CellRef,
@@ -197,9 +197,6 @@ function statusCell(e: Elaboration, name: string, span: Span, persistent: boolea
   const place = { kind: 'state', id, label: `${name}#status`, group: id, run: e.run.name, persistent, span } as const;
   return cellsFor(e, tensor(e.constant(RUNNING, 'i32')), place, span).cells[0];
 }
-
-const isRunning = (e: Elaboration, status: CellRef): Node =>
-  e.make('eq', [e.entry.read(status), e.constant(RUNNING, 'i32')]);
 
 // ---------------------------------------------------------------- statements
 

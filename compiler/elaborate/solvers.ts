@@ -52,12 +52,18 @@ export interface Solve {
   readonly reasons: string[];
 }
 
-/** Whether a solver's body may end the solve itself. */
-export function mayEnd(decl: ast.SolverDecl): boolean {
-  return decl.body.statements.some((s) => s.kind === 'stopWhen' || s.kind === 'failWhen');
-}
+type Ending = ast.StopWhenStmt | ast.FailWhenStmt;
 
-export const mayStop = (decl: ast.SolverDecl): boolean => decl.body.statements.some((s) => s.kind === 'stopWhen');
+const isEnding = (stmt: ast.Stmt): stmt is Ending => stmt.kind === 'stopWhen' || stmt.kind === 'failWhen';
+
+/** Whether a body, or one within it, may end the solve itself. */
+const endsIn = (body: ast.Body): boolean => statementsWithin(body).some(isEnding);
+
+/** Whether a solver's body may end the solve itself. */
+export const mayEnd = (decl: ast.SolverDecl): boolean => endsIn(decl.body);
+
+export const mayStop = (decl: ast.SolverDecl): boolean =>
+  statementsWithin(decl.body).some((s) => s.kind === 'stopWhen');
 
 /** Elaborates one step. `until`: asked first; where it holds, the solve has stopped. */
 export function solverStep(e: Elaboration, solve: Solve, until?: (view: Frame) => Node): void {
@@ -68,6 +74,7 @@ export function solverStep(e: Elaboration, solve: Solve, until?: (view: Frame) =
   const own = new Set(
     allOf(problem.level).flatMap((l) => l.variables.flatMap((v) => v.cells().cells.map((c) => c.id))),
   );
+  const text = stepText(e, solve);
   const inner: Frame = {
     scope: new Scope(solver.frame.scope),
     body: 'solver',
@@ -82,6 +89,8 @@ export function solverStep(e: Elaboration, solve: Solve, until?: (view: Frame) =
       publish: (stmt, value) => publish(e, solve, stmt, value, view),
       moves: (cell) => own.has(cell.id),
       bound: (name, end) => boundOf(solve.matched, name, end),
+      ends: (body) => solve.status !== undefined && endsIn(body),
+      statements: text,
     },
     ruleState: (state, at) => declareState(e, solve, state, at),
     ruleReport: (name, value, span) => {
@@ -98,7 +107,7 @@ export function solverStep(e: Elaboration, solve: Solve, until?: (view: Frame) =
   const act = (): void => {
     if (solve.trace) recordTrace(e, problem, solve.trace, view, 'report');
     reportProblem(e, solve, view);
-    seenFrom(solve.span, decl.name.text, () => statements(e, solve, decl.body.statements, inner));
+    seenFrom(solve.span, decl.name.text, () => void e.do.body(e, decl.body, inner));
   };
   if (!until) act();
   else ending(e, solve, inner, until(view), STOPPED, act);
@@ -185,25 +194,59 @@ function reportProblem(e: Elaboration, solve: Solve, view: Frame): void {
   }
 }
 
-/** Statements in order; what stands behind a `stop when` happens where it does not hold. */
-function statements(e: Elaboration, solve: Solve, list: readonly ast.Stmt[], frame: Frame): void {
+/**
+ * The statements of one step, in order, also of branches within it: what stands behind a `stop when`, or behind a statement in which there is one, happens where
+ * the solve goes on. An ending in a branch is no value of the branch, but the state of the solve: it is read where the branches have met.
+ */
+function stepText(e: Elaboration, solve: Solve): (list: readonly ast.Stmt[], frame: Frame) => void {
+  const { status } = solve;
   const before = e.entry.snapshot();
-  for (const stmt of list) if (stmt.kind === 'fn') e.do.statement(e, stmt, frame);
-  for (const [i, stmt] of list.entries()) {
-    if (stmt.kind !== 'stopWhen' && stmt.kind !== 'failWhen') {
+  const now = (): Node | undefined => status && e.entry.read(status);
+  /** The status that is known to be that of a solve that goes on, where the text stands. */
+  let running = now();
+  const goOn = (list: readonly ast.Stmt[], frame: Frame): void => {
+    const known = running;
+    running = now();
+    inOrder(list, frame);
+    running = known;
+  };
+  const inOrder = (list: readonly ast.Stmt[], frame: Frame): void => {
+    for (const [i, stmt] of list.entries()) {
+      if (now() !== running) {
+        const rest = () => goOn(list.slice(i), stepFrame(frame));
+        e.graph.at(solve.span, () => choose(e, frame, isRunning(e, status as CellRef), rest, () => undefined));
+        return;
+      }
+      if (isEnding(stmt)) {
+        const { condition, code } = endingOf(e, solve, stmt, frame, before);
+        return ending(e, solve, frame, condition, code, (inner) => goOn(list.slice(i + 1), inner ?? frame));
+      }
       e.do.statement(e, stmt, frame);
-      continue;
     }
-    refuseWritten(e, stmt, before);
-    const word = stmt.kind === 'stopWhen' ? 'stop when' : 'fail when';
-    const held = e.observe(() => decide(e, stmt.condition, frame, word));
-    const condition = typeof held === 'boolean' ? e.constant(held ? 1 : 0, 'bool') : held;
-    const code = stmt.kind === 'stopWhen' ? STOPPED : FAILED + solve.reasons.length;
-    if (stmt.kind === 'failWhen') solve.reasons.push(stmt.reason?.value ?? e.options.text(stmt.condition.span));
-    const rest = list.slice(i + 1);
-    return ending(e, solve, frame, condition, code, (inner) => statements(e, solve, rest, inner ?? frame));
-  }
+  };
+  return inOrder;
 }
+
+/** Condition of an ending, and what it makes of the status. */
+function endingOf(
+  e: Elaboration,
+  solve: Solve,
+  stmt: Ending,
+  frame: Frame,
+  before: ReadonlyMap<string, Node>,
+): { readonly condition: Node; readonly code: number } {
+  refuseWritten(e, solve, stmt, before);
+  const word = stmt.kind === 'stopWhen' ? 'stop when' : 'fail when';
+  const held = e.observe(() => decide(e, stmt.condition, frame, word));
+  const condition = typeof held === 'boolean' ? e.constant(held ? 1 : 0, 'bool') : held;
+  if (stmt.kind === 'stopWhen') return { condition, code: STOPPED };
+  solve.reasons.push(stmt.reason?.value ?? e.options.text(stmt.condition.span));
+  return { condition, code: FAILED + solve.reasons.length - 1 };
+}
+
+/** Whether the solve goes on. */
+export const isRunning = (e: Elaboration, status: CellRef): Node =>
+  e.make('eq', [e.entry.read(status), e.constant(RUNNING, 'i32')]);
 
 /** Ends the solve with `code` where the condition holds, else goes on. */
 function ending(
@@ -232,9 +275,9 @@ function stepFrame(frame: Frame): Frame {
 }
 
 /** A step that ends has changed nothing. */
-function refuseWritten(e: Elaboration, stmt: ast.Stmt, before: ReadonlyMap<string, Node>): void {
+function refuseWritten(e: Elaboration, { status }: Solve, stmt: ast.Stmt, before: ReadonlyMap<string, Node>): void {
   for (const { cell } of e.entry.changedSince(before)) {
-    if (!cell.persistent && !before.has(cell.id)) continue;
+    if (cell === status || (!cell.persistent && !before.has(cell.id))) continue;
     const moved = e.entry.moved.get(cell.id);
     fail('OPT444', stmt.span, `${cell.label} is written above this, in a step that may end here`, {
       labels: moved ? [{ span: moved.span, text: 'written here' }] : [],

@@ -32,7 +32,8 @@ import { write } from './writes.ts';
 /** Statements of a block in its frame, then its value. */
 export function body(e: Elaboration, block: ast.Body, frame: Frame): Value | undefined {
   declareTemplates(block.statements, frame);
-  for (const stmt of block.statements) e.do.statement(e, stmt, frame);
+  if (frame.solving?.ends(block)) frame.solving.statements(block.statements, frame);
+  else for (const stmt of block.statements) e.do.statement(e, stmt, frame);
   return block.value && e.do.expression(e, block.value, frame);
 }
 
@@ -178,9 +179,7 @@ function evaluate(e: Elaboration, stmt: ast.Stmt, frame: Frame): void {
       return multipliers(e, stmt, frame);
     case 'stopWhen':
     case 'failWhen':
-      fail('OPT444', stmt.span, 'a solve ends in the body of its solver, not inside of a loop or choice there', {
-        hint: 'compute the condition in a variable, and write stop when or fail when behind the loop',
-      });
+      return e.notYet("'fail when' in 'train'", stmt.span, 'end it without a failure: train until C max N { … }');
     case 'together':
       return together(e, stmt, frame);
     case 'mapStmt':

@@ -38,7 +38,7 @@ export const problemCodes = {
   OPT444: {
     title: 'a solve that ends after a write, or inside of a loop',
     about:
-      '`stop when` and `fail when` stand among the statements of a solver and end the solve where they stand: what was reported above them is recorded, and nothing may have been written above them, so that the step that ends has changed nothing.',
+      '`stop when` and `fail when` stand among the statements of a solver, or in an `if`, `every`, `for` or `first` there, and end the solve where they stand. A turn of `repeat` or `while` is no step: compute the condition there in a variable, and ask it behind the loop. What was reported above them is recorded, and nothing may have been written above them, so that the step that ends has changed nothing.',
     example: { wrong: 'x <- x - d\nstop when norm(d) < 1e-6', right: 'stop when norm(d) < 1e-6\nx <- x - d' },
   },
   OPT445: {

@@ -109,6 +109,73 @@ describe('where a solve ends', () => {
     const m = runSpec(`${p}${solver}run r = solve p by s(lr: 3) for 500 may fail`);
     expect(m.ends.get('r')?.reason).toBe('runs away');
   });
+  describe('in branches', () => {
+    // x falls by a tenth of itself each step; the gradient is x.
+    const ends = (body: string, most = 500) => {
+      const m = runSpec(
+        `${p}solver s(lr = 0.1) for smooth (x; f) {\n${body}\n  x <- x - lr * grad(f, x)\n}\nrun r = solve p by s() for ${most} may fail`,
+      );
+      return { m, ...(m.ends.get('r') ?? { step: most, reason: undefined }) };
+    };
+    const below = (limit: number): number => Math.ceil(Math.log(limit / 3) / Math.log(0.9));
+
+    test('under if and else: where the branch is taken and the condition holds; what stands behind the if is left out then', () => {
+      const { m, step, reason } =
+        ends(`  if step > 40 { report far = x; stop when x < 1 } else { fail when x < 1e-2 as "fast" }
+  report behind = f32(step)`);
+      expect([step, reason]).toEqual([41, undefined]);
+      expect(m.all('r/far').length).toBe(1);
+      expect(m.all('r/behind').length).toBe(41);
+      expect(m.value('r/p.x')).toBeCloseTo(3 * 0.9 ** 41, 12);
+    });
+    test('the first ending that holds counts, also behind one in a branch', () => {
+      const text = (a: string, b: string) => `  if x < 1 { if step > 2 { ${a} } }\n  ${b}`;
+      expect(ends(text('stop when x < 0.5', 'fail when x < 0.7 as "b"')).reason).toBe('b');
+      expect(ends(text('fail when x < 0.7 as "a"', 'stop when x < 0.5'))).toMatchObject({
+        reason: 'a',
+        step: below(0.7),
+      });
+      expect(ends(text('fail when x < 0.7 as "a"', 'stop when x < 0.9'))).toMatchObject({
+        reason: undefined,
+        step: below(0.9),
+      });
+      expect(ends(text('stop when true', 'fail when x < 1 as "b"'))).toMatchObject({
+        reason: undefined,
+        step: below(1),
+      });
+    });
+    test('under every: at those steps alone; in first: before the first step; in a for: one after the other', () => {
+      expect(ends('  every 10 { stop when x < 1 }').step).toBe(Math.ceil(below(1) / 10) * 10);
+      expect(ends('  first { fail when x > 2 as "far" }')).toMatchObject({ step: 0, reason: 'far' });
+      expect(ends('  first { fail when x < 2 as "near" }', 20)).toMatchObject({ step: 20, reason: undefined });
+      expect(ends('  for k in 0..3 { fail when x < k * 1.0 as "low" }\n  stop when x < 1.5')).toMatchObject({
+        step: below(2),
+        reason: 'low',
+      });
+    });
+    test('in a branch as well nothing is written above', () => {
+      expect(
+        errorsOf(
+          `${p}solver s() for smooth (x; f) {\n  if x > 1 { x <- x / 2; stop when x < 1 }\n}\nsolve p by s() for 5`,
+        ),
+      ).toMatchObject([{ code: 'OPT444' }]);
+      expect(
+        errorsOf(
+          `${p}solver s() for smooth (x; f) {\n  if x > 1 { x <- x / 2 }\n  if x > 1 { stop when x < 2 }\n}\nsolve p by s() for 5`,
+        ),
+      ).toMatchObject([{ code: 'OPT444' }]);
+      // In the other branch it is another step that is taken.
+      expect(ends('  if x > 1 { x <- x / 2 } else { stop when true }').step).toBeLessThan(below(1));
+    });
+    test('in a solve that is a loop of a step', () => {
+      const m = runSpec(`${p}solver s() for smooth (x; f) {
+  if step > 4 { stop when x < 1 }
+  x <- x - 0.1 * grad(f, x)
+}
+train 1 { solve p by s() for 500 }`);
+      expect(m.value('p.x')).toBeCloseTo(3 * 0.9 ** below(1), 12);
+    });
+  });
   test('until is asked before each step', () => {
     const m = runSpec(`${p}${step}solve p by step(0.5) for 100 until p.x < 1`);
     expect(m.value('p.x')).toBe(0.75);

@@ -243,7 +243,7 @@ export const SOLVE_PART = 'solve.';
 /** Names of series that the ledgers of solves are made of begin so: kept with the results, shown as ledgers. */
 export const LEDGER_PART = 'ledger.';
 
-/** A solve that is a phase: what its ledger is made of. Series of a constraint c: `ledger.KEY.c.value`, `.bound`, `.violation`, `.multiplier`, `.slackness`. */
+/** A solve that is a statement: what its ledger is made of. Series of a constraint c: `ledger.KEY.c.value`, `.bound`, `.violation`, `.multiplier`, `.slackness`. */
 export interface BundleSolve {
   readonly run: string;
   readonly problem: string;
@@ -252,6 +252,8 @@ export interface BundleSolve {
   /** As written. */
   readonly solver: string;
   readonly steps: number;
+  /** Name of the phase in whose steps it is solved, again and again; the ledger is that of the last one. Series `ledger.KEY.status` and `.taken`: as `Ends` has it, and its steps. */
+  readonly within?: string;
   /** Series of the objective and of the largest violation: before each step, and at the end. */
   readonly objective?: string;
   readonly violation?: string;

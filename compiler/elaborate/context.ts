@@ -14,6 +14,7 @@ import { EntryBuilder } from './entry.ts';
 import type { Element } from './axis-elements.ts';
 import type { Examples } from './chunks.ts';
 import type { Exacted } from './exact.ts';
+import type { Failures, InnerSolve } from './inner-solves.ts';
 import type { Keeping } from './keeping.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { Binding, Frame, Scope } from './scope.ts';
@@ -112,6 +113,10 @@ export interface RunContext {
   once: EntryBuilder | undefined;
   /** The last train phase, to which an `eval every` directly after it belongs. */
   lastTrain: TrainPhase | undefined;
+  /** Failures of solves within the phase under construction. */
+  failures: Failures | undefined;
+  /** Solves within the phase under construction, by name of the phase and the problem. */
+  readonly inner: Map<string, InnerSolve>;
   /** Work at the end of the run: exports, which may use every cell. */
   readonly later: (() => void)[];
 }
@@ -401,6 +406,8 @@ export function newRun(name: string, since: number): RunContext {
     members: new Map(),
     once: undefined,
     lastTrain: undefined,
+    failures: undefined,
+    inner: new Map(),
     later: [],
   };
 }

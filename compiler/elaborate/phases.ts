@@ -9,6 +9,7 @@ import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
 import { plain, toDim, toNode } from './convert.ts';
 import { trainLoop } from './execution.ts';
+import { endByFailures, type Failures, recordInnerLedgers, withFailures } from './inner-solves.ts';
 import { record, series } from './outputs.ts';
 import { type Frame, nested, noLoop, Scope } from './scope.ts';
 import { siteName } from './sites.ts';
@@ -50,7 +51,9 @@ export function train(e: Elaboration, stmt: ast.TrainStmt, frame: Frame): void {
   e.run.once = undefined;
   e.run.lastTrain = { phase, entry, evals, frame: inner };
   e.schedule.push(phase);
-  e.within(entry, () => e.do.body(e, stmt.body, inner));
+  const failures: Failures = { reasons: [] };
+  withFailures(e, failures, () => e.within(entry, () => e.do.body(e, stmt.body, inner)));
+  endByFailures(e, phase, entry, failures);
   if (until && stmt.until)
     e.within(until, () =>
       until.output(
@@ -62,6 +65,7 @@ export function train(e: Elaboration, stmt: ast.TrainStmt, frame: Frame): void {
     );
   if (entry.idle && e.errors.length === 0)
     fail('OPT424', stmt.span, 'this train body moves and reports nothing', { hint: 'add an update' });
+  recordInnerLedgers(e);
 }
 
 function condition(e: Elaboration, expr: ast.Expr, frame: Frame): Node {

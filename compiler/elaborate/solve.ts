@@ -2,8 +2,8 @@
  * `solve P by S for N until C`. Between phases it is a phase of its own, whose steps the schedule runs; inside of phases, loops and solvers a loop of the graph; as
  * an expression a loop on variables that begin anew, whose value is what it found.
  */
+import { statementsWithin } from '../ast/bodies.ts';
 import type * as ast from '../ast/nodes.ts';
-import { SOLVE_PART } from '../bundle/format.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { Fits } from '../ir/program.ts';
 import type { Node } from '../ops/types.ts';
@@ -14,6 +14,14 @@ import { choose, decide } from './choices.ts';
 import { librarySolvers, match, type Matched } from './classes.ts';
 import type { Elaboration } from './context.ts';
 import { leafNodes, mapLeaves, plain, readCells, toDim, toNode } from './convert.ts';
+import {
+  endByFailures,
+  type Failures,
+  innerSolveEnded,
+  recordInnerLedgers,
+  unlessFailed,
+  withFailures,
+} from './inner-solves.ts';
 import { lagrangianOf } from './lagrangian.ts';
 import { recordLedger, reportNames, type Trace, traceOf } from './ledger.ts';
 import { beginLifetime, type Lifetime } from './lifetime.ts';
@@ -100,8 +108,7 @@ export function solvePhase(e: Elaboration, expr: ast.SolveExpr, frame: Frame, al
   const inner: Frame = { ...nested(frame), body: 'train', path: [...frame.path, siteName(expr)] };
   const clock: Clock = { step: e.scalar('step'), steps: e.scalar('steps'), progress: e.scalar('progress') };
   const evals: { entry: string; times: { at: readonly number[]; every?: number; end: boolean } }[] = [];
-  const reasons: string[] = [];
-  const output = `${SOLVE_PART}${name}`;
+  const failures: Failures = { reasons: [] };
   const phase = {
     kind: 'train',
     name: key,
@@ -109,21 +116,20 @@ export function solvePhase(e: Elaboration, expr: ast.SolveExpr, frame: Frame, al
     steps: head.steps,
     entry: entry.id,
     evals,
-    ...(ends && { ends: { output, reasons } }),
     span: expr.span,
   } as const;
   e.run.once = undefined;
   e.run.lastTrain = { phase, entry, evals, frame: inner };
   e.schedule.push(phase);
-  let found: { readonly matched: Matched; readonly trace: Trace } | undefined;
-  e.within(entry, () =>
+  let found: { readonly matched: Matched; readonly trace: Trace; readonly status?: CellRef } | undefined;
+  const build = (): void => {
     e.graph.at(expr.span, () => {
       const view = viewOf(e, instance, clock);
       checkReads(e, instance, view);
       const matched = match(e, instance, head.solver, view, expr.span);
       if (e.options.grading) e.fits.push(fitsOf(e, instance, view, expr.span));
       e.within(init, () => prepareMultipliers(e, matched, view));
-      const status = ends ? e.within(init, () => statusCell(e, key, expr.span, true)) : undefined;
+      const status = ends ? e.within(init, () => localCell(e, `${key}#status`, RUNNING, expr.span, true)) : undefined;
       const prefix = alone ? '' : `${name}.`;
       const trace = traceOf(instance, key, (of) => `${prefix}${of}`, reportNames(decl.body));
       const solve: Solve = {
@@ -135,17 +141,18 @@ export function solvePhase(e: Elaboration, expr: ast.SolveExpr, frame: Frame, al
         clock,
         reportName: (report) => `${prefix}${report}`,
         status,
-        reasons,
+        reasons: failures.reasons,
       };
       const until = expr.until && untilOf(e, expr.until, inner);
-      found = { matched, trace };
+      found = { matched, trace, status };
       if (!status) return solverStep(e, solve, until);
       choose(e, inner, isRunning(e, status), () => solverStep(e, solve, until), () => undefined); // prettier-ignore
-      entry.output(output, 'report', e.entry.read(status), expr.span);
-    }),
-  );
+    });
+  };
+  withFailures(e, failures, () => e.within(entry, build));
   if (found) {
-    const { matched, trace } = found;
+    const { matched, trace, status } = found;
+    endByFailures(e, phase, entry, failures, status && e.within(entry, () => e.entry.read(status)));
     const solver = e.options.text((expr.solver as ast.Pipeline).span);
     const { objective: objectiveName, violation: violationName } = trace;
     e.entry = e.once();
@@ -162,6 +169,7 @@ export function solvePhase(e: Elaboration, expr: ast.SolveExpr, frame: Frame, al
         }),
       ),
     );
+    recordInnerLedgers(e);
   }
   return instance;
 }
@@ -192,10 +200,11 @@ function untilOf(e: Elaboration, expr: ast.Expr, frame: Frame): () => Node {
   };
 }
 
-function statusCell(e: Elaboration, name: string, span: Span, persistent: boolean): CellRef {
-  const id = `${e.qualified(`${name}#status`)}${persistent ? '' : `@${e.nextLocal++}`}`;
-  const place = { kind: 'state', id, label: `${name}#status`, group: id, run: e.run.name, persistent, span } as const;
-  return cellsFor(e, tensor(e.constant(RUNNING, 'i32')), place, span).cells[0];
+/** An i32 that begins where the text stands; `persistent`: for the whole run. */
+function localCell(e: Elaboration, label: string, value: number, span: Span, persistent = false): CellRef {
+  const id = `${e.qualified(label)}${persistent ? '' : `@${e.nextLocal++}`}`;
+  const place = { kind: 'state', id, label, group: id, run: e.run.name, persistent, span } as const;
+  return cellsFor(e, tensor(e.constant(value, 'i32')), place, span).cells[0];
 }
 
 // ---------------------------------------------------------------- statements
@@ -206,12 +215,29 @@ export function solveStatement(e: Elaboration, stmt: ast.SolveStmt, frame: Frame
     return void solvePhase(e, stmt.solve, frame, false);
   const head = headOf(e, stmt.solve, frame);
   const instance = phaselessInstance(e, head, stmt.solve, frame);
-  loop(e, head, instance, frame, (report) => `${instance.name}.${report}`, undefined);
+  const { matched, status, taken } = loop(
+    e,
+    head,
+    instance,
+    frame,
+    (report) => `${instance.name}.${report}`,
+    undefined,
+  );
+  const { steps } = head;
+  const view = viewOf(e, instance, clockAt(e, e.constant(steps, 'i32'), steps));
+  innerSolveEnded(e, { problem: instance, matched, view, expr: stmt.solve, steps, status, taken });
 }
 
 function phaselessInstance(e: Elaboration, { problem }: Head, expr: ast.SolveExpr, frame: Frame): ProblemInstance {
   if (problem.bound.size === 0) return instanceOf(e, problem, expr.problem.span);
   return newInstance(e, problem, expr.problem.span, { ...frame, path: [...frame.path, siteName(expr)] });
+}
+
+/** A solve that was a loop: how it stands (where it may end early), and the steps that it took. */
+interface Looped {
+  readonly matched: Matched;
+  readonly status?: CellRef;
+  readonly taken?: CellRef;
 }
 
 /** The steps of a solve as a loop of the graph. */
@@ -222,18 +248,19 @@ function loop(
   frame: Frame,
   reportName: (name: string) => string | undefined,
   lifetime: Lifetime | undefined,
-): Matched {
+): Looped {
   const { expr, steps } = head;
   const decl = head.solver.decl as ast.SolverDecl;
   const path = [...frame.path, siteName(expr)];
   const ends = mayEnd(decl) || expr.until !== undefined;
-  const status = ends ? statusCell(e, instance.name, expr.span, false) : undefined;
+  const status = ends ? localCell(e, `${instance.name}#status`, RUNNING, expr.span) : undefined;
+  const taken = ends && !lifetime ? localCell(e, `${instance.name}#taken`, 0, expr.span) : undefined;
   const zero = clockAt(e, e.constant(0, 'i32'), steps);
   const view = viewOf(e, instance, zero);
   checkReads(e, instance, view);
   const matched = match(e, instance, head.solver, view, expr.span);
   prepareMultipliers(e, matched, view, lifetime);
-  const reasons: string[] = [];
+  const reasons = e.run.failures?.reasons ?? [];
   const step = (inner: Frame): void => {
     const clock = clockAt(e, inner.indices[inner.indices.length - 1], steps);
     const solve: Solve = {
@@ -249,6 +276,7 @@ function loop(
     };
     const until = expr.until && untilOf(e, expr.until, { ...inner, clock });
     solverStep(e, solve, until);
+    if (status && taken) countStep(e, status, taken);
   };
   if (steps > 0)
     roll(
@@ -262,7 +290,13 @@ function loop(
       },
       frame,
     );
-  return matched;
+  return { matched, status, taken };
+}
+
+/** One more step, unless the solve has ended in it. */
+function countStep(e: Elaboration, status: CellRef, taken: CellRef): void {
+  const one = e.make('cast', [isRunning(e, status)], { dtype: 'i32' });
+  e.entry.write(taken, e.make('add', [e.entry.read(taken), one]));
 }
 
 function clockAt(e: Elaboration, step: Node, steps: number): Clock {
@@ -284,14 +318,21 @@ export function solveExpression(e: Elaboration, expr: ast.SolveExpr, frame: Fram
   return withoutEffects(e, frame, 'solve', expr.span, hint, () => {
     const lifetime = beginLifetime(e, inner, expr.span);
     const instance = newInstance(e, head.problem, expr.problem.span, inner);
-    const matched = loop(e, head, instance, inner, () => undefined, lifetime);
-    return solutionOf(e, matched, instance, expr.span);
+    return solutionOf(
+      e,
+      loop(e, head, instance, inner, () => undefined, lifetime),
+      instance,
+      expr.span,
+    );
   });
 }
 
-function solutionOf(e: Elaboration, matched: Matched, instance: ProblemInstance, span: Span): Solution {
+function solutionOf(e: Elaboration, { matched, status }: Looped, instance: ProblemInstance, span: Span): Solution {
+  const fails =
+    status && statementsWithin((matched.solver.decl as ast.SolverDecl).body).some((s) => s.kind === 'failWhen');
+  const orNone = (node: Node): Node => (fails ? unlessFailed(e, status, node) : node);
   const stop = (value: Value): Value =>
-    mapLeaves(e, value, span, (leaf) => tensor(e.make('stop', [toNode(e, leaf, span)])));
+    mapLeaves(e, value, span, (leaf) => tensor(e.make('stop', [orNone(toNode(e, leaf, span))])));
   const variables = allOf(instance.level).flatMap((l) => l.variables);
   // The values that were found, as leaves: what is read of them later names these nodes.
   const found = new Map<string, Value>(variables.map((v) => [v.name, stop(readCells(e, v.cells(), span))]));

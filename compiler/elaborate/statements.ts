@@ -15,6 +15,7 @@ import { dataset } from './data.ts';
 import { evaluation } from './evals.ts';
 import { prepareExact } from './exact.ts';
 import { every, repeat, staticFor, whileStatement } from './loops.ts';
+import { recordInnerLedgers } from './inner-solves.ts';
 import { marked } from './keeping.ts';
 import { instanceOf, layerCell, localModel } from './models.ts';
 import { exported, metric, report, train } from './phases.ts';
@@ -80,6 +81,8 @@ export function statement(e: Elaboration, stmt: ast.Stmt, frame: Frame): void {
         prepareExact(e, stmt.value, frame);
       evaluate(e, stmt, frame);
     });
+    // A choice between phases may have solved problems.
+    if (frame.body === 'trial' || frame.body === 'file') if (!frame.chosen) recordInnerLedgers(e);
   } catch (error) {
     e.evaluating.clear();
     if (!(error instanceof SaddleError) || !canGoOn(stmt, frame, error)) throw error;

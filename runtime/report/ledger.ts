@@ -23,6 +23,8 @@ export interface Ledger {
   readonly run: string;
   readonly problem: string;
   readonly solver: string;
+  /** The phase in whose steps it was solved; the rest is of the last time. */
+  readonly within?: string;
   /** Steps asked for, and taken. */
   readonly most: number;
   readonly steps: number;
@@ -38,7 +40,8 @@ export interface Ledger {
 export function ledgersOf(bundle: Bundle, results: Results): Ledger[] {
   return (bundle.solves ?? []).flatMap((solve) => {
     const run = results.runs.get(solve.run);
-    return run ? [ledgerOf(solve, run)] : [];
+    const reached = solve.within === undefined || run?.series.has(`${LEDGER_PART}${solve.key}.status`);
+    return run && reached ? [ledgerOf(solve, run)] : [];
   });
 }
 
@@ -47,17 +50,15 @@ function ledgerOf(solve: BundleSolve, run: RunResult): Ledger {
   const last = (name: string): number | undefined => series(name)?.values.at(-1);
   const read = (name: string | undefined): number | undefined =>
     name ? run.series.get(name)?.values.at(-1) : undefined;
-  const stopped = last('stopped');
-  const failed = run.status.state === 'failed';
-  const done = run.status.state === 'ok';
-  const steps = stopped ?? (failed || !done ? run.steps : solve.steps);
+  const { ended, steps } = solve.within === undefined ? endOfPhase(solve, run, last) : endWithin(solve, last);
   return {
     run: solve.run,
     problem: solve.problem,
     solver: solve.solver,
+    ...(solve.within !== undefined && { within: solve.within }),
     most: solve.steps,
     steps,
-    ended: failed ? 'failed' : stopped !== undefined ? 'stopped' : done ? 'all steps' : 'not finished',
+    ended,
     objective: read(solve.objective),
     violation: read(solve.violation),
     kkt: last('kkt'),
@@ -73,6 +74,21 @@ function ledgerOf(solve: BundleSolve, run: RunResult): Ledger {
     })),
     notes: risingNote(series('dual'), solve.violation ? run.series.get(solve.violation) : undefined),
   };
+}
+
+type End = Pick<Ledger, 'ended' | 'steps'>;
+
+function endOfPhase({ steps }: BundleSolve, run: RunResult, last: (name: string) => number | undefined): End {
+  const stopped = last('stopped');
+  if (run.status.state === 'failed') return { ended: 'failed', steps: stopped ?? run.steps };
+  if (stopped !== undefined) return { ended: 'stopped', steps: stopped };
+  return run.status.state === 'ok' ? { ended: 'all steps', steps } : { ended: 'not finished', steps: run.steps };
+}
+
+/** Of a solve within a phase, the last time. */
+function endWithin({ steps }: BundleSolve, last: (name: string) => number | undefined): End {
+  const status = last('status') ?? 0;
+  return { ended: status === 0 ? 'all steps' : status === 1 ? 'stopped' : 'failed', steps: last('taken') ?? steps };
 }
 
 /** Steps at the end that are looked at: a quarter of them, at least as many as this. */
@@ -113,7 +129,8 @@ export function ledgerLines(ledger: Ledger): string[] {
     ...(ledger.kkt === undefined ? [] : [`first-order residual ${show(ledger.kkt)}`]),
   ];
   const name = ledger.run === '' || ledger.run === problem ? problem : `${ledger.run}: ${problem}`;
-  const lines = [`${name} by ${solver} ${how}${facts.length > 0 ? `, ${facts.join(', ')}` : ''}`];
+  const time = ledger.within ? ` in ${ledger.within}, the last time,` : '';
+  const lines = [`${name} by ${solver}${time} ${how}${facts.length > 0 ? `, ${facts.join(', ')}` : ''}`];
   if (ledger.constraints.length > 0 && ended !== 'failed') lines.push(...table(ledger.constraints));
   return [...lines, ...ledger.notes];
 }

@@ -8,7 +8,12 @@ import { compile } from '../../../compiler/pipeline.ts';
 import { Source } from '../../../compiler/source/source.ts';
 import { readLibrary } from './run-spec.ts';
 
-async function solved(text: string) {
+const solved = (text: string) => run(text, 'runs away');
+/** Of a run that fails. */
+const failed = (text: string) => run(text, '');
+
+/** Runs a spec; an error that it ends with holds the text `wanted`. */
+async function run(text: string, wanted: string) {
   const result = compile(new Source('spec.opt', text), {
     readImport: readLibrary(),
     dataInfo: () => undefined,
@@ -21,7 +26,7 @@ async function solved(text: string) {
   try {
     for await (const report of session.train()) reports.push(report);
   } catch (error) {
-    expect(String(error)).toContain('runs away');
+    expect(String(error)).toContain(wanted);
   }
   const results: Results = session.results;
   return { ledgers: ledgersOf(bundle, results), results, reports, session };
@@ -89,6 +94,69 @@ problem p { over x: f32 = 4
   minimize F: x^2 }
 solve p by s() for 2`);
     expect(reports[0].values['p.objective']).toBeCloseTo(4, 6); // after the step: that of the trace stands before it
+  });
+  describe('of a solve within a phase', () => {
+    // Descent on (x - w)^2 by halves, until within 0.1: from far away several steps.
+    const inner = `solver halves(most = 1e3) for inequality (x; f, g) {
+  report slope = norm(grad(f, x))
+  stop when norm(grad(f, x)) <= 0.2
+  fail when norm(x) > most as "too far"
+  x <- x - 0.25 * grad(f, x)
+  multipliers g = max(g, 0)
+}
+var w = 8.0
+problem q { over x: f32 = 0; minimize (x - w)^2; subject to top: x <= 5 }
+`;
+    test('objective and violation of each step, and the ledger of the last time', async () => {
+      const { ledgers, results, session } = await solved(`${inner}train 3 { w <- w / 2; solve q by halves() for 10 }`);
+      const of = (name: string) => results.runs.get('')?.series.get(name)?.values ?? [];
+      // From 0 to 4 in 6 steps (4 / 2^6 < 0.1), on to 2 in 5, to 1 in 4; what is left of the way is halved each step.
+      const [a, b] = [4 - 4 / 2 ** 6, 0];
+      expect(of('q.objective')[0]).toBeCloseTo((4 - a) ** 2, 6);
+      expect(of('q.objective').length).toBe(3);
+      expect(of('q.violation')).toEqual([b, b, b]);
+      const [l] = ledgers;
+      expect([l.problem, l.solver, l.within, l.ended, l.most, l.steps]).toEqual([
+        'q',
+        'halves()',
+        'train',
+        'stopped',
+        10,
+        4,
+      ]);
+      expect(l.objective).toBe(of('q.objective')[2]);
+      const [x] = (await session.get('q.x'))['q.x'].values;
+      expect(l.constraints[0]).toMatchObject({ name: 'top', value: x, bound: 5, violation: 0, multiplier: 0 });
+      expect(ledgerLines(l)[0]).toContain('q by halves() in train, the last time, stopped after 4 of 10 steps');
+    });
+    test('in the step of another solver; in a branch that was never reached there is none', async () => {
+      const outer = `solver outer() for smooth (y; f) { y <- y - 0.1 * grad(f, y); solve q by halves() for 2; if step > 5 { solve q by halves() for 3 } }
+problem up { over y: f32 = 0; minimize (y - 1)^2 }
+`;
+      expect((await solved(`${inner}${outer}solve up by outer() for 3`)).ledgers.map((l) => [l.problem, l.within, l.most, l.steps])).toEqual([['up', undefined, 3, 3], ['q', 'up', 3, 2]]); // prettier-ignore
+      expect((await solved(`${inner}if w > 9 { solve q by halves() for 3 }`)).ledgers).toEqual([]);
+      expect((await solved(`${inner}if w > 7 { solve q by halves() for 3 }`)).ledgers).toMatchObject([
+        { ended: 'all steps', steps: 3 },
+      ]);
+    });
+    test('one that fails ends the run, with its reason, whatever comes after it in the step', async () => {
+      // x is a variable of the file: in turn 3 it begins too far out.
+      const text = inner.replace('over x: f32 = 0;', 'over x;').replace('var w', 'var x = 0.0\nvar w');
+      const turn = 'x <- where(i == 3, 40.0, 0.0); solve q by halves(most: 30) for 3';
+      const { session, results } = await failed(`${text}train 5 { repeat 12 as i { ${turn} } }`);
+      expect(results.runs.get('')?.status).toMatchObject({ state: 'failed', reason: 'too far' });
+      expect(results.runs.get('')?.steps).toBe(0);
+      expect(session.done).toBe(true);
+    });
+    test('one that is a value and fails is not a number', async () => {
+      const ok = await solved(`${inner}let s = solve q by halves() for 9\nmetric m = s.x`);
+      expect(ok.results.runs.get('')?.series.get('m')?.values[0]).toBeCloseTo(8, 0);
+      const { results } = await failed(`${inner}let s = solve q by halves(most: 3) for 9\nmetric m = s.x`);
+      expect(results.runs.get('')?.status).toMatchObject({
+        state: 'failed',
+        reason: expect.stringContaining("'m' is not finite"),
+      });
+    });
   });
   test('a run that fails says why, and where', async () => {
     const { ledgers, results } = await solved(

@@ -39,7 +39,7 @@ const statementWords: Partial<Record<KeywordText, readonly (Follow | string)[]>>
   batch: ['name'], update: ['name', '('], train: ['operand', '(', 'body'], solve: ['name', '('], eval: ['name', 'body', 'at'], metric: ['name'],
   report: ['name'], expect: ['operand', '(', '-'], repeat: ['operand', '(', 'body'], for: ['name', '('], every: ['operand', '(', 'body'],
   first: ['body'], together: ['body'], emit: ['operand', '(', 'body', '[', '-'], next: ['operand', '(', 'body', '[', '-'], stop: ['when'],
-  fail: ['when'], multipliers: ['name'], over: ['name'], minimize: ['operand', '(', '[', '-'], maximize: ['operand', '(', '[', '-'],
+  fail: ['when'], multipliers: ['name'], over: ['name'], minimize: ['operand', '(', '[', '{', '-'], maximize: ['operand', '(', '[', '{', '-'],
   subject: ['to'], where: ['name'], player: ['name'], allow: ['name'],
 }; // prettier-ignore
 

@@ -272,12 +272,14 @@ class StatementBuilder extends DeclarationBuilder {
     const along = optionalNode(node, 'along');
     const estimator = optionalNode(node, 'with');
     const value = objective && this.operation(objective);
+    const list = value?.kind === 'bracelist' && !value.parenthesized ? value.items : undefined;
     return {
       kind: 'update',
       targets: nodes(node, 'targets').map((n) => this.postfix(n)),
       by: this.pipeline(only(node, 'by')),
       ...(objective ? { sense: has(node, 'MINIMIZING') ? 'minimizing' : 'maximizing' } : {}),
-      objectives: !value ? [] : value.kind === 'bracelist' && !value.parenthesized ? value.items : [value],
+      objectives: list ?? (value ? [value] : []),
+      ...(list?.length === 1 ? { listed: true } : {}),
       ...(along ? { along: this.operation(along) } : {}),
       ...(estimator ? { with: this.pipeline(estimator) } : {}),
       span: this.span(node),

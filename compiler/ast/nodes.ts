@@ -557,6 +557,8 @@ export interface UpdateStmt extends StmtBase {
   readonly sense?: 'minimizing' | 'maximizing';
   /** One expression, or several from `{ L1, L2 }`. */
   readonly objectives: readonly Expr[];
+  /** One in braces: `{ Fs }`, where a tuple of objectives stands for each of them. */
+  readonly listed?: boolean;
   readonly along?: Expr;
   readonly with?: Pipeline;
 }

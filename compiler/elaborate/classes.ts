@@ -216,6 +216,8 @@ class Matching {
   }
 
   private objectives(wanted: LevelText, text: LevelText): void {
+    const [all] = wanted.objectives;
+    if (wanted.objectives.length === 1 && all.value.kind === 'bracelist') return this.allObjectives(all, text);
     const several = text.objectives.length !== wanted.objectives.length;
     if (several && text.players.length === 0)
       return this.misfit(
@@ -229,6 +231,21 @@ class Matching {
       const read = (view: Frame): Value => turned(this.e, objective(this.e, stmt, view), stmt.sense !== skeleton.sense);
       this.parts.set(name, { kind: 'objective', read });
     });
+  }
+
+  /** `minimize { Fs }` of a class stands for all objectives of the level, which are a tuple. */
+  private allObjectives(skeleton: ast.ObjectiveStmt, text: LevelText): void {
+    const { value } = skeleton;
+    if (value.kind !== 'bracelist' || value.items.length !== 1)
+      fail('OPT442', value.span, 'a class has one name for any number of objectives', {
+        hint: 'write minimize { Fs }, or a minimize for each of them',
+      });
+    const name = this.header.parts.get(nameIn(value.items[0]));
+    if (name === undefined || text.players.length > 0) return;
+    const { e } = this;
+    const items = (view: Frame): Value[] =>
+      text.objectives.map((stmt) => turned(e, objective(e, stmt, view), stmt.sense !== skeleton.sense));
+    this.parts.set(name, { kind: 'objective', read: (view) => ({ kind: 'tuple', items: items(view) }) });
   }
 
   /** One player of the class stands for all players; several for as many. */

@@ -51,6 +51,10 @@ export function positional(call: ast.Call, name: string, wanted: readonly string
 
 /** The objective of a derivative: one f32 number. */
 export function objectiveNode(e: Elaboration, value: Value, span: Span): Node {
+  if (value.kind === 'tuple')
+    fail('OPT308', span, `an objective is one number, but this is ${kindText(value)}`, {
+      hint: 'a tuple of objectives is a list of them in braces: minimizing { Fs }, grad({ Fs }, x) with mgda()',
+    });
   const node = toFloat(e, value, span);
   if (node.type.shape.length > 0) {
     fail('OPT308', span, `an objective is one number, but this has type ${e.typeText(node.type)}`, {
@@ -58,6 +62,32 @@ export function objectiveNode(e: Elaboration, value: Value, span: Span): Node {
     });
   }
   return node;
+}
+
+/** An objective as it is written, or a part of a tuple of them. */
+export interface WrittenObjective {
+  /** f32 scalar. */
+  readonly node: Node;
+  readonly text: string;
+  readonly span: Span;
+  /** Absent where it is a part. */
+  readonly expr?: ast.Expr;
+}
+
+/** The objectives of `minimizing L` or, `listed`, of `minimizing { L1, L2 }`: there a tuple of objectives, as a solver has it of a class, stands for each of them. */
+export function objectivesWritten(
+  e: Elaboration,
+  exprs: readonly ast.Expr[],
+  listed: boolean,
+  frame: Frame,
+): WrittenObjective[] {
+  return exprs.flatMap((expr): WrittenObjective[] => {
+    const { span } = expr;
+    const text = e.options.text(span);
+    const value = e.do.expression(e, expr, frame);
+    if (!listed || value.kind !== 'tuple') return [{ node: objectiveNode(e, value, span), text, span, expr }];
+    return value.items.map((item, i) => ({ node: objectiveNode(e, item, span), text: `${text}[${i}]`, span }));
+  });
 }
 
 function floatTarget(nodes: readonly Node[], e: Elaboration, span: Span): void {

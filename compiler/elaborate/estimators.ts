@@ -60,6 +60,8 @@ export interface Objective {
   readonly text: string;
   readonly span: Span;
   readonly opened?: Opened;
+  /** One of a tuple of objectives, whose number the text does not say. */
+  readonly part?: boolean;
 }
 
 /** The direction that an estimator gives for one objective, number `which` of the statement: f32 nodes of the types of the leaves of P. */

@@ -58,6 +58,11 @@ export function checkProblem(decl: ast.ProblemDecl, level: LevelText): void {
           hint: 'give the objective to a player: player A moves x minimizes e',
         },
       );
+    const list = each.objectives.find((o) => o.value.kind === 'bracelist');
+    if (list)
+      fail('OPT440', list.value.span, 'each objective of a problem has a minimize or maximize of its own', {
+        hint: 'write minimize F: a and minimize G: b; the braces are those of a class, for any number of objectives',
+      });
     if (each === level) continue;
     const names = new Map(each.names.map((n) => [n.text, n]));
     const foreign = each.variables.find((v) => !names.has(v.name.text));

@@ -12,7 +12,7 @@ import { refuseCollectives } from './axes.ts';
 import { here } from './axis-elements.ts';
 import type { Elaboration } from './context.ts';
 import { broadcastTo, leafNodes, plain } from './convert.ts';
-import { objectiveNode } from './derivatives.ts';
+import { objectivesWritten, type WrittenObjective } from './derivatives.ts';
 import { checkDrawRoutes } from './draw-routes.ts';
 import type { At, Work } from './estimators.ts';
 import { type Counter, counter } from './execution.ts';
@@ -28,22 +28,15 @@ import { cellOf, target, type Target, visibleNodes } from './targets.ts';
 import { type CellRef, kindText, type Value } from './values.ts';
 import { directing, directionOf, objectivesOf } from './with.ts';
 
-interface Objective {
-  readonly node: Node;
-  readonly text: string;
-  readonly span: Span;
-}
+type Objective = WrittenObjective;
 
 export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void {
   if (stmt.with && stmt.along)
     fail('OPT424', stmt.with.span, "'with' makes a direction of objectives, and along gives the direction itself", {
       hint: 'write along grad(L, P) with …, or minimizing L with …',
     });
-  const objectives = stmt.objectives.map((expr): Objective => ({
-    node: objectiveNode(e, e.do.expression(e, expr, frame), expr.span),
-    text: e.options.text(expr.span),
-    span: expr.span,
-  }));
+  const listed = stmt.listed === true || stmt.objectives.length > 1;
+  const objectives = objectivesWritten(e, stmt.objectives, listed, frame);
   const along = stmt.along && e.do.expression(e, stmt.along, frame);
   const targets = stmt.targets.map((t) => target(e, t, frame));
   const cells = targets.map((t) => t.leaves.map((leaf) => movable(e, t, leaf.cell)));
@@ -134,7 +127,7 @@ export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void
     targets: all.map((c) => (c.elementOf ?? c).id),
     targetNames: targets.flatMap((t) => shown(e, t, frame)),
     sense: along === undefined ? (stmt.sense ?? 'minimizing') : 'along',
-    objectives: along === undefined ? objectives : [],
+    objectives: along === undefined ? objectives.map(({ node, text, span }) => ({ node, text, span })) : [],
     wrt: current,
     by: pipelineText(e, stmt.by, alternatives),
     with: stmt.with ? e.options.text(stmt.with.span) : '',
@@ -265,13 +258,7 @@ function estimated(
       if (!ofTarget(i).some(moves)) explainCut(e, total, ofTarget(i), t, text, objectives[0].span);
     });
   unmoved((node) => seen.has(node));
-  const descended = objectivesOf(
-    e,
-    stmt.objectives,
-    objectives.map((o) => o.node),
-    at.frame,
-    stmt.sense === 'maximizing',
-  );
+  const descended = objectivesOf(e, objectives, at.frame, stmt.sense === 'maximizing');
   const whole: Target = { ...targets[0], text: targets.map((t) => t.text).join(', ') };
   const direction = directionOf(e, by, descended, targets.length > 1 ? whole : targets[0], at);
   const { reached } = at.work;

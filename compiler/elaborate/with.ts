@@ -9,7 +9,7 @@ import { sameValue } from '../ir/tensor/same.ts';
 import type { Node } from '../ops/types.ts';
 import type { Elaboration } from './context.ts';
 import { rebuild } from './convert.ts';
-import { objectiveNode, positional, takenBy } from './derivatives.ts';
+import { objectiveNode, objectivesWritten, positional, takenBy, type WrittenObjective } from './derivatives.ts';
 import { checkDrawRoutes } from './draw-routes.ts';
 import { aggregate, type At, estimate, type Objective, type Work } from './estimators.ts';
 import { counter } from './execution.ts';
@@ -96,21 +96,21 @@ export function directingValue(e: Elaboration, pipeline: ast.Pipeline, frame: Fr
 /** The objectives of a statement or expression, as they are descended. */
 export function objectivesOf(
   e: Elaboration,
-  exprs: readonly ast.Expr[],
-  nodes: readonly Node[],
+  written: readonly WrittenObjective[],
   frame: Frame,
   maximizing: boolean,
 ): Objective[] {
   const descended = (node: Node): Node => (maximizing ? e.graph.at(node.span, () => e.make('neg', [node])) : node);
-  return exprs.map((expr, i): Objective => {
-    const opened = openObjective(e, expr, frame);
+  return written.map(({ node, text, span, expr }): Objective => {
+    const opened = expr && openObjective(e, expr, frame);
     return {
-      node: descended(nodes[i]),
-      text: e.options.text(expr.span),
-      span: expr.span,
+      node: descended(node),
+      text,
+      span,
+      part: expr === undefined,
       opened: opened && {
         elements: opened.elements,
-        element: (at) => tensor(descended(objectiveNode(e, opened.element(at), expr.span))),
+        element: (at) => tensor(descended(objectiveNode(e, opened.element(at), span))),
       },
     };
   });
@@ -142,7 +142,8 @@ function checkCombined(e: Elaboration, { aggregator }: Directing, objectives: re
         hint: 'give the other objective, or a factor',
       });
   });
-  if (!aggregator || objectives.length !== 1) return;
+  // Of a class with any number of objectives, the problem has as many as it has.
+  if (!aggregator || objectives.length !== 1 || objectives[0].part) return;
   const [only] = objectives;
   e.warn(
     'OPT434',
@@ -184,15 +185,16 @@ export function withExpression(e: Elaboration, expr: ast.WithExpr, frame: Frame)
       hint: 'write grad(L, P) with spsa()',
     });
   const [objective, by] = positional(call, 'grad', ['objective', 'by']);
-  const exprs = objective.kind === 'bracelist' ? objective.items : [objective];
-  const nodes = exprs.map((o) => objectiveNode(e, e.do.expression(e, o, frame), o.span));
+  const listed = objective.kind === 'bracelist';
+  const written = objectivesWritten(e, listed ? objective.items : [objective], listed, frame);
+  const nodes = written.map((o) => o.node);
   const { t, wrt } = takenBy(e, by, nodes, call.span, frame, false);
   const path = [...frame.path, siteName(expr)];
   const cells = t.leaves.map((l) => l.cell);
   const work = frame.work ?? workOf(e, expr, t, path, frame);
   const varied = { structure: t.value, nodes: wrt, cells };
   const at: At = { frame, path, span: expr.span, work, varied };
-  const found = directionOf(e, directing(e, expr.pipeline, frame), objectivesOf(e, exprs, nodes, frame, false), t, at);
+  const found = directionOf(e, directing(e, expr.pipeline, frame), objectivesOf(e, written, frame, false), t, at);
   if (!frame.work) work.counter?.done();
   return rebuild(e, t.value, found, expr.span);
 }

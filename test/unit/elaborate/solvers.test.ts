@@ -427,6 +427,46 @@ test('every solver of the library has a class, and compiles on a problem of it',
   ).toBe(1);
 });
 
+describe('any number of objectives', () => {
+  const point = (c: string) => `minimize sum((x - [${c}])^2)`;
+  const square = `problem p { over x: f32[2] = [2, 0.75]
+  ${['0.0, 0.0', '1.0, 0.0', '0.0, 1.0', '1.0, 1.0', '0.5, 0.5'].map(point).join('\n  ')} }`;
+  const two = `problem p { over x: f32[2] = 1\n  ${point('0.0, 0.0')}\n  maximize -sum((x - [2.0, 0.0])^2) }`;
+  const by = (problem: string, args = '', uses = '') =>
+    runSpec(`use solvers { common_descent }\n${uses}\n${problem}\nsolve p by common_descent(${args}) for 300`);
+
+  test('common_descent: to the nearest point of the convex hull of the minimizers, of two and of five', () => {
+    near(by(two).values('p.x'), [1, 0], 'the segment');
+    near(by(square).values('p.x'), [1, 0.75], 'the square');
+  });
+  test('another aggregator is given as an argument; summed, the minimizer of the sum', () => {
+    near(
+      by(square, 'summed(), sgd(0.05)', 'use aggregators { summed }\nuse rules { sgd }').values('p.x'),
+      [0.5, 0.5],
+      'x',
+    );
+  });
+  test('one objective is one of any number, and no warning of its being one', () => {
+    const { diagnostics } = compileSpec(
+      `use solvers { common_descent }\nproblem p { over x: f32 = 1; minimize (x - 3)^2 }\nsolve p by common_descent() for 9`,
+    );
+    expect(diagnostics).toEqual([]);
+  });
+  test('in a solver the list stands in braces; the tuple itself is no objective', () => {
+    const solver = (list: string) =>
+      `use rules { sgd }\n${two}\nsolver s() for multi_objective (x; fs) { update x by sgd(0.1) minimizing ${list} }\nsolve p by s() for 200`;
+    near(runSpec(solver('{ fs }')).values('p.x'), [1, 0], 'the sum');
+    near(runSpec(solver('{ fs, fs[0] }')).values('p.x'), [2 / 3, 0], 'once more the first');
+    expect(errorsOf(solver('fs'))).toMatchObject([{ code: 'OPT308', hint: expect.stringContaining('{ Fs }') }]);
+  });
+  test('players, constraints and levels are refused', () => {
+    const bad = `problem p { over x: f32 = 1\nover y: f32 = 1\nplayer a moves x minimizes x * y\nplayer b moves y maximizes x * y }`;
+    expect(errorsOf(`use solvers { common_descent }\n${bad}\nsolve p by common_descent() for 9`)).toMatchObject([
+      { code: 'OPT443' },
+    ]);
+  });
+});
+
 describe('whole numbers', () => {
   const search = `problem p {
   over c: i32[6] in 2..20 = 5

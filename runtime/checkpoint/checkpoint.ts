@@ -28,7 +28,8 @@ export interface CheckpointContent {
   readonly cells: ReadonlyMap<string, NumberArray>;
 }
 
-const cellPrefix = 'cell:';
+/** What the name of a cell's tensor begins with. */
+export const cellPrefix = 'cell:';
 
 /** Throws SaddleError OPT709 where a cell of a run that has not failed holds a number that is not finite. */
 export async function writeCheckpoint(bundle: Bundle, content: CheckpointContent): Promise<Uint8Array> {

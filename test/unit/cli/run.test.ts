@@ -70,6 +70,25 @@ describe('run', () => {
       expect(log.filter((l) => 'loss' in l).at(-1)!.loss).toBeLessThan(log.find((l) => 'loss' in l)!.loss);
     }));
 
+  it('--load starts a model from the checkpoint of another run, of which other models and states of rules are left', () =>
+    inProject('', async (folder) => {
+      const net = 'use nn { linear }\nmodel Net(x: f32[n, 2]) { linear(x, 3) }\nlet x = [[1.0, 2]]';
+      const fit = 'train 3 { update Net, other by adam(0.1) minimizing sum(Net(x)^2) + other^2 }';
+      const first_ = `use rules { adam }\n${net}\nvar other = 1.0\nmetric start = sum(Net(x))\n${fit}\nmetric m = sum(Net(x))`;
+      const then_ = `${net}\ntrial T() { metric m = sum(Net(x)) }\nrun a = T()\nrun b = T(seed: 7)`;
+      writeFileSync(path.join(folder, 'first.opt'), first_);
+      writeFileSync(path.join(folder, 'then.opt'), then_);
+      const first = await saddle(['run', 'first.opt', '--json', ...device], folder);
+      const from = ['--load', 'Net=runs/first-1/checkpoint.safetensors'];
+      const then = await saddle(['run', 'then.opt', '--json', ...from, ...device], folder);
+      const [trained, taken] = [first, then].map(
+        ({ stdout }) => (JSON.parse(stdout) as { metrics: Record<string, number> }).metrics,
+      );
+      expect(trained.m).not.toBeCloseTo(trained.start, 2);
+      // The file's numbers are read as f32.
+      for (const name of ['a.m', 'b.m']) expect(taken[name]).toBeCloseTo(trained.m, 5);
+    }));
+
   it('--json prints exactly one document, with the keys of the contract', () =>
     inProject(spec('expect error < 1.4\nexpect error > 100'), async (folder) => {
       const { code, stdout } = await saddle(

@@ -73,7 +73,7 @@ describe('--load', () => {
     ['paths within the model', tensors],
     ['with the name of the model', prefixed('Net.')],
     [
-      'a checkpoint: other models and states beside it',
+      'a file of a run: other models and states beside it',
       { ...prefixed('a/Net.'), 'a/Net.linear_0.W#adam.m': tensors['linear_0.W'], 'a/Other.W': tensors['linear_0.b'] },
     ],
   ] as const)('%s: every run starts from them, what reads the first values too', (_name, given) =>

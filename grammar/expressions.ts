@@ -351,15 +351,30 @@ export class ExpressionRules extends PartRules {
     this.SUBRULE(this.looseBody);
   });
 
+  /** `scan h = h0 for e in xs { … }`, `scan h = h0 while C max N { … }` */
   scanning: Rule = this.RULE('scanning', () => {
     this.CONSUME(k.scan);
     this.SUBRULE(this.pattern);
     this.CONSUME(t.Equals);
     this.SUBRULE(this.expression, { LABEL: 'init' });
-    this.CONSUME(k.for);
-    this.SUBRULE2(this.pattern, { LABEL: 'element' });
-    this.CONSUME(k.in);
-    this.SUBRULE2(this.expression, { LABEL: 'over' });
+    this.OR([
+      {
+        ALT: () => {
+          this.CONSUME(k.for);
+          this.SUBRULE2(this.pattern, { LABEL: 'element' });
+          this.CONSUME(k.in);
+          this.SUBRULE2(this.expression, { LABEL: 'over' });
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(k.while);
+          this.SUBRULE(this.operation, { LABEL: 'condition' });
+          this.CONSUME(k.max);
+          this.SUBRULE2(this.operation, { LABEL: 'max' });
+        },
+      },
+    ]);
     this.OPTION(() => {
       this.CONSUME(k.checkpoint);
       this.SUBRULE3(this.expression, { LABEL: 'checkpoint' });

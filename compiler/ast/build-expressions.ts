@@ -364,13 +364,14 @@ export abstract class ExpressionBuilder extends PartBuilder {
           span,
         };
       case 'scanning': {
-        const checkpoint = optionalNode(node, 'checkpoint');
+        const [checkpoint, condition] = [optionalNode(node, 'checkpoint'), optionalNode(node, 'condition')];
         return {
           kind: 'scan',
           pattern: this.pattern(only(node, 'pattern')),
           init: this.expression(only(node, 'init')),
-          element: this.pattern(only(node, 'element')),
-          over: this.expression(only(node, 'over')),
+          ...(condition
+            ? { condition: this.operation(condition), max: this.operation(only(node, 'max')) }
+            : { element: this.pattern(only(node, 'element')), over: this.expression(only(node, 'over')) }),
           ...(checkpoint ? { checkpoint: this.expression(checkpoint) } : {}),
           body: this.body(only(node, 'body'), false),
           span,

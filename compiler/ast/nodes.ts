@@ -173,12 +173,15 @@ export interface ReduceOver extends ExprBase {
   readonly heads: readonly MapHead[];
   readonly body: Body;
 }
+/** Over elements, or while a condition of its state holds: it has `over`, or `condition` and `max`. */
 export interface ScanExpr extends ExprBase {
   readonly kind: 'scan';
   readonly pattern: Pattern;
   readonly init: Expr;
   readonly element?: Pattern;
-  readonly over: Expr;
+  readonly over?: Expr;
+  readonly condition?: Expr;
+  readonly max?: Expr;
   readonly checkpoint?: Expr;
   readonly body: Body; // holds `emit` and `next` statements
 }

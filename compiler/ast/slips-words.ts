@@ -88,7 +88,7 @@ export const wordSlips: readonly Test[] = [
         }
       : undefined,
   (l) =>
-    l.first?.tokenType === k.while && l.expects('MAX')
+    l.expects('MAX') && (l.first?.tokenType === k.while || l.in('scanning'))
       ? { code: 'OPT108', message: "'while' needs a bound on its turns", hint: "write 'while c max 100 { … }'" }
       : undefined,
   (l) =>
@@ -128,7 +128,7 @@ export const wordSlips: readonly Test[] = [
       ? {
           code: 'OPT108',
           message: "'scan' needs what it runs over",
-          hint: "write 'scan h = h0 for e in xs { next f(h, e) }'",
+          hint: "write 'scan h = h0 for e in xs { next f(h, e) }', or 'scan h = h0 while C max N { next f(h) }'",
         }
       : undefined,
   (l) =>

@@ -114,10 +114,11 @@ export abstract class ExpressionNames extends TemplateNames {
       }
       case 'scan': {
         const inner = new Scope(scope);
-        this.expressions([expr.init, expr.over], scope, place);
-        if (expr.checkpoint) this.expression(expr.checkpoint, scope, place);
+        const before = [expr.init, expr.over, expr.max, expr.checkpoint].filter((part) => part !== undefined);
+        this.expressions(before, scope, place);
         this.bind(expr.pattern, inner);
         if (expr.element) this.bind(expr.element, inner);
+        if (expr.condition) this.expression(expr.condition, inner, place);
         this.body(expr.body, inner, place);
         return;
       }

@@ -24,7 +24,7 @@ export interface Elements {
 }
 
 /** Reads a head: `b`, `0..n`, `{ x, y }`. */
-export function elementsOf(e: Elaboration, head: ast.MapHead | ast.ScanExpr, frame: Frame, word: string): Elements {
+export function elementsOf(e: Elaboration, head: { readonly over: ast.Expr }, frame: Frame, word: string): Elements {
   const { span } = head.over;
   const value = e.do.expression(e, head.over, frame);
   if (value.kind === 'exampleAxis') return value.elements;

@@ -92,7 +92,7 @@ function repeatMany(e: Elaboration, stmt: ast.RepeatStmt, turns: number, frame: 
   );
 }
 
-function checkMost(turns: number, span: Span): void {
+export function checkMost(turns: number, span: Span): void {
   if (turns > MOST_TURNS)
     fail('OPT501', span, `a loop has at most ${MOST_TURNS} turns, not ${turns}`, { hint: 'nest two loops' });
 }

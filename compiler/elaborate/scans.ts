@@ -1,22 +1,25 @@
 /**
- * `scan (h, c) = (h0, c0) for e in xs { …; emit y; next (h', c') }`: a loop whose state is a value, so that derivatives pass it; and `checkpoint { e }`, which
- * computes e again where a derivative needs what is inside. Reverse mode keeps the state of every turn (of every k-th where `checkpoint k` says so).
+ * `scan (h, c) = (h0, c0) for e in xs { …; emit y; next (h', c') }`: a loop whose state is a value, so that derivatives pass it; `scan h = h0 while C max N { … }`,
+ * which goes on while C of the state holds; and `checkpoint { e }`, which computes e again where a derivative needs what is inside. Reverse mode keeps the state of
+ * every turn (of every k-th where `checkpoint k` says so).
  */
 import type * as ast from '../ast/nodes.ts';
-import { fail, SaddleError } from '../diagnostics/diagnostic.ts';
+import { fail, InternalError, SaddleError } from '../diagnostics/diagnostic.ts';
 import { reachable } from '../ir/tensor/graph.ts';
-import { applyRegion, closeRegion, makeLoop, regionParameter } from '../ir/tensor/regions.ts';
+import { applyRegion, closeRegion, closeRegions, makeLoop, regionParameter } from '../ir/tensor/regions.ts';
 import type { DType, Node, Region } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import { bindPattern } from './bindings.ts';
+import { decide } from './choices.ts';
 import type { Elaboration } from './context.ts';
 import { leafNodes, leaves, leavesOver, plain, rebuild, sameType, toDim, toNode } from './convert.ts';
-import { elementsOf, rowParameters } from './elements.ts';
+import { type Elements, elementsOf, rowParameters } from './elements.ts';
 import { keeping, refuseInside } from './keeping.ts';
 import { elementFrame, withoutEffects } from './local-effects.ts';
+import { checkMost } from './loops.ts';
 import type { Frame } from './scope.ts';
 import { runTurns } from './turns-of-scan.ts';
-import { kindText, type Value } from './values.ts';
+import { kindText, tensor, type Value } from './values.ts';
 
 /** Shorter scans of small bodies are written out: their turns then share kernels. */
 const UNROLLED = { turns: 8, nodes: 160 };
@@ -33,13 +36,13 @@ interface Turn {
 }
 
 export function scan(e: Elaboration, expr: ast.ScanExpr, frame: Frame): Value {
-  const elements = elementsOf(e, expr, frame, 'scan');
+  const elements = rangeOf(e, expr, frame);
   const value = plain(e, e.do.expression(e, expr.init, frame), expr.init.span);
   const marker = e.graph.nextId;
   const i = regionParameter(e.graph, 'i', { dtype: 'i32', shape: [] });
   const rows = rowParameters(e, elements);
   const inner = elementFrame(frame, [...frame.indices, i]);
-  if (expr.element) bind(e, expr.element, elements.element(i, rows), expr.over.span, inner);
+  if (expr.element && expr.over) bind(e, expr.element, elements.element(i, rows), expr.over.span, inner);
   const hint = 'a scan carries its state in next: name the value in its pattern';
   const turnOf = (state: Value): Turn =>
     withoutEffects(e, frame, 'scan', expr.span, hint, () => {
@@ -49,12 +52,15 @@ export function scan(e: Elaboration, expr: ast.ScanExpr, frame: Frame): Value {
     });
   const { state, params, turn, next } = settle(e, expr, value, turnOf);
   const emitted = turn.emits ? leafNodes(e, turn.emits, expr.body.span) : [];
-  const { region, consts } = closeRegion(e.graph, marker, {
-    params: [i, ...params, ...rows],
-    results: [...next, ...emitted],
-  });
+  const asked = expr.condition && conditionOf(e, expr, expr.condition, state, frame);
+  const { regions, consts } = closeRegions(e.graph, marker, [
+    { params: [i, ...params, ...rows], results: [...next, ...emitted] },
+    ...(asked ? [asked] : []),
+  ]);
+  const [region, cond] = regions;
   const n = elements.length;
-  const small = !elements.count && n <= UNROLLED.turns && n * reachable(region.results).length <= UNROLLED.nodes;
+  const small =
+    !elements.count && !cond && n <= UNROLLED.turns && n * reachable(region.results).length <= UNROLLED.nodes;
   const { carries, ys } = e.graph.at(expr.span, () =>
     runTurns(e, {
       count: elements.count,
@@ -63,12 +69,35 @@ export function scan(e: Elaboration, expr: ast.ScanExpr, frame: Frame): Value {
       consts,
       max: n,
       body: region,
+      cond,
       every: expr.checkpoint ? period(e, expr.checkpoint, frame) : 1,
       unroll: small && !expr.checkpoint,
     }),
   );
   const last = rebuild(e, value, carries, expr.span);
   return turn.emits ? { kind: 'tuple', items: [last, rebuild(e, turn.emits, ys, expr.span)] } : last;
+}
+
+/** The turns: elements, or as many as `max` says, which have none. */
+function rangeOf(e: Elaboration, expr: ast.ScanExpr, frame: Frame): Elements {
+  const { over, max } = expr;
+  if (over) return elementsOf(e, { over }, frame, 'scan');
+  if (!max) throw new InternalError('a scan over nothing');
+  const length = toDim(e, e.do.expression(e, max, frame), max.span, 'the most turns of a scan');
+  checkMost(length, max.span);
+  if (length < 0)
+    fail('OPT305', max.span, `the number of turns cannot be negative: ${length}`, { hint: 'max 0 is the least' });
+  return { length, arrays: [], element: tensor };
+}
+
+/** Whether there is another turn, of parameters of its own. */
+function conditionOf(e: Elaboration, expr: ast.ScanExpr, condition: ast.Expr, state: State, frame: Frame): Region {
+  const i = regionParameter(e.graph, 'i', { dtype: 'i32', shape: [] });
+  const params = state.nodes.map((node) => regionParameter(e.graph, 'h', node.type));
+  const inner = elementFrame(frame, [...frame.indices, i]);
+  bind(e, expr.pattern, rebuild(e, state.value, params, expr.init.span), expr.init.span, inner);
+  const held = e.observe(() => decide(e, condition, inner, 'while'));
+  return { params: [i, ...params], results: [typeof held === 'boolean' ? e.constant(held ? 1 : 0, 'bool') : held] };
 }
 
 function bind(e: Elaboration, pattern: ast.Pattern, value: Value, span: Span, frame: Frame): void {
@@ -96,6 +125,10 @@ function body(e: Elaboration, expr: ast.ScanExpr, frame: Frame): Turn {
       e.do.body(e, { statements: [stmt], span: stmt.span }, frame);
       continue;
     }
+    if (stmt.kind === 'emit' && !expr.over)
+      fail('OPT424', stmt.span, 'the run decides how many turns this scan takes, so nothing can be emitted', {
+        hint: 'carry it in the state, or go over a range: scan … for i in 0..n { … }',
+      });
     if ((stmt.kind === 'emit' && emits) || next)
       fail('OPT424', stmt.span, `a turn has one ${next ? 'next, which ends it' : 'emit'}`, {
         hint: 'emit a record or tuple of several values: emit { a, b }',

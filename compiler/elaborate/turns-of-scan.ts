@@ -12,6 +12,8 @@ export interface ScanTurns {
   readonly max: number;
   /** Params: i, carries, rows of xs, consts. Results: carries, rows of ys. */
   readonly body: Region;
+  /** Params: i, carries, consts. Whether there is another turn; only where there are no xs and ys. */
+  readonly cond?: Region;
   /** Turns between states that reverse mode keeps. */
   readonly every: number;
   readonly unroll: boolean;
@@ -24,6 +26,7 @@ interface Outcome {
 
 export function runTurns(e: Elaboration, scan: ScanTurns): Outcome {
   if (scan.unroll) return unrolled(e, scan);
+  if (scan.cond) return whileLoop(e, scan, scan.cond);
   const chunks = Math.floor(scan.max / scan.every);
   if (scan.every === 1 || scan.count || chunks === 0) return oneLoop(e, scan);
   const first = nestedLoops(e, scan, chunks);
@@ -44,6 +47,43 @@ function oneLoop(e: Elaboration, { count, carries, xs, consts, max, body }: Scan
   const ys = body.results.slice(carries.length);
   return { carries: carries.map((_, k) => loop.carry(k)), ys: ys.map((_, k) => loop.ys(k)) };
 }
+
+/**
+ * Turns while a condition holds. With `checkpoint k` they are a loop of loops of k turns, which carries the number of the turn: so where the inner one has ended,
+ * the outer one asks the same question and ends as well.
+ */
+function whileLoop(e: Elaboration, scan: ScanTurns, cond: Region): Outcome {
+  const { carries, consts, max, body, every } = scan;
+  if (every === 1 || every >= max) {
+    const loop = makeLoop(e.graph, { carries, xs: [], consts, max, body, cond });
+    return { carries: carries.map((_, k) => loop.carry(k)), ys: [] };
+  }
+  const fresh = (): { params: Node[]; own: Node[] } => {
+    const parameter = (node: Node) => regionParameter(e.graph, 'h', node.type);
+    const own = [regionParameter(e.graph, 't', COUNT), ...carries.map(parameter), ...consts.map(parameter)];
+    return { params: [regionParameter(e.graph, 'i', COUNT), ...own], own };
+  };
+  const goesOn = (): Region => {
+    const { params, own } = fresh();
+    const left = e.make('lt', [own[0], e.constant(max, 'i32')]);
+    return { params, results: [e.make('and', [left, ...applyRegion(e.graph, cond, own)])] };
+  };
+  const turns = (from: readonly Node[], own: readonly Node[], inner: Region, most: number): Node[] => {
+    const spec = { carries: from, xs: [], consts: own, max: most, body: inner, cond: goesOn() };
+    const loop = makeLoop(e.graph, spec);
+    return from.map((_, k) => loop.carry(k));
+  };
+  const turn = fresh();
+  const next = e.make('add', [turn.own[0], e.constant(1, 'i32')]);
+  const one: Region = { params: turn.params, results: [next, ...applyRegion(e.graph, body, turn.own)] };
+  const some = fresh();
+  const n = 1 + carries.length;
+  const several: Region = { params: some.params, results: turns(some.own.slice(0, n), some.own.slice(n), one, every) };
+  const start = [e.constant(0, 'i32'), ...carries];
+  return { carries: turns(start, consts, several, Math.ceil(max / every)).slice(1), ys: [] };
+}
+
+const COUNT = { dtype: 'i32', shape: [] } as const;
 
 function unrolled(e: Elaboration, { carries: initial, xs, consts, max, body }: ScanTurns): Outcome {
   let carries = initial;

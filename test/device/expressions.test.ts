@@ -49,6 +49,23 @@ async function agree(text: string, tolerance: number): Promise<void> {
     });
 }
 
+describe('scans while a condition holds', () => {
+  it('values, derivatives, in a map, with states computed again', { timeout: 300_000 }, async () => {
+    await agree(
+      `
+var w = 1.3
+var start = [1.0, 20, 500, 90]
+fn L = scan h = start[0] while h < 100 max 30 { next w * h + 0.01 * h^2 }
+fn M = sum(map start as s { scan h = s while h < 100 max 30 checkpoint 4 { next w * h + 0.01 * h^2 } })
+train 2 as main {
+  report l = L, m = M, l1 = grad(L, w), m1 = grad(M, w), l2 = hvp(L, w, 1), m2 = norm(grad(M, start))
+  start <- start * 1.1
+}`,
+      1e-4,
+    );
+  });
+});
+
 describe('draws', () => {
   it('distributions and densities', { timeout: 300_000 }, async () => {
     await agree(`

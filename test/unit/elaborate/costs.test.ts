@@ -108,15 +108,21 @@ train 1 { update Net by adam(1e-3) minimizing mean(cross_entropy(Net(xs), ys)) }
 });
 
 describe('memory of scans', () => {
-  const bytes = (every: string) => {
+  const bytes = (every: string, over = 'for x in xs') => {
     const text = `use rules { sgd }
 var w: f32[256] = 0.5
 let xs = sin(f32(0..1000))
-fn last = scan h = zeros(256) for x in xs ${every} { next tanh(w * h + x) }
+fn last = scan h = zeros(256) ${over} ${every} { next tanh(w * h + ${over.startsWith('for') ? 'x' : '1'}) }
 train 1 as fit { update w by sgd(0.1) minimizing sum(last^2) }`;
     const { memory } = compiled(text, 'bundle').bundle ?? { memory: { temps: {} as Record<string, number> } };
     return Math.max(...Object.values(memory.temps));
   };
+  test('of a run that decides the turns too', () => {
+    const until = (every: string) => bytes(every, 'while sum(h) < 1e6 max 1000');
+    const [all, kept] = [until(''), until('checkpoint 32')];
+    expect(all).toBeGreaterThan(1000 * 4 * 256);
+    expect(kept).toBeLessThan((2 * (32 + 32) + 40) * 4 * 256);
+  });
   test('a derivative through 1,000 turns keeps as many states as was declared', () => {
     const state = 4 * 256;
     const all = bytes('');

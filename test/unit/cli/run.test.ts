@@ -74,10 +74,10 @@ describe('run', () => {
     inProject('', async (folder) => {
       const net = 'use nn { linear }\nmodel Net(x: f32[n, 2]) { linear(x, 3) }\nlet x = [[1.0, 2]]';
       const fit = 'train 3 { update Net, other by adam(0.1) minimizing sum(Net(x)^2) + other^2 }';
-      const first_ = `use rules { adam }\n${net}\nvar other = 1.0\nmetric start = sum(Net(x))\n${fit}\nmetric m = sum(Net(x))`;
-      const then_ = `${net}\ntrial T() { metric m = sum(Net(x)) }\nrun a = T()\nrun b = T(seed: 7)`;
-      writeFileSync(path.join(folder, 'first.opt'), first_);
-      writeFileSync(path.join(folder, 'then.opt'), then_);
+      const before = `use rules { adam }\n${net}\nvar other = 1.0\nmetric start = sum(Net(x))\n${fit}\nmetric m = sum(Net(x))`;
+      const after = `${net}\ntrial T() { metric m = sum(Net(x)) }\nrun a = T()\nrun b = T(seed: 7)`;
+      writeFileSync(path.join(folder, 'first.opt'), before);
+      writeFileSync(path.join(folder, 'then.opt'), after);
       const first = await saddle(['run', 'first.opt', '--json', ...device], folder);
       const from = ['--load', 'Net=runs/first-1/checkpoint.safetensors'];
       const then = await saddle(['run', 'then.opt', '--json', ...from, ...device], folder);

@@ -10,7 +10,7 @@ function grown(w: number, h: number, max: number): number {
 
 const W = 1.3;
 const starts = [1, 20, 500, 90];
-const while_ = (start: string, max: number, more = '') =>
+const until = (start: string, max: number, more = '') =>
   `scan h = ${start} while h < 100 max ${max}${more} { next w * h + 0.01 * h^2 }`;
 const over = (start: string, max: number) =>
   `scan h = ${start} for i in 0..${max} { next if h < 100 { w * h + 0.01 * h^2 } else { h } }`;
@@ -21,7 +21,7 @@ describe('a scan while a condition holds', () => {
   test.each([0, 3, 12, 30])('at most %i turns: value, reverse, forward and second derivatives', (max) => {
     const [value, reverse, forward, second] = evaluateAll(
       ['L', 'grad(L, w)', 'jvp(L, w, 1)', 'hvp(L, w, 1)'],
-      `${preamble}fn L = ${while_('1.0', max)} + 0 * w`,
+      `${preamble}fn L = ${until('1.0', max)} + 0 * w`,
     );
     const d = 1e-4;
     const [low, here, high] = [W - d, W, W + d].map((w) => grown(w, 1, max));
@@ -34,8 +34,8 @@ describe('a scan while a condition holds', () => {
   test.each(['', ' checkpoint 1', ' checkpoint 4', ' checkpoint 7', ' checkpoint 100'])(
     'is the loop over a range with an if, in a map too: states%s',
     (more) => {
-      const forms = ['(1.0)', '(150.0)'].flatMap((start) => [while_(start, 30, more), over(start, 30)]);
-      const mapped = [while_('s', 30, more), over('s', 30)].map((text) => `sum(map starts as s { ${text} })`);
+      const forms = ['(1.0)', '(150.0)'].flatMap((start) => [until(start, 30, more), over(start, 30)]);
+      const mapped = [until('s', 30, more), over('s', 30)].map((text) => `sum(map starts as s { ${text} })`);
       const names = [...forms, ...mapped].map((_, k) => `L${k}`);
       const text = `${preamble}${[...forms, ...mapped].map((form, k) => `fn L${k} = (${form}) + 0 * w`).join('\n')}`;
       const values = evaluateAll(

@@ -10,8 +10,13 @@ export function activeNodes(
   leaves: ReadonlySet<Node>,
   mode: 'vjp' | 'jvp',
 ): ReadonlySet<Node> {
+  // what is older than every leaf depends on none
+  let oldest = Infinity;
+  for (const leaf of leaves) oldest = Math.min(oldest, leaf.id);
   // What lies behind a stop carries nothing, even where it could not be differentiated.
-  const seen = reachable(outputs, (node) => (!leaves.has(node) && differentiates(node, mode) ? node.inputs : []));
+  const seen = reachable(outputs, (node) =>
+    node.id > oldest && !leaves.has(node) && differentiates(node, mode) ? node.inputs : [],
+  );
   const active = new Set<Node>();
   /** Which parts of loops and choices are active. */
   const parts = new Map<Node, readonly boolean[]>();

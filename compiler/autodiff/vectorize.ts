@@ -26,16 +26,13 @@ export function batchImages(
   given: ReadonlyMap<Node, Image>,
   n: number,
 ): Image[] {
-  const images = new Map<Node, Image>(given);
+  const images = new Images(given);
   /** Images of the results of nodes that have several. */
   const parts = new Map<Node, readonly Image[]>();
-  for (const node of between(outputs, given)) {
-    if (!parts.has(node.inputs[0]) && staysItself(node, images)) {
-      images.set(node, { node, mapped: false });
-      continue;
-    }
+  for (const [node, reads] of between(outputs, given)) {
+    if (!parts.has(node.inputs[0]) && reads.every((read) => images.isItself(read))) continue;
     const { span, path } = node;
-    const inputs = node.inputs.map((input) => images.get(input) as Image);
+    const inputs = node.inputs.map((input) => images.get(input));
     const ctx: BatchContext = { b: graph, node, n, transform, outside: images };
     graph.at(
       span,
@@ -53,47 +50,51 @@ export function batchImages(
             ),
           );
           images.set(node, { node, mapped: false });
-        } else images.set(node, imageOf(ctx, inputs));
+        } else images.set(node, imageOf(ctx, reads, inputs));
       },
       path,
     );
   }
-  return outputs.map((output) => images.get(output) as Image);
+  return outputs.map((output) => images.get(output));
 }
 
-/** What reads neither a mapped node nor one in whose place another stands is shared with the graph around. */
-function staysItself(node: Node, images: ReadonlyMap<Node, Image>): boolean {
-  for (const read of outerDependencies(node)) {
-    const image = images.get(read) as Image;
-    if (image.mapped || image.node !== read) return false;
+/** Images of nodes. What reads neither a mapped node nor one in whose place another stands has none: it is shared with the graph around. */
+class Images extends Map<Node, Image> {
+  override get(node: Node): Image {
+    return super.get(node) ?? { node, mapped: false };
   }
-  return true;
+  isItself(node: Node): boolean {
+    const image = super.get(node);
+    return image === undefined || (!image.mapped && image.node === node);
+  }
 }
 
-/** Nodes that the outputs need, inputs first, that are not given. */
-function between(outputs: readonly Node[], given: ReadonlyMap<Node, Image>): Node[] {
-  const seen = new Set<Node>();
+/** Nodes that the outputs need and that are not given, inputs first, with what they read. What is older than all that is given reads none of it. */
+function between(outputs: readonly Node[], given: ReadonlyMap<Node, Image>): [Node, readonly Node[]][] {
+  let oldest = Infinity;
+  for (const node of given.keys()) oldest = Math.min(oldest, node.id);
+  const seen = new Map<Node, readonly Node[]>();
   const stack = [...outputs];
   while (stack.length > 0) {
     const node = stack.pop() as Node;
-    if (seen.has(node) || given.has(node)) continue;
-    seen.add(node);
-    stack.push(...outerDependencies(node));
+    if (node.id < oldest || seen.has(node) || given.has(node)) continue;
+    const reads = outerDependencies(node);
+    seen.set(node, reads);
+    for (const read of reads) stack.push(read);
   }
-  return [...seen].sort((a, b) => a.id - b.id);
+  return [...seen].sort(([a], [b]) => a.id - b.id);
 }
 
-function imageOf(ctx: BatchContext, inputs: readonly Image[]): Image {
+function imageOf(ctx: BatchContext, reads: readonly Node[], inputs: readonly Image[]): Image {
   const { b, node, outside } = ctx;
   const { batch } = op(node.op);
-  const reads = outerDependencies(node);
   if (reads.some((d) => outside.get(d)?.mapped)) {
     if (batch === 'refused') throw new BatchError(node);
     const nodes = inputs.map((i) => i.node);
     const flags = inputs.map((i) => i.mapped);
     return { node: batch(ctx, nodes, flags), mapped: true };
   }
-  const replaced = new Map(reads.map((d) => [d, (outside.get(d) as Image).node]));
+  const replaced = new Map(reads.map((d) => [d, outside.get(d)?.node ?? d]));
   const [made] = rebuild([node], replaced, (n, args, attrs) => b.make(n.op, args, attrs));
   return { node: made, mapped: false };
 }

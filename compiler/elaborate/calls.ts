@@ -67,7 +67,10 @@ export const builtinNames: readonly string[] = [...Object.keys(builtins), ...Obj
 export function call(e: Elaboration, expr: ast.Call, frame: Frame): Value {
   const { callee } = expr;
   const unbound = callee.kind === 'name' && frame.scope.find(callee.name) === undefined;
-  if (unbound && Object.hasOwn(specialForms, callee.name)) return specialForms[callee.name](e, expr, frame);
+  if (unbound && Object.hasOwn(specialForms, callee.name)) {
+    e.lookedAround++;
+    return specialForms[callee.name](e, expr, frame);
+  }
   if (callee.kind === 'member' && callee.name.text === 'step') {
     const rule = e.do.expression(e, callee.object, frame);
     if (rule.kind === 'template' && rule.decl.kind === 'rule') return ruleStep(e, rule, expr, frame);
@@ -82,6 +85,7 @@ export function call(e: Elaboration, expr: ast.Call, frame: Frame): Value {
   switch (value.kind) {
     case 'builtin': {
       if (!Object.hasOwn(builtins, value.name)) {
+        e.lookedAround++;
         if (Object.hasOwn(specialForms, value.name)) return specialForms[value.name](e, expr, frame);
         if (CLAIMS_ONLY.has(value.name))
           fail(

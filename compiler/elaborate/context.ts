@@ -16,6 +16,7 @@ import type { Examples } from './chunks.ts';
 import type { Exacted } from './exact.ts';
 import type { Failures, InnerSolve } from './inner-solves.ts';
 import type { Keeping } from './keeping.ts';
+import { KnownCalls } from './known-calls.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { Binding, Frame, Scope } from './scope.ts';
 import type { Axis, CellRef, CellValue, ModelInstance, Template, Thunk, Value } from './values.ts';
@@ -174,6 +175,10 @@ export class Elaboration {
   readonly lifetimes = new Map<string, Lifetime>();
   /** True while the body of a loop is only looked at, to see what it changes (turns.ts). */
   looking = false;
+  /** Calls of fns whose graphs later calls copy. */
+  readonly knownCalls = new KnownCalls();
+  /** Counts what looks at more than the values at hand: derivatives, replacements, draws anew, what depends on the loops around. */
+  lookedAround = 0;
   /** What the innermost `checkpoint keep` keeps: calls of these, marked with its number. */
   keeping: Keeping | undefined;
   nextKeep = 0;

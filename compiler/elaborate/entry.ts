@@ -48,6 +48,8 @@ export class EntryBuilder {
   readonly inputs: { readonly name: string; readonly type: TensorType }[] = [];
   /** Updates of this entry so far, by cell, for alternation and for double moves. */
   readonly moved = new Map<string, Move>();
+  /** Writes of cells that outlive the text which writes them. */
+  lasting = 0;
   /** First values of local variables, by node. */
   readonly locals = new Map<Node, CellRef>();
   private readonly graph: Graph;
@@ -101,6 +103,7 @@ export class EntryBuilder {
   /** Makes `value` the cell's value from here on; returns the node that later reads see. */
   write(cell: CellRef, value: Node): Node {
     const version = this.state(cell).version + 1;
+    if (cell.persistent) this.lasting++;
     const node = this.graph.make('version', [this.stored(cell, value)], { cell: cell.id, version });
     this.current.set(cell.id, { node, version });
     return node;

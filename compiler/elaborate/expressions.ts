@@ -29,10 +29,23 @@ import { exact, kindText, partsOver, type RunValue, tensor, truth, type Tree, ty
 
 export function expression(e: Elaboration, expr: ast.Expr, frame: Frame): Value {
   return e.graph.at(expr.span, () => {
+    if (LOOKS_AROUND.has(expr.kind)) e.lookedAround++;
     const value = evaluate(e, expr, frame);
     return e.elements.size > 0 ? own(e, value, expr.span) : value;
   });
 }
+
+/** Expressions whose value depends on more than the values that they read. */
+const LOOKS_AROUND: ReadonlySet<ast.Expr['kind']> = new Set([
+  'at',
+  'with',
+  'exact',
+  'fresh',
+  'solveExpr',
+  'axisOp',
+  'checkpoint',
+  'pipeline',
+]);
 
 function evaluate(e: Elaboration, expr: ast.Expr, frame: Frame): Value {
   switch (expr.kind) {

@@ -6,7 +6,7 @@ import type * as ast from '../ast/nodes.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { substitute } from '../ir/tensor/rewrite.ts';
 import { regionParameter } from '../ir/tensor/regions.ts';
-import { isRegion, rebuild as rebuildGraph } from '../ops/region.ts';
+import { dependencies, isRegion, rebuild as rebuildGraph } from '../ops/region.ts';
 import type { Attrs, Node, Region } from '../ops/types.ts';
 import type { Elaboration } from './context.ts';
 import { leaves, plain, rebuild, toNode } from './convert.ts';
@@ -39,8 +39,13 @@ export function fresh(e: Elaboration, expr: ast.FreshExpr, frame: Frame): Value 
       hint: 'leave fresh off; draws of earlier phases are values and stay as they are',
     });
   }
-  const drawn = rebuildGraph(nodes, map, (node, inputs, attrs) =>
-    e.graph.at(node.span, () => remake(e, node.op, inputs, attrs, frame.indices), node.path),
+  // keys stand inside of closed regions as well
+  const drawn = rebuildGraph(
+    nodes,
+    map,
+    (node, inputs, attrs) =>
+      e.graph.at(node.span, () => remake(e, node.op, inputs, attrs, frame.indices), node.path),
+    dependencies,
   );
   if (parts.length === 1 && parts[0].path === '') return tensor(drawn[0]);
   let next = 0;

@@ -171,6 +171,7 @@ function evaluate(e: Elaboration, stmt: ast.Stmt, frame: Frame): void {
     case 'for':
       return staticFor(e, stmt, frame);
     case 'every':
+      e.lookedAround++;
       return every(e, stmt, frame);
     case 'solve':
       return solveStatement(e, stmt, frame);

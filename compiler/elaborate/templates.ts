@@ -101,7 +101,7 @@ function callBody(
   const lifted = liftRow(e, given, site.span);
   const t = lifted ?? given;
   const frame = frameOf(new Scope(t.frame.scope));
-  const build = (): Value => {
+  const own = (): Value => {
     bindParameters(e, t, frame.scope, frame, site.span);
     bindMore(frame);
     let value = e.do.body(e, decl.body, frame);
@@ -113,6 +113,10 @@ function callBody(
     if (decl.result) value = resultType(e, value, decl, decl.result, frame, site.span);
     if (decl.kind === 'fn' && decl.opaque) value = blackBox(e, decl, value, site.span);
     if (decl.kind === 'fn' && decl.gradient) value = customGradient(e, decl, t, value, frame, site.span);
+    return value;
+  };
+  const build = (): Value => {
+    let value = frame.initializer ? own() : e.knownCalls.value(e, t, frame, site.span, own);
     if (decl.kind === 'fn') value = counted(e, decl, value, site.span);
     value = kept(e, decl, value);
     return lifted ? dropRow(e, value, decl, site.span) : value;

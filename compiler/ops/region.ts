@@ -58,14 +58,18 @@ export function outerDependencies(node: Node): readonly Node[] {
   return [...new Set([...node.inputs, ...read.filter((d) => !inside.has(d))])];
 }
 
+/** Builds the copy of a node whose dependencies changed. */
+export type Remake = (node: Node, inputs: readonly Node[], attrs: Attrs) => Node;
+
 /**
- * The roots with every node of `map` replaced, inside regions too. `make` builds the copy of a node whose dependencies changed.
- * A replacement stands as it is: it is not searched for further replacements.
+ * The roots with every node of `map` replaced, inside open regions too. Closed regions are functions of their params and read none of what is replaced, unless a
+ * node of theirs is: `reads: dependencies` then looks inside of them. A replacement stands as it is: it is not searched for further replacements.
  */
 export function rebuild(
   roots: readonly Node[],
   map: ReadonlyMap<Node, Node>,
-  make: (node: Node, inputs: readonly Node[], attrs: Attrs) => Node,
+  make: Remake,
+  reads: (node: Node) => readonly Node[] = ownDependencies,
 ): Node[] {
   const done = new Map<Node, Node>(map);
   // what is older than all that is replaced reaches none of it, and is not walked
@@ -83,31 +87,40 @@ export function rebuild(
       stack.pop();
       continue;
     }
-    const waiting = dependencies(node).filter((d) => !done.has(d));
-    if (waiting.length > 0) {
-      stack.push(...waiting);
-      continue;
+    const below = reads(node);
+    const waiting = stack.length;
+    let same = true;
+    for (const dependency of below) {
+      const image = done.get(dependency);
+      if (image === undefined) stack.push(dependency);
+      else same &&= image === dependency;
     }
+    if (stack.length > waiting) continue;
     stack.pop();
-    done.set(node, copy(node, done, make));
+    done.set(node, same ? node : copy(node, done, make));
   }
   return roots.map((root) => done.get(root) as Node);
 }
 
-function copy(
-  node: Node,
-  done: ReadonlyMap<Node, Node>,
-  make: (node: Node, inputs: readonly Node[], attrs: Attrs) => Node,
-): Node {
-  if (dependencies(node).every((d) => done.get(d) === d)) return node;
+function copy(node: Node, done: ReadonlyMap<Node, Node>, make: Remake): Node {
   const inputs = node.inputs.map((i) => done.get(i) as Node);
-  const attrs = Object.fromEntries(
-    Object.entries(node.attrs).map(([name, value]) => [
+  // what was not looked at in a closed region is as it was
+  return make(
+    node,
+    inputs,
+    withRegions(node.attrs, (r) => done.get(r) ?? r),
+  );
+}
+
+/** Attributes with the images of what their regions give. */
+export function withRegions(attrs: Attrs, image: (node: Node) => Node): Attrs {
+  if (!Object.values(attrs).some(isRegion)) return attrs;
+  return Object.fromEntries(
+    Object.entries(attrs).map(([name, value]) => [
       name,
-      isRegion(value) ? { params: value.params, results: value.results.map((r) => done.get(r) as Node) } : value,
+      isRegion(value) ? { params: value.params, results: value.results.map(image) } : value,
     ]),
   );
-  return make(node, inputs, attrs);
 }
 
 /** A region's results with `args` in place of its parameters. */

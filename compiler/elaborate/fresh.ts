@@ -43,8 +43,7 @@ export function fresh(e: Elaboration, expr: ast.FreshExpr, frame: Frame): Value 
   const drawn = rebuildGraph(
     nodes,
     map,
-    (node, inputs, attrs) =>
-      e.graph.at(node.span, () => remake(e, node.op, inputs, attrs, frame.indices), node.path),
+    (node, inputs, attrs) => e.graph.at(node.span, () => remake(e, node.op, inputs, attrs, frame.indices), node.path),
     dependencies,
   );
   if (parts.length === 1 && parts[0].path === '') return tensor(drawn[0]);

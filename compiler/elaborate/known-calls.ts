@@ -65,7 +65,10 @@ function counts(e: Elaboration): number[] {
 }
 
 /** The tensors that a call is given, and what decides about its elaboration; undefined where that is more than types and numbers. */
-function argumentsOf(e: Elaboration, t: Template): { readonly nodes: readonly Node[]; readonly key: string } | undefined {
+function argumentsOf(
+  e: Elaboration,
+  t: Template,
+): { readonly nodes: readonly Node[]; readonly key: string } | undefined {
   const nodes: Node[] = [];
   // a loop that is looked at is straight code
   let key = e.looking ? 'look' : '';
@@ -117,7 +120,10 @@ function copied(e: Elaboration, known: Known, args: readonly Node[], path: strin
     if (node.op === 'constant' || node.op === 'parameter') continue;
     const at = node.path?.startsWith(known.path) ? path + node.path.slice(known.path.length) : path;
     const attrs = node.type.parts ? node.attrs : withRegions(node.attrs, image);
-    images.set(node, e.graph.at(node.span, () => e.make(node.op, node.inputs.map(image), attrs), at));
+    images.set(
+      node,
+      e.graph.at(node.span, () => e.make(node.op, node.inputs.map(image), attrs), at),
+    );
   }
   return mapNodes(e, known.value, span, image);
 }

@@ -118,10 +118,11 @@ describe('the command', () => {
       const { status, problems, solvers } = JSON.parse(stdout) as { status: string; problems: Graded[]; solvers: unknown[] }; // prettier-ignore
       expect(status).toBe('ok');
       expect(problems.map((p) => p.skipped)).toEqual([undefined, undefined, 'it is not one problem with one solve']);
-      expect(problems[0].grades.map((g) => g.solver)).toEqual(['descent()', 'quasi_newton()', 'conjugate_gradient()', 'newton_cg()', 'newton()', 'projected_gradient()', 'frank_wolfe()']); // prettier-ignore
+      expect(problems[0].grades.map((g) => g.solver)).toEqual(['descent()', 'quasi_newton()', 'conjugate_gradient()', 'newton_cg()', 'newton()', 'common_descent()', 'projected_gradient()', 'frank_wolfe()']); // prettier-ignore
       expect(problems[0].unasked.map((s) => s.name)).toEqual(['levenberg_marquardt', 'gauss_newton']);
       // The whole space is a set, and one that has no lowest points.
       expect(problems[0].grades.map((g) => g.ended === 'refused')).toEqual([
+        false,
         false,
         false,
         false,

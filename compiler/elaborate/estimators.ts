@@ -91,7 +91,7 @@ function examples(decl: ast.EstimatorDecl, { opened, span }: Objective): Binding
   if (!opened)
     fail('OPT431', span, `${decl.name.text} takes the objective example by example, and here it is one closed number`, {
       labels: [{ span: decl.over?.span ?? decl.span, text: 'the axis of the examples' }],
-      hint: 'write minimizing mean over b as e { … }, or name a parameterless fn so written',
+      hint: 'write minimizing mean over b as e { … }, or name a fn so written',
     });
   const value: Value = { kind: 'exampleAxis', elements: opened.elements };
   return { kind: 'value', value, span: decl.over?.span ?? decl.span };

@@ -26,7 +26,11 @@ type Callable = ast.FnDecl | ast.LayerDecl | ast.ModelDecl;
 
 /** Value of a call of a fn. */
 export function callFn(e: Elaboration, t: Template, site: CallSite, caller: Frame): Value {
-  return callBody(e, t, site, caller, (scope) => ({
+  return callBody(e, t, site, caller, (scope) => fnFrame(e, t, site, caller, scope));
+}
+
+function fnFrame(e: Elaboration, t: Template, site: CallSite, caller: Frame, scope: Scope): Frame {
+  return {
     scope,
     body: 'fn',
     path: [...caller.path, site.name],
@@ -36,7 +40,14 @@ export function callFn(e: Elaboration, t: Template, site: CallSite, caller: Fram
     solving: caller.solving,
     keepsLets: t.decl.kind === 'fn' && t.decl.gradient !== undefined && keeps(e, t.decl),
     depth: caller.depth + 1,
-  }));
+  };
+}
+
+/** The frame of the body of a fn with its arguments bound, for text that looks into it: draws in it are those of the call. */
+export function insideOf(e: Elaboration, t: Template, site: CallSite, caller: Frame): Frame {
+  const frame = fnFrame(e, t, site, caller, new Scope(t.frame.scope));
+  bindParameters(e, t, frame.scope, frame, site.span);
+  return frame;
 }
 
 /** Value of a call of a layer or model body whose parameters belong to `owner`. */

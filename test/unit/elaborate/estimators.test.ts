@@ -235,12 +235,42 @@ describe('examples: for (L over e, P)', () => {
       train 2 { update w by plain(0.1) minimizing mean over 0..5 as i { sample z ~ normal f32; (w - z)^2 } with same() }`);
     m.all('gap').forEach((gap) => expect(gap).toBeLessThan(1e-12));
   });
+  test('written as a fn with parameters, whose body may name values first', () => {
+    const by = (fns: string, objective: string) =>
+      runSpec(`${CLIPPED}${fns}\ntrain 1 { update w by plain() minimizing ${objective} with clipped(1) }`).values('w');
+    close(by('fn risk(data) = mean over data as r { dot(r, w) }', 'risk(rows)'), wanted);
+    close(
+      by('fn risk(data, scale = 2) { let half = scale / 2; mean over data as r { half * dot(r, w) } }', 'risk(rows)'),
+      wanted,
+    );
+    close(
+      by('fn inner(data, k) = mean over data as r { k * dot(r, w) }\nfn risk(data) = inner(k: 1, data: data)', 'risk(rows)'),
+      wanted,
+    );
+    close(
+      by('fn inner(data) = mean over data as r { dot(r, w) }\nfn risk { let same = rows; inner(same) }', 'risk'),
+      wanted,
+    );
+  });
+  test('draws of an example in a fn with parameters are those of the call', () => {
+    const m = runSpec(`rule plain(lr = 1) for (p, g) { p <- p - lr * g }
+      estimator same() for (L over e, P) { report gap = abs(L - mean over e { L[e] }); mean over e { grad(L[e], P) } }
+      fn noisy(n: dim, s) { sample u ~ normal f32; mean over 0..n as i { sample z ~ normal f32; (s * w - z - u)^2 } }
+      var w = 1.0
+      train 2 { update w by plain(0.1) minimizing noisy(5, 2) with same() }`);
+    expect(m.all('gap').length).toBe(2);
+    m.all('gap').forEach((gap) => expect(gap).toBeLessThan(1e-12));
+  });
   test('a closed number is refused, with a hint', () => {
     const at = (objective: string) =>
       codes(`${CLIPPED}fn risk = 2 * (mean over rows as r { dot(r, w) })
         train 1 { update w by plain() minimizing ${objective} with clipped(1) }`);
     expect(at('sum(rows @ w)')).toEqual(['OPT431']);
     expect(at('risk')).toEqual(['OPT431']);
+    expect(
+      codes(`${CLIPPED}fn risk(d) = sqrt(mean over d as r { dot(r, w)^2 })
+        train 1 { update w by plain() minimizing risk(rows) with clipped(1) }`),
+    ).toEqual(['OPT431']);
   });
 });
 

@@ -31,7 +31,8 @@ export function openObjective(e: Elaboration, expr: ast.Expr, frame: Frame): Ope
   if (binding?.kind === 'value' && binding.value.kind === 'thunk')
     return openObjective(e, binding.value.expr, binding.value.frame);
   if (binding?.kind !== 'named') return undefined;
-  return openBody(e, binding.decl.body, nested(binding.frame));
+  const { decl, frame: around } = binding;
+  return openBody(e, decl.body, { ...nested(around), body: around.owner ? around.body : 'fn' });
 }
 
 /** A call of a fn that is so written: its arguments are bound as in the call. */

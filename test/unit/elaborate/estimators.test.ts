@@ -244,7 +244,10 @@ describe('examples: for (L over e, P)', () => {
       wanted,
     );
     close(
-      by('fn inner(data, k) = mean over data as r { k * dot(r, w) }\nfn risk(data) = inner(k: 1, data: data)', 'risk(rows)'),
+      by(
+        'fn inner(data, k) = mean over data as r { k * dot(r, w) }\nfn risk(data) = inner(k: 1, data: data)',
+        'risk(rows)',
+      ),
       wanted,
     );
     close(

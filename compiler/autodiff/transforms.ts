@@ -10,7 +10,7 @@ import type { Node, Transforms } from '../ops/types.ts';
 import { activeNodes } from './active.ts';
 import { pushForward, type Tangents } from './forward.ts';
 import { type Contexts, type Gradients, pullBack } from './reverse.ts';
-import { batchImages } from './vectorize.ts';
+import { batchImages, varyingOutputs } from './vectorize.ts';
 
 /**
  * Derivatives of an f32 scalar. `wrt` nodes are leaves: what flows into one is collected there and goes no further, so a node and
@@ -65,6 +65,7 @@ function transformsOf(graph: Graph): Transforms {
     },
     jvp: (outputs, wrt, tangents) => jvp(graph, outputs, wrt, tangents).values,
     vectorize: (outputs, images, n) => batchImages(graph, self, outputs, images, n),
+    varies: (outputs, given) => varyingOutputs(self, outputs, given),
     masked: (region, args, p) => inlineMasked(graph, region, args, p),
   };
   return self;

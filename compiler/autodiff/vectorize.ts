@@ -58,6 +58,27 @@ export function batchImages(
   return outputs.map((output) => images.get(output));
 }
 
+/** Which outputs differ by element, where the given nodes do; see `varies` of `transforms.ts`. */
+export function varyingOutputs(
+  transform: Pick<BatchContext['transform'], 'varies'>,
+  outputs: readonly Node[],
+  given: readonly Node[],
+): boolean[] {
+  const varying = new Set(given);
+  const parts = new Map<Node, readonly boolean[]>();
+  for (const [node, reads] of between(outputs, varying)) {
+    const { several, lower } = op(node.op);
+    const ofPart = lower.family === 'part' ? parts.get(node.inputs[0]) : undefined;
+    if (ofPart) {
+      if (ofPart[node.attrs.index as number]) varying.add(node);
+    } else if (several) {
+      const flags = node.inputs.map((input) => varying.has(input));
+      if (flags.includes(true)) parts.set(node, several.varies(node, flags, transform));
+    } else if (reads.some((read) => varying.has(read))) varying.add(node);
+  }
+  return outputs.map((output) => varying.has(output));
+}
+
 /** Images of nodes. What reads neither a mapped node nor one in whose place another stands has none: it is shared with the graph around. */
 class Images extends Map<Node, Image> {
   override get(node: Node): Image {
@@ -70,7 +91,7 @@ class Images extends Map<Node, Image> {
 }
 
 /** Nodes that the outputs need and that are not given, inputs first, with what they read. What is older than all that is given reads none of it. */
-function between(outputs: readonly Node[], given: ReadonlyMap<Node, Image>): [Node, readonly Node[]][] {
+function between(outputs: readonly Node[], given: Pick<ReadonlySet<Node>, 'has' | 'keys'>): [Node, readonly Node[]][] {
   let oldest = Infinity;
   for (const node of given.keys()) oldest = Math.min(oldest, node.id);
   const seen = new Map<Node, readonly Node[]>();

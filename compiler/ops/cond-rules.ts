@@ -5,7 +5,16 @@
 import { batchedRegion, condSpec, makeCond, regionParameter } from './closed.ts';
 import { applyRegion } from './region.ts';
 import { Terms } from './terms.ts';
-import type { BatchContext, Builder, DerivativeContext, Image, Node, Region, SeveralRules } from './types.ts';
+import type {
+  BatchContext,
+  Builder,
+  DerivativeContext,
+  Image,
+  Node,
+  Region,
+  SeveralRules,
+  Transforms,
+} from './types.ts';
 
 /** A region of params like `like` (further ones included), with the results that `make` gives. */
 function region(b: Builder, like: readonly Node[], make: (params: readonly Node[]) => readonly Node[]): Region {
@@ -100,4 +109,16 @@ function selectedByElement(
   return transform.vectorize([t.cast(p, 'i32'), ...results], images, n);
 }
 
-export const condRules: SeveralRules = { vjp: condVjp, jvp: condJvp, batch: condBatch };
+function condVaries(node: Node, [predicate, ...given]: readonly boolean[], transform: Pick<Transforms, 'varies'>) {
+  const { branches } = condSpec(node);
+  if (predicate) return (node.type.parts ?? []).map(() => true);
+  const [a, b] = branches.map(({ params, results }) =>
+    transform.varies(
+      results,
+      params.filter((_, k) => given[k]),
+    ),
+  );
+  return [false, ...a.map((flag, k) => flag || b[k])];
+}
+
+export const condRules: SeveralRules = { vjp: condVjp, jvp: condJvp, batch: condBatch, varies: condVaries };

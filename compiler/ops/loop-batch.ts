@@ -16,7 +16,7 @@ import {
 } from './closed.ts';
 import type { LoopSpec } from './closed.ts';
 import { Terms } from './terms.ts';
-import type { BatchContext, Image, Node, Region } from './types.ts';
+import type { BatchContext, Image, Node, Region, Transforms } from './types.ts';
 
 /** A loop of one element, and the images of its inputs. */
 interface Batched extends Pick<LoopSpec, 'count' | 'max' | 'reversed' | 'body'> {
@@ -33,28 +33,53 @@ export function batchLoop(ctx: BatchContext, inputs: readonly Node[], mapped: re
   const images = inputs.map((node, k): Image => ({ node, mapped: mapped[k] }));
   const at = loopLayout(images, loopAttrs(ctx.node.attrs));
   const loop: Batched = { ...spec, ...at, count: at.count?.node };
-  if (spec.cond && (at.count?.mapped || conditionMapped(ctx, loop, spec.cond)))
+  if (spec.cond && (at.count?.mapped || conditionVaries(ctx.transform, flagsOf(loop), spec.cond)))
     return conditional(ctx, spec, at.count, loop);
   if (at.count?.mapped) return counted(ctx, spec, at.count, loop);
   return uniform(ctx, loop);
 }
 
-const flagsOf = (images: readonly Image[]) => images.map((image) => image.mapped);
+const mappedOf = (images: readonly Image[]) => images.map((image) => image.mapped);
+const flagsOf = ({ body, carries, xs, consts }: Batched): Flags => ({
+  body,
+  carries: mappedOf(carries),
+  xs: mappedOf(xs),
+  consts: mappedOf(consts),
+});
 
-/** Which carries differ by element after any number of turns. */
-function mappedCarries(ctx: BatchContext, { carries, xs, consts, body }: Batched): boolean[] {
-  let flags = flagsOf(carries);
-  for (;;) {
-    const { images } = batchedRegion(ctx, body, [false, ...flags, ...flagsOf(xs), ...flagsOf(consts)]);
-    const next = flags.map((flag, k) => flag || images[k].mapped);
-    if (next.every((flag, k) => flag === flags[k])) return flags;
+type Flags = Pick<LoopSpec, 'body'> & Record<'carries' | 'xs' | 'consts', readonly boolean[]>;
+
+/** Which carries differ by element after any number of turns, and which rows. */
+function varying(transform: Pick<Transforms, 'varies'>, { carries, xs, consts, body }: Flags) {
+  for (let flags = carries; ;) {
+    const given = body.params.filter((_, k) => [false, ...flags, ...xs, ...consts][k]);
+    const results = transform.varies(body.results, given);
+    const next = flags.map((flag, k) => flag || results[k]);
+    if (next.every((flag, k) => flag === flags[k])) return { carries: next, ys: results.slice(next.length) };
     flags = next;
   }
 }
 
-function conditionMapped(ctx: BatchContext, loop: Batched, cond: Region): boolean {
-  const flags = [false, ...mappedCarries(ctx, loop), ...flagsOf(loop.consts)];
-  return batchedRegion(ctx, cond, flags).images[0].mapped;
+function conditionVaries(transform: Pick<Transforms, 'varies'>, loop: Flags, cond: Region): boolean {
+  const flags = [false, ...varying(transform, loop).carries, ...loop.consts];
+  return transform.varies(
+    cond.results,
+    cond.params.filter((_, k) => flags[k]),
+  )[0];
+}
+
+/** See `SeveralRules.varies`. */
+export function loopVaries(
+  node: Node,
+  mapped: readonly boolean[],
+  transform: Pick<Transforms, 'varies'>,
+): readonly boolean[] {
+  const { body, cond } = loopSpec(node);
+  const flags = { body, ...loopLayout(mapped, loopAttrs(node.attrs)) };
+  // elements that take turns of their own are masked in each
+  if (flags.count || (cond && conditionVaries(transform, flags, cond))) return (node.type.parts ?? []).map(() => true);
+  const { carries, ys } = varying(transform, flags);
+  return [false, ...carries, ...ys];
 }
 
 /** All elements take the same turns. */
@@ -62,10 +87,11 @@ function uniform(ctx: BatchContext, loop: Batched): readonly Image[] {
   const { b, n } = ctx;
   const t = new Terms(b);
   const { carries, xs, consts, body, cond } = loop;
-  const flags = mappedCarries(ctx, loop);
+  const given = flagsOf(loop);
+  const flags = varying(ctx.transform, given).carries;
   const lead = ({ node, mapped }: Image, flag: boolean) => (flag && !mapped ? t.lead(node, n) : node);
   const swapped = (x: Node) => t.permute(x, [1, 0, ...range(x.type.shape.length - 2).map((a) => a + 2)]);
-  const { params, images } = batchedRegion(ctx, body, [false, ...flags, ...flagsOf(xs), ...flagsOf(consts)]);
+  const { params, images } = batchedRegion(ctx, body, [false, ...flags, ...given.xs, ...given.consts]);
   const ys = images.slice(carries.length);
   const result = makeLoop(b, {
     count: loop.count,
@@ -75,7 +101,7 @@ function uniform(ctx: BatchContext, loop: Batched): readonly Image[] {
     max: loop.max,
     reversed: loop.reversed ?? false,
     body: { params, results: images.map((image, k) => lead(image, flags[k] ?? image.mapped)) },
-    cond: cond === undefined ? undefined : condition(ctx, cond, flags, flagsOf(consts), params),
+    cond: cond === undefined ? undefined : condition(ctx, cond, flags, given.consts, params),
   });
   return [
     { node: result.turns(), mapped: false },

@@ -17,7 +17,7 @@ import {
   regionParameter,
   rowType,
 } from './closed.ts';
-import { batchLoop } from './loop-batch.ts';
+import { batchLoop, loopVaries } from './loop-batch.ts';
 import { type Kept, keptIn } from './kept.ts';
 import { applyRegion, rebuild } from './region.ts';
 import { Terms } from './terms.ts';
@@ -268,4 +268,4 @@ function loopJvp(
   ];
 }
 
-export const loopRules: SeveralRules = { vjp: loopVjp, jvp: loopJvp, batch: batchLoop };
+export const loopRules: SeveralRules = { vjp: loopVjp, jvp: loopJvp, batch: batchLoop, varies: loopVaries };

@@ -124,6 +124,8 @@ export interface Transforms {
   jvp(outputs: readonly Node[], wrt: readonly Node[], tangents: readonly Node[]): readonly Node[];
   /** The outputs with the given nodes replaced by their images, for n elements; shared where an output depends on no mapped image. */
   vectorize(outputs: readonly Node[], images: ReadonlyMap<Node, Image>, n: number): readonly Image[];
+  /** Which outputs differ by element, where the given nodes do: the flags of the images that `vectorize` would make. */
+  varies(outputs: readonly Node[], given: readonly Node[]): readonly boolean[];
   /**
    * Results of a closed region for elements that may not count: where p (bool scalar) is false they are arbitrary, but no run-time check fails and
    * nothing flows back into the arguments.
@@ -149,13 +151,15 @@ export interface SeveralRules {
   jvp(ctx: DerivativeContext, tangents: readonly (Node | undefined)[]): readonly (Node | undefined)[];
   /** Images of the parts, where at least one input is mapped. */
   batch(ctx: BatchContext, inputs: readonly Node[], mapped: readonly boolean[]): readonly Image[];
+  /** Which of the parts `batch` maps, without making them. */
+  varies(node: Node, mapped: readonly boolean[], transform: Pick<Transforms, 'varies'>): readonly boolean[];
 }
 
 export interface BatchContext {
   readonly b: Builder;
   readonly node: Node;
   readonly n: number;
-  readonly transform: Pick<Transforms, 'vectorize' | 'masked'>;
+  readonly transform: Pick<Transforms, 'vectorize' | 'varies' | 'masked'>;
   /** Images of everything outside of the node, for primitives whose region reads outer nodes. */
   readonly outside: ReadonlyMap<Node, Image>;
 }

@@ -155,6 +155,32 @@ function guardedRoot(graph: Graph, x: Node): Node {
   return makeCond(graph, graph.make('gt', [x, zero]), consts, [regions[0], regions[1]]).result(0);
 }
 
+describe('batching of loops within loops', () => {
+  it('makes nodes in proportion to the depth', () => {
+    /** x <- x c + h, in loops within loops. */
+    const nest = (graph: Graph, depth: number, c: Node, start: Node): Node => {
+      if (depth === 0) return graph.make('add', [graph.make('mul', [start, c]), graph.constant(0.5, scalar)]);
+      const marker = graph.nextId;
+      const [i, h] = [index, scalar].map((type) => regionParameter(graph, 'p', type));
+      const { regions, consts } = closeRegions(graph, marker, [{ params: [i, h], results: [nest(graph, depth - 1, c, h)] }]); // prettier-ignore
+      return makeLoop(graph, { carries: [start], xs: [], consts, max: 2, body: regions[0] }).carry(0);
+    };
+    const made = (depth: number): number => {
+      const graph = new Graph();
+      const [c, x] = ['c', 'x'].map((name) => graph.parameter('input', name, scalar));
+      const root = nest(graph, depth, c, x);
+      const all = graph.parameter('input', 'all', { dtype: 'f32', shape: [3] });
+      const before = graph.nextId;
+      const [batched] = vectorize(graph, [root], new Map([[c, all]]), 3);
+      expect(verify([batched])).toEqual([]);
+      return graph.nextId - before;
+    };
+    const step = made(3) - made(2);
+    expect(made(8) - made(7)).toBe(step);
+    expect(made(8)).toBeLessThan(9 * step);
+  });
+});
+
 describe('a branch not taken', () => {
   it('lets no NaN into values and derivatives of a batch, to order 3', () => {
     const graph = new Graph();

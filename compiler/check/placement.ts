@@ -259,6 +259,7 @@ class PlacementWalk {
 
   private child(child: unknown, parent: object, context: Context): void {
     if (typeof child !== 'object' || child === null) return;
+    if ('kind' in child && child.kind === 'index' && (child as ast.Index).replacement) this.drawnRows(child as ast.Index, parent); // prettier-ignore
     const kind = (parent as { kind?: string }).kind ?? '';
     if ('statements' in child) {
       const body = child as ast.Body;
@@ -273,7 +274,15 @@ class PlacementWalk {
     );
   }
 
-  private report(codeName: 'OPT220' | 'OPT221' | 'OPT444', span: Span, message: string, hint: string): void {
+  /** `D[64] replacement` draws rows, which only a batch does. */
+  private drawnRows(expr: ast.Index, parent: object): void {
+    if ((parent as { kind?: string }).kind === 'batch') return;
+    const hint =
+      'write batch b = D[64] replacement; indices drawn of an array: sample i ~ integers(0, len(x)) i32[64], and x[i]';
+    this.report('OPT316', expr.span, "'replacement' draws the rows of a batch, and here is none", hint);
+  }
+
+  private report(codeName: 'OPT220' | 'OPT221' | 'OPT316' | 'OPT444', span: Span, message: string, hint: string): void {
     this.diagnostics.push(error(codeName, span, message, { hint }));
   }
 }

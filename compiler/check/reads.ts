@@ -18,15 +18,23 @@ function partsOf(part: Part): Part[] {
   });
 }
 
-/** Whether a body reads a name anywhere; with `aside`, what it writes is not read. A name that is declared again counts as read: nothing is said where that may be meant. */
+/** Whether a body reads a name anywhere; with `aside`, what it writes or takes the shape of is not read. A name that is declared again counts as read: nothing is said where that may be meant. */
 export function readsName(body: ast.Body, name: string, aside = false): boolean {
   const stack: Part[] = [body as unknown as Part];
   for (let part = stack.pop(); part; part = stack.pop()) {
     if (part.kind === 'name' && part.name === name) return true;
     const target = aside && part.kind === 'write' ? part.target : undefined;
+    if (aside && isShapeOf(part)) continue;
     stack.push(...partsOf(part).filter((inner) => inner !== target));
   }
   return false;
+}
+
+/** `zeros_like(p)`, `size(p)`: of p they take the shape alone. */
+function isShapeOf(part: Part): boolean {
+  if (part.kind !== 'call') return false;
+  const { callee } = part as unknown as ast.Call;
+  return callee.kind === 'name' && (FILLED.has(callee.name) || SIZES.has(callee.name));
 }
 
 /** Names at the root of what a statement writes: m of m[i], P of P.head. */
@@ -118,6 +126,8 @@ function statesOf(decl: Declared): Diagnostic[] {
 
 /** Functions of the language whose value has nothing but the shape of what they are given. */
 const FILLED = new Set(['zeros', 'zeros_like', 'ones', 'ones_like']);
+
+const SIZES = new Set(['size', 'len']);
 
 /** A first value that says nothing of where the solve begins; others may well be kept, as the point where it began. */
 function isConstant(init: ast.Init | undefined): boolean {

@@ -42,7 +42,7 @@ export function target(e: Elaboration, expr: ast.Expr, frame: Frame): Target {
           expr.span,
           `${kindText(leaf)} is known at compile time and has nothing to differentiate by or to replace`,
           {
-            hint: 'declare it as a var, a hyper or a let of a computed value',
+            hint: typedHint(expr, leaf),
           },
         );
       }
@@ -51,6 +51,13 @@ export function target(e: Elaboration, expr: ast.Expr, frame: Frame): Target {
   );
   const varied = binding?.kind === 'slot' && binding.varied === true;
   return { value, leaves: parts, span: expr.span, text: e.options.text(expr.span), varied };
+}
+
+/** How a list of numbers becomes a value of the run. */
+function typedHint(expr: ast.Expr, leaf: Value): string {
+  return expr.kind === 'name' && leaf.kind === 'exactArray'
+    ? `with a type it is a value of the run: let ${expr.name}: f32[${leaf.shape.join(', ')}] = …; so is a var`
+    : 'declare it as a var, a hyper or a let of a computed value';
 }
 
 /** A target of `grad`, `at` and their kin, which must exist apart from being written there: nothing else can have read what is computed in its place. */

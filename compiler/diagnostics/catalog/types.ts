@@ -80,7 +80,7 @@ export const typesCodes = {
   OPT316: {
     title: 'data do not fit their declaration',
     about:
-      'A data declaration disagrees with the file it names (fields, types, sizes, rows), or a generated data set has fields with different numbers of rows.',
+      'A data declaration disagrees with the file it names (fields, types, sizes, rows), or a generated data set has fields with different numbers of rows. Or rows are drawn of what is no data set: `D[64] replacement` stands in a batch.',
   },
   OPT317: {
     title: 'parameters of a model are not known',

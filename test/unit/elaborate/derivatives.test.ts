@@ -29,6 +29,10 @@ describe('grad and its kin', () => {
   });
   test('numbers known at compile time have no derivative', () => {
     expect(errorsOf('let c = 2\nvar x: f32 = 1\nmetric m = grad(c * x, c)')[0].code).toBe('OPT415');
+    // A list of them has one where it has a type, as the message says.
+    const list = (type: string) => `let u${type} = [1.0, 2.0]\nlet y = sum(u^3)\nmetric m = grad(y, u)[1]`;
+    expect(runSpec(list(': f32[2]')).last('m')).toBe(12);
+    expect(errorsOf(list(''))).toMatchObject([{ code: 'OPT415', hint: expect.stringContaining('let u: f32[2] = …') }]);
   });
 });
 

@@ -1,5 +1,5 @@
 /** Finds values that are not finite: in the outputs of a step, and in the cells of a run. */
-import { isPart, type Bundle } from '../compiler/bundle/format.ts';
+import { isPart, type Bundle, type Place } from '../compiler/bundle/format.ts';
 import type { Backend, NumberArray, StepOutputs } from './backend.ts';
 
 export interface NonFinite {
@@ -26,9 +26,27 @@ export function nonFiniteIn(values: NumberArray): number | undefined {
   return undefined;
 }
 
-/** Reads the float cells of a run and returns the first that holds a number that is not finite. */
+/** Where a cell was last written, up to a phase of the schedule: the statements of the latest entry that writes it. */
+export function writersOf(bundle: Bundle, cell: string, phase: number): readonly Place[] {
+  for (let at = Math.min(phase, bundle.schedule.length - 1); at >= 0; at--) {
+    const entry = bundle.entries.find((e) => e.id === bundle.schedule[at].entry);
+    const found = entry?.writers?.filter((w) => w.cells.includes(cell)).map((w) => w.place) ?? [];
+    if (found.length > 0) return found;
+  }
+  return [];
+}
+
+/** A sentence on the statements that write a cell beside the one that is shown. */
+export function otherWriters(places: readonly Place[]): string[] {
+  const others = places.slice(1).map((p) => `${p.file}:${p.line}:${p.column}`);
+  return others.length > 0 ? [`it is also written at ${others.join(', ')}`] : [];
+}
+
+/** Reads the float cells of a run and returns the first that holds a number that is not finite: of what is moved before what helps to move it. */
 export async function checkCells(bundle: Bundle, backend: Backend, run: string): Promise<NonFinite | undefined> {
-  const ids = bundle.cells.filter((c) => c.run === run && c.type.dtype === 'f32').map((c) => c.id);
+  const cells = bundle.cells.filter((c) => c.run === run && c.type.dtype === 'f32');
+  const helps = (c: (typeof cells)[number]): number => Number(c.kind === 'state');
+  const ids = cells.toSorted((a, b) => helps(a) - helps(b)).map((c) => c.id);
   if (ids.length === 0) return undefined;
   for (const [name, values] of await backend.readCells(ids)) {
     const value = nonFiniteIn(values);

@@ -16,7 +16,14 @@ import type { Backend, NumberArray, StepOutputs } from './backend.ts';
 import { readCheckpoint, writeCheckpoint } from './checkpoint/checkpoint.ts';
 import { type Values, cellValues, cellsNamed, exportInputs, exportNamed } from './session-arguments.ts';
 import { executeEntry, isCompound } from './session-execute.ts';
-import { type NonFinite, checkCells, firstNonFinite, nonFiniteText } from './session-finite.ts';
+import {
+  type NonFinite,
+  checkCells,
+  firstNonFinite,
+  nonFiniteText,
+  otherWriters,
+  writersOf,
+} from './session-finite.ts';
 import { ResultStore, type Results } from './session-results.ts';
 import { type HyperOverrides, hyperOverrides, scalarsAt } from './session-scalars.ts';
 import { type Job, type Position, type Walk, beginning, nextJob, totalSteps } from './session-schedule.ts';
@@ -248,7 +255,7 @@ export class Session {
       const step = job.kind === 'once' ? run.steps : job.first + k;
       const end = job.kind === 'step' ? this.endOf(phase, output) : 0;
       const bad = firstNonFinite(output);
-      if (bad) return { reports, failure: this.failRun(job, bad, step) };
+      if (bad) return { reports, failure: this.failRun(job, bad, step, phase) };
       const shown = new Map([...output.values].filter(([name]) => !isPart(name) && !isHidden(name)));
       for (const [name, value] of output.values)
         if (Number.isFinite(value) && !isHidden(name)) this.store.record(job.run, name, step, value);
@@ -297,7 +304,7 @@ export class Session {
   }
 
   /** Ends the run of a job over a value that is not finite; the error is for runs that may not fail. */
-  private failRun(job: Job, bad: NonFinite, step: number): SaddleError | undefined {
+  private failRun(job: Job, bad: NonFinite, step: number, phase: number): SaddleError | undefined {
     const entry = this.entries.get(job.entry ?? '');
     const found = [...(entry?.outputs ?? []), ...(entry?.hostOutputs ?? [])].find((o) => o.name === bad.name);
     // Objectives have names of the compiler's making; the place shows which one it is.
@@ -306,9 +313,11 @@ export class Session {
     const reason = `${what} is ${nonFiniteText(bad.value)} ${job.kind === 'step' ? `at step ${step}` : `after ${step} updates`}`;
     const declared = this.endRun(job.run, reason);
     if (declared?.mayFail) return undefined;
+    const writers = job.entry === undefined ? writersOf(this.bundle, bad.name, phase) : [];
     return new SaddleError(
       error('OPT709', undefined, declared?.name ? `${reason}, in run '${declared.name}'` : reason, {
-        place: found?.place,
+        place: found?.place ?? writers[0],
+        notes: otherWriters(writers),
         hint: 'a smaller step size, or a guard before a logarithm, a division or an exponential, is the usual mend',
       }),
     );

@@ -150,6 +150,8 @@ export interface BundleEntry {
   }[];
   /** Rows of host fields that the host writes into a ring before each execution; the entry's commands begin with copies out of it. */
   readonly streams?: readonly BundleStream[];
+  /** Where cells are written, for messages about their values. */
+  readonly writers?: readonly { readonly place: Place; readonly cells: readonly string[] }[];
   /** Run-time checks: number n in word 0 of the faults buffer means fault n, from 1; `{index}` in its message is the i32 in word n. */
   readonly faults: readonly { readonly message: string; readonly place?: Place }[];
   /** Present where the entry is evaluated in float64 by the reference interpreter, whatever the device (`exact { … }`); it then has no commands. */

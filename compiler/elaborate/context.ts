@@ -210,6 +210,8 @@ export class Elaboration {
   readonly evaluating = new Set<ast.FnDecl>();
   /** The statement of the main file now elaborated. */
   statement: Span | undefined;
+  /** The innermost statement of the main file now elaborated. */
+  innermost: Span | undefined;
   /** Name of the main file: `--set` reaches its dims and hypers only. */
   mainFile = '';
   /** The innermost call of a model, for messages about its parameters. */
@@ -244,7 +246,7 @@ export class Elaboration {
     let id = base;
     for (let i = 1; this.entryNames.has(id); i++) id = `${base}_${i}`;
     this.entryNames.add(id);
-    const entry = new EntryBuilder(this.graph, id, kind, this.run.name, init);
+    const entry = new EntryBuilder(this.graph, () => this.innermost, id, kind, this.run.name, init);
     this.entries.push(entry);
     return entry;
   }

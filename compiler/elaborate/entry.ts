@@ -53,6 +53,10 @@ export class EntryBuilder {
   /** First values of local variables, by node. */
   readonly locals = new Map<Node, CellRef>();
   private readonly graph: Graph;
+  /** The statement of the main file that is elaborated now. */
+  private readonly statement: () => Span | undefined;
+  /** By cell, the statements that have written it; also those that hold others of them. */
+  private readonly writers = new Map<string, Set<Span>>();
   private readonly current = new Map<string, Current>();
   private readonly cells = new Map<string, CellRef>();
   /** What each cell was when it was first read here, or initialised. */
@@ -60,8 +64,16 @@ export class EntryBuilder {
   /** Values of `let`s that later entries read: nodes kept in cells. */
   private readonly kept = new Map<Node, CellRef>();
 
-  constructor(graph: Graph, id: string, kind: EntryKind, run: string, init?: EntryBuilder) {
+  constructor(
+    graph: Graph,
+    statement: () => Span | undefined,
+    id: string,
+    kind: EntryKind,
+    run: string,
+    init?: EntryBuilder,
+  ) {
     this.graph = graph;
+    this.statement = statement;
     this.id = id;
     this.kind = kind;
     this.run = run;
@@ -102,11 +114,28 @@ export class EntryBuilder {
 
   /** Makes `value` the cell's value from here on; returns the node that later reads see. */
   write(cell: CellRef, value: Node): Node {
+    this.noteWriter(cell);
     const version = this.state(cell).version + 1;
     if (cell.persistent) this.lasting++;
     const node = this.graph.make('version', [this.stored(cell, value)], { cell: cell.id, version });
     this.current.set(cell.id, { node, version });
     return node;
+  }
+
+  private noteWriter({ id }: CellRef): void {
+    const at = this.statement();
+    if (!at) return;
+    const known = this.writers.get(id);
+    if (known) known.add(at);
+    else this.writers.set(id, new Set([at]));
+  }
+
+  /** The statements that write a cell: those in branches and loops, not the branches and loops. */
+  private writersOf(id: string): readonly Span[] {
+    const all = [...(this.writers.get(id) ?? [])];
+    const holds = (outer: Span, inner: Span): boolean =>
+      outer !== inner && outer.file === inner.file && outer.start <= inner.start && outer.end >= inner.end;
+    return all.filter((at) => !all.some((other) => holds(at, other)));
   }
 
   /** The value as the cell keeps it. */
@@ -178,14 +207,14 @@ export class EntryBuilder {
     return this.outputs.length === 0 && this.writes().length === 0;
   }
 
-  private writes(): { cell: string; value: Node }[] {
-    const writes: { cell: string; value: Node }[] = [];
+  private writes(): { cell: string; value: Node; by: readonly Span[] }[] {
+    const writes: { cell: string; value: Node; by: readonly Span[] }[] = [];
     for (const [id, { node }] of this.current) {
       const cell = this.cells.get(id);
       if (cell?.persistent && !cell.elementOf && !(node.op === 'parameter' && node.attrs.name === id))
-        writes.push({ cell: id, value: node });
+        writes.push({ cell: id, value: node, by: this.writersOf(id) });
     }
-    for (const [node, cell] of this.kept) writes.push({ cell: cell.id, value: node });
+    for (const [node, cell] of this.kept) writes.push({ cell: cell.id, value: node, by: cell.span ? [cell.span] : [] });
     return writes;
   }
 

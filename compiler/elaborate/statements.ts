@@ -69,6 +69,8 @@ function declareTemplate(stmt: ast.Stmt, frame: Frame): boolean {
 
 export function statement(e: Elaboration, stmt: ast.Stmt, frame: Frame): void {
   const before = e.allowed;
+  const outer = e.innermost;
+  if (stmt.span.file === e.mainFile) e.innermost = stmt.span;
   if (stmt.allow) e.allowed = [...before, ...stmt.allow.map((n) => n.text)];
   // Outside phases, statements belong to the entry that is open between them.
   if ((frame.body === 'file' || frame.body === 'trial') && e.importDepth === 0) {
@@ -89,6 +91,7 @@ export function statement(e: Elaboration, stmt: ast.Stmt, frame: Frame): void {
     e.errors.push(...error.diagnostics);
   } finally {
     e.allowed = before;
+    e.innermost = outer;
   }
 }
 

@@ -126,6 +126,20 @@ function exactEntry({ id, writes }: Entry): BundleEntry {
   };
 }
 
+/** The cells that an entry writes, by the statements that write them. */
+function writersOf({ writes }: Entry, locate: (span: Span) => SourcePlace | undefined): Pick<BundleEntry, 'writers'> {
+  const found = new Map<string, { place: SourcePlace; cells: string[] }>();
+  for (const { cell, by } of writes)
+    for (const span of by ?? []) {
+      const key = `${span.file}:${span.start}:${span.end}`;
+      const known = found.get(key);
+      if (known) known.cells.push(cell);
+      const place = known ? undefined : locate(span);
+      if (place) found.set(key, { place, cells: [cell] });
+    }
+  return found.size > 0 ? { writers: [...found.values()] } : {};
+}
+
 function bundleEntry(
   prepared: PreparedEntry,
   { profile, buffers, streamed }: PreparedProgram,
@@ -181,6 +195,7 @@ function bundleEntry(
     ...(streams.length > 0 && {
       streams: streams.map(({ data, field, part, rows }) => ({ data, field, buffer: streamBuffer(data, part), rows })),
     }),
+    ...writersOf(entry, locate),
     faults: lowered.faults.map((f) => ({ message: f.message, place: f.span && locate(f.span) })),
     cost: { flops, bytes },
   };

@@ -47,7 +47,8 @@ export type OutputKind = 'report' | 'metric' | 'objective' | 'result';
 /** One execution unit: a graph evaluated with all reads before all writes. */
 export interface Entry {
   readonly id: string;
-  readonly writes: readonly { readonly cell: string; readonly value: Node }[];
+  /** `by`: the statements of the main file that write it. */
+  readonly writes: readonly { readonly cell: string; readonly value: Node; readonly by?: readonly Span[] }[];
   /** Scalars for 'report', 'metric', 'objective' (gathered on the device); any shape for the 'result' of an export. Objectives are recorded too so that a NaN ends the run. */
   readonly outputs: readonly {
     readonly name: string;

@@ -12,7 +12,7 @@ import type { NumberArray } from '../backend.ts';
 import { ResultStore, type Results } from '../session-results.ts';
 import type { HyperOverrides } from '../session-scalars.ts';
 import type { Position } from '../session-schedule.ts';
-import { nonFiniteIn } from '../session-finite.ts';
+import { nonFiniteIn, writersOf } from '../session-finite.ts';
 import { type SavedState, parseState } from './state.ts';
 
 export const CHECKPOINT_VERSION = '1';
@@ -40,6 +40,7 @@ export async function writeCheckpoint(bundle: Bundle, content: CheckpointContent
     const bad = failed ? undefined : nonFiniteIn(values);
     if (bad !== undefined)
       fail('OPT709', undefined, `cell '${cell.id}' holds ${bad}, so no checkpoint was written`, {
+        place: writersOf(bundle, cell.id, content.position.phase)[0],
         hint: 'the previous checkpoint, if any, is intact',
       });
     tensors.set(cellPrefix + cell.id, { values, shape: cell.type.shape });

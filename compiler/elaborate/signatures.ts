@@ -61,7 +61,14 @@ function argumentType(e: Elaboration, type: ast.TypeExpr, frame: Frame, free: nu
 
 /** The body in an entry that nobody runs: writes of state and reports of the layer have no effect; cells begin where they would. */
 function callAside(e: Elaboration, t: Template, instance: ModelInstance, span: Span, frame: Frame): void {
-  const aside = new EntryBuilder(e.graph, () => undefined, `${instance.id}:signature`, 'once', e.run.name, e.entry.init);
+  const aside = new EntryBuilder(
+    e.graph,
+    () => undefined,
+    `${instance.id}:signature`,
+    'once',
+    e.run.name,
+    e.entry.init,
+  );
   const site = { name: instance.name, span };
   e.within(aside, () => callLayerBody(e, t, site, frame, { instance, prefix: '' }));
 }

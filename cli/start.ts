@@ -39,7 +39,10 @@ const attempt = <T>(act: () => T): T | undefined => {
 
 let generation = GENERATIONS;
 let cachedData: Buffer | undefined;
-while (cachedData === undefined && generation > 0) cachedData = attempt(() => readFileSync(fileOf(--generation)));
+while (cachedData === undefined && generation > 0) {
+  generation--;
+  cachedData = attempt(() => readFileSync(fileOf(generation)));
+}
 // The bundler writes ASCII, for which this is the fast reading.
 const compiled = new Script(readFileSync(script, 'latin1'), {
   filename: script,

@@ -23,6 +23,7 @@ import {
 } from './convert.ts';
 import type { Frame } from './scope.ts';
 import { checkDrawRoutes } from './draw-routes.ts';
+import { warnStopped } from './line-search.ts';
 import { noteReach, refuseKept, refuseMoved } from './gradient-path.ts';
 import {
   aside,
@@ -214,7 +215,7 @@ export function at(e: Elaboration, expr: ast.AtExpr, frame: Frame): Value {
   const nodes = roots.filter((n) => n !== undefined);
   const targets = expr.bindings.map((binding) => beforeReplacement(e, () => namedTarget(e, binding.target, frame)));
   // What an estimator varies it varies as derivatives do: what is stopped is a constant.
-  const varied = targets.some((t) => t.varied);
+  const varied = targets.some((t) => t.varied === 'estimator');
   const written = writesSeenFrom(e, frame);
   const held = varied ? stopsHeld(nodes, written) : new Set<Node>();
   const ends = (node: Node): boolean => written(node) || held.has(node);
@@ -270,6 +271,7 @@ export function at(e: Elaboration, expr: ast.AtExpr, frame: Frame): Value {
     }
   }
   if (varied) refuseReversed(visible, map, expr.span);
+  else warnStopped(e, expr, frame, targets, nodes, map);
   // A density holds its draw behind a stop; derivatives do flow into what replaces the draw.
   for (const node of visible) {
     const given = heldDraw(node) && heldReplacement(node, map);

@@ -118,7 +118,7 @@ function apply(
     bind(frame, home);
     const now = () => rebuild(e, varied.structure, varied.nodes, span);
     const p = slot(e, home, decl.cells.span, now, () => initialTree(e, at), undefined);
-    frame.scope.set(decl.cells.text, { ...p, cells: varied.cells, varied: true } as Binding);
+    frame.scope.set(decl.cells.text, { ...p, cells: varied.cells, varied: 'estimator' } as Binding);
     const value = e.do.body(e, decl.body, frame);
     if (value === undefined)
       fail('OPT304', span, `${name} has no value`, {

@@ -256,6 +256,7 @@ export function slot(
     kind: 'slot',
     span,
     cells: stands.flatMap((m) => (m.cell ? [m.cell] : [])),
+    ...(stands.length > 0 && { varied: 'rule' as const }),
     read: () => {
       if (e.entry === home && !e.beginning) return now();
       if (initial) return initial();

@@ -28,8 +28,8 @@ export type Binding =
       readonly write?: (value: Value, span: Span) => void;
       /** Cells that it stands for, leaf by leaf, where `at` and derivatives name it, whatever it has become in the rule. */
       readonly cells?: readonly (CellRef | undefined)[];
-      /** What an estimator varies: where `at` replaces it, reads behind a `stop` stay as they are. */
-      readonly varied?: boolean;
+      /** P of an estimator (where `at` replaces it, reads behind a `stop` stay as they are) or of a rule. */
+      readonly varied?: 'estimator' | 'rule';
       /** The examples of an objective that an estimator may open. */
       readonly opened?: Opened;
       readonly span: Span;

@@ -11,7 +11,7 @@ import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
 import { leaves, plain, withAxesInFront } from './convert.ts';
-import type { Frame } from './scope.ts';
+import type { Binding, Frame } from './scope.ts';
 import { kindText, type CellRef, type Value } from './values.ts';
 
 export interface TargetLeaf {
@@ -26,8 +26,8 @@ export interface Target {
   readonly leaves: readonly TargetLeaf[];
   readonly span: Span;
   readonly text: string;
-  /** What an estimator varies: reads of it behind a `stop` are constants, as they are for derivatives. */
-  readonly varied: boolean;
+  /** P of an estimator (reads of it behind a `stop` are constants, as they are for derivatives) or of a rule; also where it was passed on by name. */
+  readonly varied?: 'estimator' | 'rule';
 }
 
 export function target(e: Elaboration, expr: ast.Expr, frame: Frame): Target {
@@ -49,8 +49,16 @@ export function target(e: Elaboration, expr: ast.Expr, frame: Frame): Target {
       return { path, node: leaf.node, cell: own?.[i] ?? cellOf(e, leaf.node) };
     },
   );
-  const varied = binding?.kind === 'slot' && binding.varied === true;
+  const named = givenBy(binding);
+  const varied = named?.kind === 'slot' ? named.varied : undefined;
   return { value, leaves: parts, span: expr.span, text: e.options.text(expr.span), varied };
+}
+
+/** What an argument by name was given, where that is a name too. */
+function givenBy(binding: Binding | undefined): Binding | undefined {
+  if (binding?.kind !== 'value' || binding.value.kind !== 'thunk') return binding;
+  const { expr, frame } = binding.value;
+  return expr.kind === 'name' ? givenBy(frame.scope.find(expr.name)) : undefined;
 }
 
 /** How a list of numbers becomes a value of the run. */

@@ -189,6 +189,15 @@ export const flowCodes = {
       right: 'update w by decay(0.1) |> sgd(0.1) minimizing L',
     },
   },
+  OPT438: {
+    title: 'values compared of another function than the one that was differentiated',
+    about:
+      'A rule or solver compares values of the objective at other points, as a line search does, and the objective reads what is moved behind a `stop`. For the derivative that is a constant; `at` moves it along, so that the values are those of another function, whose slope is not the derivative. Estimators hold what is stopped, and a derivative at another point has the constants of that point.',
+    example: {
+      wrong: 'minimize (x - stop(2 * x))^2    // solved by quasi_newton()',
+      right: 'minimize (x - kept)^2    // var kept, written when it changes',
+    },
+  },
   OPT470: {
     title: 'derivative or replacement in a value of an earlier phase',
     about:

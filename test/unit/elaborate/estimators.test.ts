@@ -189,6 +189,45 @@ describe('what an estimator may say', () => {
   });
 });
 
+describe('what the objective stops', () => {
+  // x * stop(x) + x^2 / 2 has the derivative stop(x) + x = 6 at 3; its values have the slope 9.
+  const text = (
+    more: string,
+  ) => `fn central(A: objective, Q: cells) = ((A at { Q: Q + 1e-3 }) - (A at { Q: Q - 1e-3 })) / 2e-3
+    var x = 3.0
+    fn L = x * stop(x) + x^2 / 2
+    ${more}`;
+  const said = (more: string) => compileSpec(text(more)).diagnostics.map((d) => d.code);
+
+  test('is held in a fn that an estimator gives L and P', () => {
+    const m = runSpec(text('estimator by_fn() for (L, P) { central(L, P) }\nmetric g = grad(L, x) with by_fn()'));
+    expect(m.last('g')).toBeCloseTo(6, 6);
+  });
+  test('moves in a rule or solver that compares values, with a warning at the stop', () => {
+    const rule = (body: string) =>
+      `rule r() for tree (P, G; L) { report slope = ${body}; P <- P - 0.1 * G }\ntrain 1 { update x by r() minimizing L }`;
+    expect(runSpec(text(rule('central(L, P)'))).last('slope')).toBeCloseTo(9, 6);
+    expect(said(rule('central(L, P)'))).toEqual(['OPT438']);
+    expect(said(rule('(L at { P: P - G }) - L'))).toEqual(['OPT438']);
+    const solver = (body: string) => `problem p { over z: f32 = 3; minimize z * stop(z) + z^2 / 2 }
+      solver s() for smooth (w; f) { report slope = ${body}; w <- w - 0.1 * grad(f, w) }\nsolve p by s() for 1`;
+    expect(said(solver('central(f, w)'))).toEqual(['OPT438']);
+    expect(said(solver('(f + 1) at { w: 2 * w }'))).toEqual(['OPT438']);
+  });
+  test('nothing is said of a derivative at another point, of a cell that stays, nor of at in the text of a phase', () => {
+    const rule = (body: string) =>
+      `rule r() for tree (P, G; L) { let H = ${body}; P <- P - 0.1 * H }\ntrain 1 { update x by r() minimizing L }`;
+    expect(said(rule('grad(L, P) at { P: P - 0.1 * G }'))).toEqual([]);
+    expect(
+      said(
+        `train 1 { report a = (L at { x: 2 }) - L; update x by plain() minimizing L }\nrule plain() for (p, g) { p <- p - g }`,
+      ),
+    ).toEqual([]);
+    const other = `var kept = 3.0\nfn M = x * stop(kept) + x^2 / 2\nrule r() for tree (P, G; L) { report a = (L at { P: P - G }) - L; P <- P - 0.1 * G }\n`;
+    expect(said(`${other}train 1 { update x by r() minimizing M; kept <- x }`)).toEqual([]);
+  });
+});
+
 describe('examples: for (L over e, P)', () => {
   const CLIPPED = `rule plain(lr = 1) for (p, g) { p <- p - lr * g }
     estimator clipped(r) for (L over e, P) { mean over e { let g = grad(L[e], P); min(1, r / max(norm(g), 1e-12)) * g } }

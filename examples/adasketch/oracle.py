@@ -1,4 +1,4 @@
-"""The optima of logistic.opt and pde.opt in float64, by SciPy (1.17), and constraints.csv, which logistic.opt reads; then the optima of cutest by SLSQP. python examples/adasketch/oracle.py"""
+"""The optima of the logistic regressions and of the control problems in float64, by SciPy (1.17), and the numbers that the former read; then the optima of cutest by SLSQP. python examples/adasketch/oracle.py"""
 import os
 import re
 from math import cos, log, pi, sin, sqrt
@@ -7,34 +7,48 @@ import numpy as np
 from scipy.optimize import minimize
 
 here = os.path.dirname(os.path.abspath(__file__))
+
+
+def written(name, columns, last, rows, digits):
+    header = ','.join([f'a{j}' for j in range(columns)] + [last])
+    np.savetxt(os.path.join(here, name), rows, delimiter=',', header=header, comments='', fmt=digits)
+
+
+def logistic(name, X, y, A, b):
+    """The least loss with A w = b and |w| = 1, from w = 1. y is -1 or 1."""
+
+    def loss(w):
+        return np.mean(np.logaddexp(0, -y * (X @ w)))
+
+    def slope(w):
+        return -X.T @ (y / (1 + np.exp(y * (X @ w)))) / len(y)
+
+    found = minimize(
+        loss, np.ones(X.shape[1]), jac=slope, method='SLSQP', options={'maxiter': 1000, 'ftol': 1e-15},
+        constraints=[
+            {'type': 'eq', 'fun': lambda w: A @ w - b, 'jac': lambda w: A},
+            {'type': 'eq', 'fun': lambda w: w @ w - 1, 'jac': lambda w: 2 * w},
+        ],
+    )
+    print(f'{name} {found.fun:.8f} missed {max(abs(A @ found.x - b).max(), abs(found.x @ found.x - 1)):.1e}')
+
+
 rng = np.random.default_rng(0)
 A = rng.normal(size=(10, 30)).round(6)
 v = rng.normal(size=30)
 b = (A @ (0.6 * v / np.linalg.norm(v))).round(6)
-header = ','.join([f'a{j}' for j in range(30)] + ['b'])
-np.savetxt(os.path.join(here, 'constraints.csv'), np.c_[A, b], delimiter=',', header=header, comments='', fmt='%.6f')
-
+written('constraints.csv', 30, 'b', np.c_[A, b], '%.6f')
 data = np.loadtxt(os.path.join(here, '../data/breast_cancer.csv'), delimiter=',', skiprows=1)
 X, y = data[:, :30], 2 * data[:, 30] - 1
-X = (X - X.mean(0)) / X.std(0)
+logistic('breast cancer', (X - X.mean(0)) / X.std(0), y, A, b)
 
-
-def loss(w):
-    return np.mean(np.logaddexp(0, -y * (X @ w)))
-
-
-def slope(w):
-    return -X.T @ (y / (1 + np.exp(y * (X @ w)))) / len(y)
-
-
-found = minimize(
-    loss, np.ones(30), jac=slope, method='SLSQP', options={'maxiter': 1000, 'ftol': 1e-15},
-    constraints=[
-        {'type': 'eq', 'fun': lambda w: A @ w - b, 'jac': lambda w: A},
-        {'type': 'eq', 'fun': lambda w: w @ w - 1, 'jac': lambda w: 2 * w},
-    ],
-)
-print(f'logistic {found.fun:.8f} missed {max(abs(A @ found.x - b).max(), abs(found.x @ found.x - 1)):.1e}')
+rng = np.random.default_rng(0)
+X, w, noise, A, v = (rng.normal(size=s) for s in ((200, 20), 20, 200, (5, 20), 20))
+y = np.sign(X @ w + 0.5 * noise)
+b = A @ (0.6 * v / np.linalg.norm(v))
+written('points.csv', 20, 'y', np.c_[X, (y + 1) / 2], ['%.8g'] * 20 + ['%d'])
+written('points_constraints.csv', 20, 'b', np.c_[A, b], '%.8g')
+logistic('normal numbers', X, y, A, b)
 
 for N in (3, 6):
     h = 2 / (N + 1)

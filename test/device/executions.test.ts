@@ -101,4 +101,15 @@ describe('loops within loops within loops', () => {
     // what is launched beyond the end of the loops, before the host knows of it, included
     expect(a.dispatches).toBeLessThan(120 * ((a.steps ?? 0) + 20));
   });
+  it('blocks of rows that depend on each other in float32 spoil no step', { timeout: 240_000 }, async () => {
+    const hs27 = `use solvers { sketched_newton }
+problem p { over x: f32[3] = 2
+  minimize 0.01 * (x[0] - 1)^2 + (x[1] - x[0]^2)^2
+  subject to c: x[0] + x[2]^2 == -1 }
+solve p by sketched_newton() for 60
+metric f = p.objective
+`;
+    const { series } = await run(hs27, 'device');
+    expect(series.get('f')?.values.at(-1)).toBeCloseTo(0.04, 4);
+  });
 });

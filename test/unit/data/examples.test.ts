@@ -11,6 +11,13 @@ it.each(['breast-cancer', 'penguins'])('%s', { timeout: 120_000 }, async (name) 
   expect(exit, JSON.stringify(document)).toBe(0);
 });
 
+// Penalties, line search and blocks of rows; a Hessian that is shifted; a constraint without a slope.
+it.each(['bt5', 'hs6', 'hs28', 'hs61'])('adasketch/cutest/%s', { timeout: 120_000 }, async (name) => {
+  const file = path.join(import.meta.dirname, '../../../examples/adasketch/cutest', `${name}.opt`);
+  const { exit, document } = await runSpec(file, { set: [], data: [], device: 'reference', quiet: true }, 'test');
+  expect(exit, JSON.stringify(document)).toBe(0);
+});
+
 const game = path.join(import.meta.dirname, '../../../examples/dann/game.opt');
 
 it('dann/game: gradient reversal and the declared game compile to the same updates', async () => {

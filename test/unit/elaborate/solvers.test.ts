@@ -162,6 +162,23 @@ metric mu = p.multipliers.c`);
   subject to b: 4 * x[0] - x[2]^2 == 11 }`); // prettier-ignore
     expect(singular.ends.get('p')?.reason).toBe('singular Jacobian');
   });
+  const sketched = (problem: string, options: string, steps = 60) =>
+    runSpec(
+      `use solvers { sketched_newton }\nproblem p { ${problem} }\nsolve p by sketched_newton(${options}) for ${steps}`,
+    );
+  test('sketched_newton: a start where the Lagrangian has no slope raises no penalty', () => {
+    const m = sketched('over x: f32[2] = 0\n  minimize sum(x^2)\n  subject to a: x[0] + x[1] == 2', '');
+    near(m.values('p.x'), [1, 1], 'x');
+    // a slope that is not a number would raise it above 1e8, where rounding hides what a step gains
+    expect(m.values('solveExpr_0.sketched_newton#eta1')).toEqual([1]);
+  });
+  test('sketched_newton: first multipliers, and the curvature below which the Hessian is shifted', () => {
+    const flat = 'over x: f32[2] = [0, 1]\n  minimize 0.0025 * x[1]^2\n  subject to a: x[0] == 0';
+    near(sketched(flat, 'multiplier: 3', 1).all('p.kkt'), [Math.hypot(3, 0.005)], 'kkt');
+    near(sketched(flat, '', 1).values('p.x'), [0, 0], 'x');
+    // a shift by 0.1 and the norm of the Hessian
+    near(sketched(flat, 'curvature: 1e-2, floor: 1e-7', 1).values('p.x'), [0, 1 - 0.005 / 0.11], 'x');
+  });
 });
 
 const quadratic = `let P = [[3.0, 1.0, 0.0], [1.0, 2.0, 0.5], [0.0, 0.5, 1.0]]

@@ -3,8 +3,9 @@
  * same types: it is elaborated once, and copied for later calls. Loops inside are closed, so a copy of them is one node.
  */
 import type * as ast from '../ast/nodes.ts';
-import { ownDependencies, withRegions } from '../ops/region.ts';
-import type { Node } from '../ops/types.ts';
+import { regionParameter } from '../ops/closed.ts';
+import { isRegion, ownDependencies } from '../ops/region.ts';
+import type { Attrs, Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import { parametersOf } from './arguments.ts';
 import type { Elaboration } from './context.ts';
@@ -117,15 +118,26 @@ function copied(e: Elaboration, known: Known, args: readonly Node[], path: strin
   }
   const image = (node: Node): Node => images.get(node) ?? node;
   for (const node of [...below].sort((a, b) => a.id - b.id)) {
-    if (node.op === 'constant' || node.op === 'parameter') continue;
+    if (node.op === 'constant') continue;
     const at = node.path?.startsWith(known.path) ? path + node.path.slice(known.path.length) : path;
-    const attrs = node.type.parts ? node.attrs : withRegions(node.attrs, image);
-    images.set(
-      node,
-      e.graph.at(node.span, () => e.make(node.op, node.inputs.map(image), attrs), at),
-    );
+    // params of its own: those of the first call are older than a loop that the copy may stand in, which would take them for values around it
+    const make = (): Node =>
+      node.op === 'parameter'
+        ? regionParameter(e.graph, String(node.attrs.name), node.type)
+        : e.make(node.op, node.inputs.map(image), copiedAttrs(node, image));
+    images.set(node, e.graph.at(node.span, make, at));
   }
   return mapNodes(e, known.value, span, image);
+}
+
+/** Attributes with the images of open regions. A closed one is a function of its params, and shared. */
+function copiedAttrs(node: Node, image: (node: Node) => Node): Attrs {
+  if (node.type.parts) return node.attrs;
+  const open = Object.entries(node.attrs).map(([name, value]) => [
+    name,
+    isRegion(value) ? { params: value.params.map(image), results: value.results.map(image) } : value,
+  ]);
+  return Object.fromEntries(open) as Attrs;
 }
 
 function nodesOf(e: Elaboration, value: Value, span: Span): Node[] {

@@ -34,6 +34,13 @@ let gp = grad(sum(f(p)), p)\nlet gq = grad(sum(f(q)), q)\nlet both = grad(sum(f(
 metric a = gp[1]\nmetric b = gq[1]\nmetric c = both[0]\nmetric d = grad(grad(sum(f(q)), q)[1], q)[1]`;
     close(last(text, 'a', 'b', 'c', 'd'), [27, 147, 300, 42]);
   });
+  test('gradient clauses within a loop, of a call that was first elaborated outside', () => {
+    const text = `use linalg { eigh, eigmin }\nvar A: f32[2, 2] = [[2, 1], [1, 3]]\nvar s = 1.0
+train 1 { let low = eigmin(A)\nwhile s < 20 max 2 { let (w, Q) = eigh(s * A)\ns <- s + w[0] + low }\n}
+metric s = s`;
+    const low = (5 - Math.sqrt(5)) / 2;
+    close(last(text, 's'), [(1 + 2 * low) * (1 + low) + low]);
+  });
   test('numbers that are known, conditions and loops that are looked at', () => {
     const text = `fn power(x, n: dim) { var y = 1.0 * x / x\nrepeat n { y <- y * x }\ny }
 fn bent(x) = if x > 1 { power(x, 2) } else { power(x, 3) }

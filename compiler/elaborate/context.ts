@@ -20,7 +20,7 @@ import { KnownCalls } from './known-calls.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { Binding, Frame, Scope } from './scope.ts';
 import type { Axis, CellRef, CellValue, ModelInstance, Template, Thunk, Value } from './values.ts';
-import type { WeightFile } from './weights.ts';
+import type { LoadedState, WeightFile } from './weights.ts';
 import { Witnesses } from './witness.ts';
 
 export interface ElaborateOptions {
@@ -153,6 +153,8 @@ export class Elaboration {
   readonly data: Data[] = [];
   /** `Model.path` of every parameter whose model has a file of initial values. */
   readonly loadedPaths = new Set<string>();
+  /** By the same name, the states of such models, and whether the file has them. */
+  readonly loadedStates = new Map<string, LoadedState>();
   readonly runs: Run[] = [];
   readonly exports: Export[] = [];
   readonly claims: Claim[] = [];

@@ -186,9 +186,8 @@ export function layerCell(e: Elaboration, decl: ast.CellDecl, frame: Frame): Cel
     const { path: outer = [], indices = [] } = born ?? {};
     const value = initialValue(e, decl, type, frame, [...outer, name, path], indices);
     const written = toNode(e, value, decl.span, type?.dtype ?? 'f32');
-    const isParameter = decl.word === 'param' || decl.word === 'frozen';
-    const loaded = isParameter && loadedValue(e, name, path, written.type, decl.name.span);
-    const node = loaded || written;
+    const kind = decl.word === 'state' ? 'state' : 'parameter';
+    const node = loadedValue(e, name, path, written.type, kind, decl.name.span) ?? written;
     const made = newParameter(
       e,
       instance,

@@ -7,6 +7,7 @@
 import type { Graph } from '../ir/tensor/graph.ts';
 import { sameShape } from '../ops/arrays.ts';
 import { MAX_INTEGER_POWER } from '../ops/elementwise-unary.ts';
+import { ops } from '../ops/table.ts';
 import type { Node } from '../ops/types.ts';
 
 export interface Rule {
@@ -44,7 +45,16 @@ const isIdentityOrder = (axes: readonly number[]) => axes.every((axis, i) => axi
 const takesAll = (node: Node) =>
   sameShape(node.type.shape, node.inputs[0].type.shape) && list(node, 'stride').every((s) => s === 1);
 
+/** Primitives of one result that are computed from others. */
+const computed = ops.filter((def) => def.several === undefined && def.lower.family !== 'source').map(({ name }) => name);
+
 export const simplifyRules: readonly Rule[] = [
+  {
+    // What has no elements depends on nothing: kernels need not know of it.
+    name: 'a value without elements → a constant',
+    ops: computed,
+    apply: ({ type }, graph) => (type.shape.includes(0) && !type.parts ? graph.constant(0, type) : undefined),
+  },
   involution('-(-x) → x', 'neg'),
   involution('not not x → x', 'not'),
   {

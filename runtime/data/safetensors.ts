@@ -133,25 +133,25 @@ export async function readTensor(file: ByteSource, entry: SafetensorsEntry): Pro
   return decode(file.name, bytes, entry.element, true);
 }
 
-/** A safetensors file as data: each tensor is a field, its first axis the rows. */
+/** A safetensors file as data: each tensor is a field, its first axis the rows; a number of its own is one row. */
 export async function openSafetensors(file: ByteSource): Promise<RawTable> {
   const { entries } = await readSafetensorsHeader(file);
-  const arrays = entries
-    .filter((e) => e.shape.length > 0)
-    .map((e) => {
-      const stride = rowSize(e.shape) * elementBytes(e.element);
-      return {
-        name: e.name,
-        numbers: elementNumbers(e.element),
-        shape: e.shape,
-        scale: 1,
-        byRows: true,
-        read: (from: number, to: number) =>
-          readTensor(file, { ...e, start: e.start + from * stride, end: e.start + to * stride }),
-      };
-    });
-  if (arrays.length === 0) damaged(file.name, 'at least one tensor with a first axis', 'none');
-  return { file: file.name, rows: arrays[0].shape[0], arrays, anonymous: false };
+  const arrays = entries.map((e) => {
+    const shape = e.shape.length > 0 ? e.shape : [1];
+    const stride = rowSize(shape) * elementBytes(e.element);
+    return {
+      name: e.name,
+      numbers: elementNumbers(e.element),
+      shape,
+      scale: 1,
+      byRows: true,
+      read: (from: number, to: number) =>
+        readTensor(file, { ...e, start: e.start + from * stride, end: e.start + to * stride }),
+    };
+  });
+  if (arrays.length === 0) damaged(file.name, 'at least one tensor', 'none');
+  const whole = entries.find((e) => e.shape.length > 0);
+  return { file: file.name, rows: whole?.shape[0] ?? 1, arrays, anonymous: false };
 }
 
 export interface SafetensorsTensor {

@@ -29,6 +29,14 @@ export interface Row {
   readonly example: string;
 }
 
+/** Names that have no value over nothing (N = 0): means, largest elements, windows, squares of no rows, factors of no inputs. */
+export const needSome: ReadonlySet<string> = new Set(
+  (
+    'he he_uniform he_conv lecun lecun_uniform causal_mask eigh eigmin eigmax mse mae info_nce clip_loss accuracy binary_accuracy rmse r2 ' +
+    'conv1d conv2d global_avg_pool global_max_pool attention masked_attention multi_head_attention transformer_block muon'
+  ).split(' '),
+);
+
 export type Module = Readonly<Record<string, Row>>;
 
 /** Steps of other names, each with the exported name that runs through it. */

@@ -121,7 +121,7 @@ export const dataCodes = {
   OPT655: {
     title: 'initial values do not fit the model',
     about:
-      '`--load Net=weights.safetensors` starts the parameters of a model from a file instead of the values in its text. Every parameter must be in the file under its path within the model (`linear_0.W`, or `Net.linear_0.W`), as f32 and in its shape, and the file may hold nothing else for this model: otherwise nothing is loaded, and each mistake is named. Tensors under other names are read as data: `data w from "weights.safetensors" { W: f32[*, 64] = "fc.weight" }`, `param W: f32[10, 64] = w.W`.',
+      '`--load Net=weights.safetensors` starts the parameters of a model from a file instead of the values in its text. Every parameter must be in the file under its path within the model (`linear_0.W`, or `Net.linear_0.W`), as f32 (or i32) and in its shape, and the file may hold nothing else for this model: otherwise nothing is loaded, and each mistake is named. States of layers (the running statistics of a batch norm) are taken where the file has them: all of them or none. Tensors under other names are read as data: `data w from "weights.safetensors" { W: f32[*, 64] = "fc.weight" }`, `param W: f32[10, 64] = w.W`.',
   },
   OPT654: {
     title: 'checkpoint of another seed',

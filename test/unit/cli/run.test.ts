@@ -72,10 +72,19 @@ describe('run', () => {
 
   it('--load starts a model from the checkpoint of another run, of which other models and states of rules are left', () =>
     inProject('', async (folder) => {
-      const net = 'use nn { linear }\nmodel Net(x: f32[n, 2]) { linear(x, 3) }\nlet x = [[1.0, 2]]';
-      const fit = 'train 3 { update Net, other by adam(0.1) minimizing sum(Net(x)^2) + other^2 }';
-      const before = `use rules { adam }\n${net}\nvar other = 1.0\nmetric start = sum(Net(x))\n${fit}\nmetric m = sum(Net(x))`;
-      const after = `${net}\ntrial T() { metric m = sum(Net(x)) }\nrun a = T()\nrun b = T(seed: 7)`;
+      const net = `use nn { batch_norm, linear }
+layer scaled(x) {
+  param by: f32 = 2
+  state calls: i32 = 0
+  calls <- calls + 1
+  by * x * f32(calls)
+}
+model Net(x: f32[n, 2], train) { scaled(linear(batch_norm(x, train: train), 3)) }
+let x = [[1.0, 2], [3, 5]]`;
+      const fit = 'train 3 { update Net, other by adam(0.1) minimizing sum(Net(x, true)^2) + other^2 }';
+      const value = 'metric m = sum(Net(x, false))';
+      const before = `use rules { adam }\n${net}\nvar other = 1.0\nmetric start = sum(Net(x, true))\n${fit}\n${value}`;
+      const after = `${net}\ntrial T() { ${value} }\nrun a = T()\nrun b = T(seed: 7)`;
       writeFileSync(path.join(folder, 'first.opt'), before);
       writeFileSync(path.join(folder, 'then.opt'), after);
       const first = await saddle(['run', 'first.opt', '--json', ...device], folder);

@@ -120,6 +120,29 @@ describe('--load', () => {
     expect(found[1].hint).toContain('linear_1.bias');
   });
 
+  it('states of layers: all of a file or none of it', () =>
+    inFolder(async (folder) => {
+      const spec = path.join(folder, 's.opt');
+      const file = path.join(folder, 'w.safetensors');
+      writeFileSync(
+        spec,
+        'use nn { batch_norm }\nmodel Net(x: f32[n, 2], train) { batch_norm(x, train: train) as norm } allow OPT417\nmetric m = sum(Net(ones(3, 2), false))\n',
+      );
+      const two = { values: Float32Array.of(1, 2), shape: [2] };
+      const refused = async (names: readonly string[]) => {
+        writeFileSync(file, writeSafetensors(new Map(names.map((n) => [`norm.${n}`, two]))));
+        return compileFile(spec, { load: { Net: file } }).then(
+          () => [],
+          (cause: SaddleError) => cause.diagnostics.filter((d) => d.severity === 'error').map((d) => d.message),
+        );
+      };
+      expect(await refused(['scale', 'shift'])).toEqual([]);
+      expect(await refused(['scale', 'shift', 'centre', 'spread'])).toEqual([]);
+      expect(await refused(['scale', 'shift', 'centre'])).toEqual([
+        expect.stringContaining('no tensor for the state Net.norm.spread (f32[2])'),
+      ]);
+    }));
+
   it('a model that is not there, and a file of several runs', async () => {
     expect((await mistakes(tensors, 'Nett'))[0]).toMatchObject({
       code: 'OPT655',

@@ -32,13 +32,17 @@ function nodesOf(program: Compiled['program']): Set<Node> {
   return seen;
 }
 
-/** Multiplications and additions of all products of a program after the passes. */
+/** Multiplications and additions of all products and convolutions of a program after the passes. */
 function products(text: string): number {
   const nodes = nodesOf(optimizeProgram(compiled(text, 'program').program));
   let sum = 0;
   for (const { op, inputs, attrs, type } of nodes) {
-    if (op !== 'dot_general') continue;
-    const contracted = (attrs.lhs_contract as number[]).map((axis) => inputs[0].type.shape[axis]);
+    if (op !== 'dot_general' && op !== 'conv') continue;
+    // A kernel w[…taps, c / groups, o] is contracted over all its axes but the last.
+    const contracted =
+      op === 'conv'
+        ? inputs[1].type.shape.slice(0, -1)
+        : (attrs.lhs_contract as number[]).map((axis) => inputs[0].type.shape[axis]);
     sum += 2 * sizeOf(type.shape) * sizeOf(contracted);
   }
   return sum;
@@ -47,7 +51,10 @@ function products(text: string): number {
 describe('per-example gradients', () => {
   const nets = {
     convolutions: `use nn { conv2d, linear, relu }
-model Net(x: f32[n, h, w, c]) { linear(reshape(max_pool(relu(conv2d(x, 6, size: 3)), 2), len(x), -1), 3) }
+model Net(x: f32[n, h, w, c]) {
+  let h = relu(conv2d(x, 6, size: 3))
+  linear(reshape(max_pool(relu(conv2d(h, 4, size: 3, stride: 2, dilation: 2)), 2), len(x), -1), 3)
+}
 frozen xs: f32[8, 10, 10, 2] ~ normal`,
     attention: `use nn { transformer_block, linear }
 model Net(x: f32[n, t, d]) { linear(mean(transformer_block(x, heads: 2), axis: 1), 3) }

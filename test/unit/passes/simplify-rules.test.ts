@@ -27,6 +27,9 @@ const reduceNothing = (op: string, dtype: DType = 'f32'): Example => ({
 
 /** One or more instances per rule, by its name. */
 const examples: Record<string, readonly Example[]> = {
+  'a value without elements → a constant': [
+    { make: (g, x) => g.make('slice', [x], { start: [0, 1], limit: [2, 1], stride: [1, 1] }) },
+  ],
   '-(-x) → x': [{ make: twice('neg') }, { dtype: 'i32', make: twice('neg') }],
   'not not x → x': [
     { dtype: 'bool', make: twice('not') },

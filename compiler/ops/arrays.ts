@@ -186,11 +186,15 @@ export function drawArray(rng: Rng, type: TensorType, value = drawValue): NdArra
   return { type, data: Float64Array.from({ length: sizeOf(type.shape) }, () => value(rng, type.dtype)) };
 }
 
-/** A small odd shape of rank `lowRank` to `highRank`; dims 1 to 4, now and then 0 where `empty` allows it. */
+/** A shape of rank `lowRank` to `highRank`; dims 1 to 4, now and then 0 where `empty` allows it, if the generator does not say otherwise. */
 export function drawShape(rng: Rng, lowRank: number, highRank: number, empty = true): number[] {
   const rank = rng.integer(lowRank, highRank + 1);
-  return Array.from({ length: rank }, () => (empty && rng.uniform() < 0.05 ? 0 : rng.integer(1, 5)));
+  const small = () => (empty && rng.uniform() < 0.05 ? 0 : rng.integer(1, 5));
+  return Array.from({ length: rank }, () => rng.length?.(empty) ?? small());
 }
+
+/** Length of an axis that is not empty: in [lo, hi), if the generator does not say otherwise. */
+export const drawLength = (rng: Rng, lo: number, hi: number): number => rng.length?.(false) ?? rng.integer(lo, hi);
 
 /** A subset of 0…n-1 in ascending order. */
 export function drawAxes(rng: Rng, n: number): number[] {

@@ -2,7 +2,7 @@
  * The two primitives of dense linear algebra: the Cholesky factor and the solution of triangular systems, over any leading axes. Solutions of general
  * systems, QR, eigenvalues and singular values are built from them in the library.
  */
-import { drawArray, drawShape, need, range, sameShape, shapeText, sizeOf } from './arrays.ts';
+import { drawArray, drawLength, drawShape, need, range, sameShape, shapeText, sizeOf } from './arrays.ts';
 import { float, named } from './elementwise.ts';
 import { addDefined, Terms } from './terms.ts';
 import type { NdArray, Node, OpDef, Rng } from './types.ts';
@@ -102,7 +102,7 @@ const cholesky: Omit<OpDef, 'name'> = {
   },
   batch: ({ b, node }, [a]) => b.make('cholesky', [a], node.attrs),
   lower: { family: 'factor' },
-  sample: (rng) => ({ inputs: [drawDefinite(rng, drawShape(rng, 0, 1, false), rng.integer(1, 6))], attrs: {} }),
+  sample: (rng) => ({ inputs: [drawDefinite(rng, drawShape(rng, 0, 1, false), drawLength(rng, 1, 6))], attrs: {} }),
   tolerance: { relative: 1e-5, absolute: 1e-5 },
 };
 
@@ -201,8 +201,8 @@ const triangularSolve: Omit<OpDef, 'name'> = {
   batch: ({ b, node, n }, inputs, mapped) => batchSolve(new Matrices(b), node, n, inputs, mapped),
   lower: { family: 'factor' },
   sample: (rng) => {
-    const a = drawDefinite(rng, drawShape(rng, 0, 1, false), rng.integer(1, 6));
-    const b = drawArray(rng, { dtype: 'f32', shape: [...a.type.shape.slice(0, -1), rng.integer(1, 4)] });
+    const a = drawDefinite(rng, drawShape(rng, 0, 1, false), drawLength(rng, 1, 6));
+    const b = drawArray(rng, { dtype: 'f32', shape: [...a.type.shape.slice(0, -1), drawLength(rng, 1, 4)] });
     return { inputs: [a, b], attrs: { lower: rng.uniform() < 0.5, transpose: rng.uniform() < 0.5 } };
   },
   tolerance: { relative: 1e-5, absolute: 1e-5 },

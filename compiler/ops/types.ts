@@ -177,6 +177,8 @@ export interface Rng {
   normal(): number;
   /** Integer in [lo, hi). */
   integer(lo: number, hi: number): number;
+  /** Length of an axis of a sample, above 0 unless it may be empty; absent where samplers choose small ones. */
+  length?(empty: boolean): number;
 }
 
 export interface OpDef {

@@ -3,7 +3,7 @@
  * elements), is padded at both ends (a negative number cuts off), and windows of `size` taps, `dilation` apart, begin every `stride` elements.
  * Tap k of window s lies at element p of the input where s * stride + k * dilation - low = p * spread.
  */
-import { ints, need, shapeText, sizeOf } from './arrays.ts';
+import { drawLength, ints, need, shapeText, sizeOf } from './arrays.ts';
 import type { Attrs, Rng } from './types.ts';
 
 export interface Geometry {
@@ -92,7 +92,7 @@ export function tapElements(g: Geometry, dims: readonly number[]): Int32Array {
 /** A drawn geometry and dims that it fits. */
 export function drawGeometry(rng: Rng, rank: number): { geometry: Geometry; dims: number[] } {
   const draw = (low: number, high: number) => Array.from({ length: rank }, () => rng.integer(low, high));
-  const dims = draw(2, 6);
+  const dims = Array.from({ length: rank }, () => drawLength(rng, 2, 6));
   const [size, stride, dilation, spread] = [draw(1, 4), draw(1, 4), draw(1, 3), draw(1, 3)];
   const low = draw(-1, 3);
   const g = { size, stride, dilation, spread, low, high: low };

@@ -3,7 +3,19 @@
  * writes them row-major and as a contraction over c reads them fastest. `windows` and `overlap_add` are transposes of each other; a
  * convolution is a contraction of windows, its derivative by the input a convolution again, that by the kernel a contraction over windows.
  */
-import { axisAttr, drawArray, int, need, range, sameShape, shapeAttr, shapeText, sizeOf, wrap } from './arrays.ts';
+import {
+  axisAttr,
+  drawArray,
+  drawLength,
+  int,
+  need,
+  range,
+  sameShape,
+  shapeAttr,
+  shapeText,
+  sizeOf,
+  wrap,
+} from './arrays.ts';
 import { float, named, numeric } from './elementwise.ts';
 import { addDefined, Terms } from './terms.ts';
 import type { Attrs, NdArray, Node, OpDef, Rng } from './types.ts';
@@ -88,7 +100,7 @@ const windows: Omit<OpDef, 'name'> = {
 
 function drawWindows(rng: Rng): { attrs: Attrs; shape: number[] } {
   const { geometry, dims } = drawGeometry(rng, rng.integer(1, 3));
-  const free = () => Array.from({ length: rng.integer(0, 2) }, () => rng.integer(1, 6));
+  const free = () => Array.from({ length: rng.integer(0, 2) }, () => drawLength(rng, 1, 6));
   const [before, after] = [free(), free()];
   const attrs = { axis: before.length, size: geometry.size, ...geometryAttrs(geometry) };
   return { attrs, shape: [...before, ...dims, ...after] };
@@ -258,7 +270,12 @@ const conv: Omit<OpDef, 'name'> = {
   lower: { family: 'contraction' },
   sample: (rng) => {
     const { geometry, dims } = drawGeometry(rng, rng.integer(1, 3));
-    const [n, depth, width, groups] = [rng.integer(1, 3), rng.integer(1, 4), rng.integer(1, 4), rng.integer(1, 3)];
+    const [n, depth, width, groups] = [
+      drawLength(rng, 1, 3),
+      drawLength(rng, 1, 4),
+      drawLength(rng, 1, 4),
+      rng.integer(1, 3),
+    ];
     const x = { dtype: 'f32' as const, shape: [n, ...dims, groups * depth] };
     const w = { dtype: 'f32' as const, shape: [...geometry.size, depth, groups * width] };
     return { inputs: [drawArray(rng, x), drawArray(rng, w)], attrs: { ...geometryAttrs(geometry), groups } };

@@ -46,7 +46,9 @@ const takesAll = (node: Node) =>
   sameShape(node.type.shape, node.inputs[0].type.shape) && list(node, 'stride').every((s) => s === 1);
 
 /** Primitives of one result that are computed from others. */
-const computed = ops.filter((def) => def.several === undefined && def.lower.family !== 'source').map(({ name }) => name);
+const computed = ops
+  .filter((def) => def.several === undefined && def.lower.family !== 'source')
+  .map(({ name }) => name);
 
 export const simplifyRules: readonly Rule[] = [
   {

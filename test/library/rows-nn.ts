@@ -67,11 +67,15 @@ export const nn: Module = {
     'spectral_norm(w)',
     'w: N C',
     'model Net(W) { spectral_norm(W, turns: 20) }\nNet([[3.0, 0.0], [0.0, 1.0]])',
-    { order: 0, why: 'its derivative holds the vectors fixed', noMap: 'it writes its state' },
+    {
+      order: 0,
+      why: 'its derivative holds the vectors fixed, which nn.test.ts compares',
+      noMap: 'it writes its state',
+    },
   ),
   spectral_linear: layer('spectral_linear(x, 3)', 'x: N C', shaped('spectral_linear(x, 10)', 'ones(2, 4)'), {
     order: 0,
-    why: 'its derivative holds the vectors fixed',
+    why: 'its derivative holds the vectors fixed, which nn.test.ts compares',
     noMap: 'it writes its state',
   }),
   batch_norm: layer('batch_norm(x)', 'x: (N + 2) C', shaped('batch_norm(x)', 'ones(16, 4)'), {

@@ -168,6 +168,43 @@ single <- max(abs(C(image)[0] - C(image[0])))
   expect(machine.value('single')).toBeCloseTo(0, 12);
 });
 
+test('a batch norm of as many examples as features, and of images as wide as deep', () => {
+  const m = runSpec(`use nn { batch_norm }
+let x = ${wave(4, 4)}
+let image = ${wave(2, 3, 3, 3)}
+model A(x, train) { batch_norm(x, train: train) }
+model B(x, train) { batch_norm(x, train: train) }
+let c = image[:, :, :, 1]
+let (mean_, spread) = (mean(c), variance(c))
+metric trained = max(abs(A(x, true)[:, 2] - (x[:, 2] - mean(x[:, 2])) / sqrt(variance(x[:, 2]) + 1e-5)))
+metric images = max(abs(B(image, true)[:, :, :, 1] - (c - mean_) / sqrt(spread + 1e-5)))
+metric used = max(abs(B(image, false)[:, :, :, 1] - c / sqrt(1 + 1e-5)))`);
+  for (const name of ['trained', 'images', 'used']) expect(m.last(name), name).toBeLessThan(1e-12);
+});
+
+test('the derivative of spectral normalization holds the singular vectors, to order 2', () => {
+  const m = runSpec(`use nn { spectral_norm }
+use linalg { svd }
+frozen W: f32[4, 3] ~ normal
+frozen c: f32[4, 3] ~ normal
+frozen D: f32[4, 3] ~ normal
+model S(w) { spectral_norm(w, true, turns: 200) }
+let warm = S(W)
+frozen u = svd(W)[0][:, 0]
+frozen v = svd(W)[2][:, 0]
+fn f = dot(c, S(W))
+fn held = dot(c, W / dot(u, W @ v))
+fn moved(t) = held at { W: W + t * D }
+metric gap = abs(f - held)
+metric first = abs(dot(grad(f, W), D) - (moved(1e-5) - moved(-1e-5)) / 2e-5)
+metric second = abs(dot(hvp(f, W, D), D) - (moved(1e-4) - 2 * held + moved(-1e-4)) / 1e-8)
+metric size = abs(dot(hvp(f, W, D), D))`);
+  expect(m.last('gap')).toBeLessThan(1e-12);
+  expect(m.last('first')).toBeLessThan(1e-8);
+  expect(m.last('second')).toBeLessThan(1e-6);
+  expect(m.last('size')).toBeGreaterThan(1e-3);
+});
+
 test('spectral normalization finds the largest singular value and holds it', () => {
   const m = runSpec(`use nn { spectral_linear }
 use linalg { svd }

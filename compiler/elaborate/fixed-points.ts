@@ -49,6 +49,8 @@ export function fixed(e: Elaboration, expr: ast.FixedExpr, frame: Frame): Value 
     const { point, count, residual } = iterate(e, region, consts, join(e, initial), tolerance, max);
     const value = implicit(e, region, consts, point, { count, tolerance, max });
     const parts = split(e, value, shapes);
+    // these are known by the node, which a copy of the graph has not
+    e.lookedAround++;
     facts.set(parts[0], new Map([['count', count], ['residual', e.make('stop', [residual])]])); // prettier-ignore
     return rebuild(e, begin, parts, expr.span);
   });

@@ -39,7 +39,9 @@ export class KnownCalls {
     const marker = e.graph.nextId;
     const before = counts(e);
     const value = build();
-    const same = counts(e).every((count, k) => count === before[k]);
+    // Kernels of a loop know its region by its params: two loops may not have one region, so calls with loops are elaborated each time.
+    const loops = nodesBelow(e, value, marker, span).some((node) => node.type.parts !== undefined);
+    const same = !loops && counts(e).every((count, k) => count === before[k]);
     if (!same || !readsOnly(e, value, given.nodes, marker, span)) this.open.add(decl);
     else {
       const own = this.calls.get(decl) ?? new Map<string, Known>();
@@ -108,16 +110,9 @@ function readsOnly(e: Elaboration, value: Value, args: readonly Node[], marker: 
 /** The graph of the first call on other arguments, as if it had been elaborated here. */
 function copied(e: Elaboration, known: Known, args: readonly Node[], path: string, span: Span): Value {
   const images = new Map<Node, Node>(known.args.map((node, k) => [node, args[k]]));
-  const below = new Set<Node>();
-  const stack = nodesOf(e, known.value, span);
-  while (stack.length > 0) {
-    const node = stack.pop() as Node;
-    if (node.id < known.marker || below.has(node)) continue;
-    below.add(node);
-    for (const read of ownDependencies(node)) stack.push(read);
-  }
+  const below = nodesBelow(e, known.value, known.marker, span);
   const image = (node: Node): Node => images.get(node) ?? node;
-  for (const node of [...below].sort((a, b) => a.id - b.id)) {
+  for (const node of below.toSorted((a, b) => a.id - b.id)) {
     if (node.op === 'constant') continue;
     const at = node.path?.startsWith(known.path) ? path + node.path.slice(known.path.length) : path;
     // params of its own: those of the first call are older than a loop that the copy may stand in, which would take them for values around it
@@ -138,6 +133,19 @@ function copiedAttrs(node: Node, image: (node: Node) => Node): Attrs {
     isRegion(value) ? { params: value.params.map(image), results: value.results.map(image) } : value,
   ]);
   return Object.fromEntries(open) as Attrs;
+}
+
+/** Nodes of a value's graph from `marker` on, those of open regions too. */
+function nodesBelow(e: Elaboration, value: Value, marker: number, span: Span): Node[] {
+  const below = new Set<Node>();
+  const stack = nodesOf(e, value, span);
+  while (stack.length > 0) {
+    const node = stack.pop() as Node;
+    if (node.id < marker || below.has(node)) continue;
+    below.add(node);
+    for (const read of ownDependencies(node)) stack.push(read);
+  }
+  return [...below];
 }
 
 function nodesOf(e: Elaboration, value: Value, span: Span): Node[] {

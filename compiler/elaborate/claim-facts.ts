@@ -8,6 +8,8 @@ import { fail } from '../diagnostics/diagnostic.ts';
 import { didYouMean } from '../diagnostics/suggest.ts';
 import type { Phase } from '../ir/program.ts';
 import { mergeLoops } from '../passes/merge-loops.ts';
+import { ownParams } from '../passes/own-params.ts';
+import { runPasses } from '../passes/pass.ts';
 import { regions } from '../passes/regions.ts';
 import type { Span } from '../source/source.ts';
 import { callsOf, countedId, UnknownCount } from './call-counts.ts';
@@ -143,7 +145,7 @@ function calls(e: Elaboration, part: RunPart | undefined, expr: ast.Expr, fn: as
   ];
   try {
     // a loop and the one that keeps its states for the way back are one when it runs
-    return phase.steps * callsOf(mergeLoops.run(e.graph, regions.run(e.graph, roots)), ids);
+    return phase.steps * callsOf(runPasses(e.graph, roots, [ownParams, regions, mergeLoops]), ids);
   } catch (reason) {
     if (!(reason instanceof UnknownCount)) throw reason;
     fail('OPT334', fn.span, `how often ${e.options.text(fn.span)} is evaluated is not known before it runs`, {

@@ -89,8 +89,7 @@ function findCut(output: Node, leaves: ReadonlySet<Node>): Node | undefined {
       differentiable.add(node);
       continue;
     }
-    const argument = outside.get(node);
-    const inputs = argument ? [argument] : node.type.parts ? [...node.inputs, ...dependencies(node)] : node.inputs;
+    const inputs = outside.get(node) ?? (node.type.parts ? [...node.inputs, ...dependencies(node)] : node.inputs);
     if (node.op === 'version' || !inputs.some((i) => depends.has(i))) continue;
     depends.add(node);
     const float = inputs.some((i) => differentiable.has(i));

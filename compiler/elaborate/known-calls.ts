@@ -1,6 +1,6 @@
 /**
  * Calls that were elaborated before. A fn of tensors that reads nothing but its arguments, draws nothing and records nothing gives the same graph for arguments of the
- * same types: it is elaborated once, and copied for later calls. Loops inside are closed, so a copy of them is one node.
+ * same types: it is elaborated once, and copied for later calls. Loops inside are closed, so a copy of them is one node; the pass own-params gives each params of its own.
  */
 import type * as ast from '../ast/nodes.ts';
 import { regionParameter } from '../ops/closed.ts';
@@ -39,9 +39,7 @@ export class KnownCalls {
     const marker = e.graph.nextId;
     const before = counts(e);
     const value = build();
-    // Kernels of a loop know its region by its params: two loops may not have one region, so calls with loops are elaborated each time.
-    const loops = nodesBelow(e, value, marker, span).some((node) => node.type.parts !== undefined);
-    const same = !loops && counts(e).every((count, k) => count === before[k]);
+    const same = counts(e).every((count, k) => count === before[k]);
     if (!same || !readsOnly(e, value, given.nodes, marker, span)) this.open.add(decl);
     else {
       const own = this.calls.get(decl) ?? new Map<string, Known>();

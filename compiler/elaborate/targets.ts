@@ -124,45 +124,51 @@ export function stopsHeld(roots: readonly Node[], ends: (node: Node) => boolean)
   return new Set([...met].filter(written));
 }
 
+/** What the parameters of regions stand for outside; several where loops that were copied with other inputs share a region. */
+type Outside = Map<Node, Node[]>;
+
 /** The visible nodes, and what the regions' parameters among them stand for outside. */
 export function visible(
   roots: readonly Node[],
   stops = false,
   ends: (node: Node) => boolean = isWrite,
-): { readonly nodes: Set<Node>; readonly outside: ReadonlyMap<Node, Node> } {
+): { readonly nodes: Set<Node>; readonly outside: ReadonlyMap<Node, readonly Node[]> } {
   const seen = new Set<Node>();
   const stack = [...roots];
-  const outside = new Map<Node, Node>();
+  const outside: Outside = new Map();
+  const stand = (params: readonly Node[], given: readonly Node[]): void =>
+    params.forEach((param, k) => {
+      const known = outside.get(param);
+      if (known) known.push(given[k]);
+      else outside.set(param, [given[k]]);
+      if (seen.has(param)) stack.push(given[k]);
+    });
   while (stack.length > 0) {
     const node = stack.pop() as Node;
     if (seen.has(node)) continue;
     seen.add(node);
     if (ends(node) || (stops && node.op === 'stop')) continue;
-    if (node.type.parts) stack.push(...enter(node, outside));
+    if (node.type.parts) stack.push(...enter(node, stand));
     else stack.push(...dependencies(node));
-    const argument = outside.get(node);
-    if (argument) stack.push(argument);
+    stack.push(...(outside.get(node) ?? []));
   }
   return { nodes: seen, outside };
 }
 
-/** Results of the regions of a node, and what it reads itself; notes what the regions' parameters stand for. */
-function enter(node: Node, outside: Map<Node, Node>): Node[] {
+/** Results of the regions of a node, and what it reads itself; tells what the regions' parameters stand for. */
+function enter(node: Node, stand: (params: readonly Node[], given: readonly Node[]) => void): Node[] {
   if (node.op === 'cond') {
     const { predicate, consts, branches } = condSpec(node);
-    for (const { params } of branches) params.forEach((param, k) => outside.set(param, consts[k]));
+    for (const { params } of branches) stand(params, consts);
     return [predicate, ...branches.flatMap((b) => b.results)];
   }
   const spec = loopSpec(node);
   const params = bodyParams(spec);
-  const pairs = [
-    [params.carries, spec.carries],
-    [params.rows, spec.xs],
-    [params.consts, spec.consts],
-  ] as const;
-  for (const [own, given] of pairs) own.forEach((param, k) => outside.set(param, given[k]));
+  stand(params.carries, spec.carries);
+  stand(params.rows, spec.xs);
+  stand(params.consts, spec.consts);
   const { cond, count } = spec;
-  cond?.params.slice(1).forEach((param, k) => outside.set(param, [...spec.carries, ...spec.consts][k]));
+  if (cond) stand(cond.params.slice(1), [...spec.carries, ...spec.consts]);
   // a loop that takes no turn gives what it began with
   return [...spec.carries, ...(count ? [count] : []), ...spec.body.results, ...(cond ? cond.results : [])];
 }

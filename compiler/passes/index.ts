@@ -8,17 +8,19 @@ import { fold } from './fold.ts';
 import { hoist } from './hoist.ts';
 import { keys } from './keys.ts';
 import { mergeLoops } from './merge-loops.ts';
+import { ownParams } from './own-params.ts';
 import type { Pass } from './pass.ts';
 import { regions } from './regions.ts';
 import { simplify } from './simplify.ts';
 
 export { extractHost, type HostPart } from './host.ts';
 export { definePass, type Pass, runPasses } from './pass.ts';
-export { alias, batchedDot, choices, cse, dot, fold, hoist, keys, mergeLoops, regions, simplify };
+export { alias, batchedDot, choices, cse, dot, fold, hoist, keys, mergeLoops, ownParams, regions, simplify };
 
 /** All of them keep values up to rounding, and may run only when every derivative has been taken (`alias` ends that phase). */
 export const tensorPasses: readonly Pass[] = [
   alias, // first: barriers would hide patterns from every pass below
+  ownParams, // before all that looks into regions
   regions, // what derivatives of loops and branches carry around for nobody; before simplify, which then meets constants inside
   simplify, // before fold: reads of constants are clearer without casts and broadcasts in between
   fold, // constants made by derivative rules: 2 * 1, casts of dims

@@ -74,6 +74,27 @@ run a = roots(256.0)\nrun b = roots(6561.0)`;
   });
 });
 
+describe('a loop and a copy of it with other inputs', () => {
+  const two = `fn two(a) {
+  let (x, y) = scan (x, y) = (a, 1.0) for i in 0..40 { next (0.9 * x, 0.5 * y + x) }
+  y
+}`;
+  const slope = (0.9 ** 40 - 0.5 ** 40) / 0.4;
+  test('by at: derivatives by what either reads', () => {
+    const text = `${two}\nvar p = 2.0\nvar q = 5.0\nvar s = 0.5
+train 1 { let y = two(s * p)
+let both = 100 * y + (y at { p: q })
+report byp = grad(both, p), byq = grad(both, q), bys = grad(both, s) }`;
+    close(last(text, 'byp', 'byq', 'bys'), [50 * slope, 0.5 * slope, (100 * 2 + 5) * slope]);
+  });
+  test('by two calls', () => {
+    const text = `${two}\nvar p = 2.0\nvar q = 5.0
+train 1 { let both = 100 * two(p) + two(q)
+report byp = grad(both, p), byq = grad(both, q) }`;
+    close(last(text, 'byp', 'byq'), [100 * slope, slope]);
+  });
+});
+
 describe('what is elaborated for each call', () => {
   test('a fn that reads a variable reads it as it is', () => {
     const text = `var s = 2.0\nvar u = 0.0\nvar v = 0.0\nfn f(x) = x * s

@@ -1,5 +1,5 @@
 /**
- * Time of whole `saddle check` processes over the examples, beside that of Node alone: `node bench/check.mjs [--rounds N] [--assert]`. Rounds are
+ * Time of whole `saddle check` processes over the examples, beside that of Node alone: `node bench/check.mjs [FOLDER] [--rounds N] [--assert]`. Rounds are
  * interleaved; medians. With --assert it fails where an example takes more than 300 ms.
  */
 import { spawnSync } from 'node:child_process';
@@ -17,10 +17,11 @@ if (!existsSync(cli)) {
 const given = process.argv.indexOf('--rounds');
 const rounds = given > 0 ? Number(process.argv[given + 1]) : 9;
 
-const specs = readdirSync(join(root, 'examples'), { withFileTypes: true })
-  .filter((entry) => entry.isDirectory())
-  .flatMap((entry) => readdirSync(join(root, 'examples', entry.name)).map((file) => `examples/${entry.name}/${file}`))
-  .filter((file) => file.endsWith('.opt'));
+const folder = process.argv[2]?.startsWith('--') === false ? process.argv[2] : 'examples';
+const specs = readdirSync(join(root, folder), { recursive: true })
+  .map((file) => `${folder}/${file}`)
+  .filter((file) => file.endsWith('.opt'))
+  .sort();
 const commands = [
   { name: 'node alone', args: ['-e', '0'] },
   ...specs.map((file) => ({ name: `check ${file}`, args: [cli, 'check', file] })),

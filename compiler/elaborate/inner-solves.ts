@@ -93,7 +93,7 @@ export function recordInnerLedgers(e: Elaboration): void {
   if (found.length === 0 || e.errors.length > 0) return;
   e.entry = e.once();
   for (const { matched, solve, span } of found)
-    e.graph.at(span, () => e.observe(() => recordLedger(e, matched, {}, solve)));
+    e.graph.at(span, () => e.observe(() => recordLedger(e, matched, { several: [] }, solve)));
 }
 
 // ---------------------------------------------------------------- failures

@@ -16,14 +16,17 @@ import { binary } from './arithmetic.ts';
 import { lagrangianOf } from './lagrangian.ts';
 import { record } from './outputs.ts';
 import { constraintName, relationOf } from './problem-text.ts';
-import { objective, residual, side, viewOf, violation } from './problem-fields.ts';
+import { objective, playerObjective, residual, side, viewOf, violation } from './problem-fields.ts';
 import { allOf, type ProblemInstance } from './problems.ts';
 import type { Frame } from './scope.ts';
 import { projectNode } from './sets.ts';
+import type { Value } from './values.ts';
 
 /** Names under which a solve records what every solve records. */
 export interface Trace {
   readonly objective?: string;
+  /** Of several objectives, and of players: `objective_NAME`, by number where an objective has no name. */
+  readonly several: readonly { readonly name: string; value(e: Elaboration, view: Frame): Value }[];
   readonly violation?: string;
   /** Norm of the published multipliers. */
   readonly dual?: string;
@@ -38,13 +41,30 @@ export function traceOf(
 ): Trace {
   const constrained = allOf(problem.level).some((l) => l.text.constraints.length > 0);
   return {
+    several: severalOf(problem)
+      .filter((one) => !taken.has(one.name))
+      .map((one) => ({ ...one, name: name(one.name) })),
     ...(problem.level.text.objectives.length === 1 && !taken.has('objective') && { objective: name('objective') }),
     ...(constrained && !taken.has('violation') && { violation: name('violation') }),
     ...(problem.multipliers.size > 0 && { dual: `${LEDGER_PART}${key}.dual` }),
   };
 }
 
-/** Objective, violation and size of the multipliers as they stand. */
+function severalOf({ level: { text } }: ProblemInstance): Trace['several'] {
+  const objectives = text.objectives.length > 1 ? text.objectives : [];
+  return [
+    ...objectives.map((stmt, k) => ({
+      name: `objective_${stmt.name?.text ?? k + 1}`,
+      value: (e: Elaboration, view: Frame) => objective(e, stmt, view),
+    })),
+    ...text.players.map((stmt) => ({
+      name: `objective_${stmt.name.text}`,
+      value: (e: Elaboration, view: Frame) => playerObjective(e, stmt, view),
+    })),
+  ];
+}
+
+/** Objectives, violation and size of the multipliers as they stand. */
 export function recordTrace(
   e: Elaboration,
   problem: ProblemInstance,
@@ -59,6 +79,7 @@ export function recordTrace(
   };
   const [stmt] = problem.level.text.objectives;
   if (trace.objective) put(trace.objective, leafNodes(e, objective(e, stmt, view), span)[0]);
+  for (const one of trace.several) put(one.name, leafNodes(e, one.value(e, view), span)[0]);
   if (trace.violation) put(trace.violation, violation(e, problem, view, span));
   if (trace.dual && kind === 'report') {
     const nodes = [...problem.multipliers.values()].flatMap((m) => m.cells.map((c) => e.entry.read(c)));

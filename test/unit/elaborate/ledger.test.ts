@@ -95,6 +95,25 @@ problem p { over x: f32 = 4
 solve p by s() for 2`);
     expect(reports[0].values['p.objective']).toBeCloseTo(4, 6); // after the step: that of the trace stands before it
   });
+  test('the trace of several objectives and of players, by name or number', async () => {
+    const { results } = await solved(`use solvers { common_descent, simultaneous }
+problem two { over z: f32[2] = [3, 4]; minimize a: sum((z - 1)^2); minimize sum((z + 1)^2) }
+problem tug {
+  over x: f32 = 1
+  over y: f32 = 2
+  player low moves x minimizes x^2 + x * y
+  player high moves y maximizes x * y - y^2
+}
+run m = solve two by common_descent() for 2
+run g = solve tug by simultaneous() for 2`);
+    const values = (run: string, name: string) => results.runs.get(run)?.series.get(name)?.values ?? [];
+    expect(values('m', 'objective_a')[0]).toBe(4 + 9);
+    expect(values('m', 'objective_2')[0]).toBe(16 + 25);
+    expect(values('g', 'objective_low')[0]).toBe(3);
+    expect(values('g', 'objective_high')[0]).toBe(-2);
+    for (const [run, name] of [['m', 'objective_a'], ['m', 'objective_2'], ['g', 'objective_low'], ['g', 'objective_high']]) expect(values(run, name).length).toBe(3); // prettier-ignore
+    expect(values('m', 'objective')).toEqual([]);
+  });
   describe('of a solve within a phase', () => {
     // Descent on (x - w)^2 by halves, until within 0.1: from far away several steps.
     const inner = `solver halves(most = 1e3) for inequality (x; f, g) {

@@ -3,8 +3,9 @@
  * same types: it is elaborated once, and copied for later calls. Loops inside are closed, so a copy of them is one node; the pass own-params gives each params of its own.
  */
 import type * as ast from '../ast/nodes.ts';
+import { reachable } from '../ir/tensor/graph.ts';
 import { regionParameter } from '../ops/closed.ts';
-import { isRegion, ownDependencies } from '../ops/region.ts';
+import { isRegion, ownDependencies, regionsOf } from '../ops/region.ts';
 import type { Attrs, Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import { parametersOf } from './arguments.ts';
@@ -92,28 +93,23 @@ function argumentsOf(
 
 /** Whether the value is made of the arguments alone, without draws. */
 function readsOnly(e: Elaboration, value: Value, args: readonly Node[], marker: number, span: Span): boolean {
-  const seen = new Set<Node>(args);
-  const stack = nodesOf(e, value, span);
-  while (stack.length > 0) {
-    const node = stack.pop() as Node;
-    if (seen.has(node) || node.op === 'constant') continue;
-    seen.add(node);
-    if (node.id < marker || node.op === 'random_key') return false;
-    if (node.op === 'parameter' && node.attrs.source !== 'region') return false;
-    for (const read of ownDependencies(node)) stack.push(read);
-  }
-  return true;
+  return graphOf(e, value, marker, span).every((node) => {
+    if (args.includes(node) || node.op === 'constant') return true;
+    const outer = node.op === 'parameter' && node.attrs.source !== 'region';
+    return node.id >= marker && node.op !== 'random_key' && !outer;
+  });
 }
 
-/** The graph of the first call on other arguments, as if it had been elaborated here. */
+/**
+ * The graph of the first call on other arguments, as if it had been elaborated here. All of it is made anew, also what depends on no argument and `rebuild` would share: that is
+ * older than a loop in which the copy may stand, and would count as a value from around it.
+ */
 function copied(e: Elaboration, known: Known, args: readonly Node[], path: string, span: Span): Value {
   const images = new Map<Node, Node>(known.args.map((node, k) => [node, args[k]]));
-  const below = nodesBelow(e, known.value, known.marker, span);
   const image = (node: Node): Node => images.get(node) ?? node;
-  for (const node of below.toSorted((a, b) => a.id - b.id)) {
-    if (node.op === 'constant') continue;
+  for (const node of graphOf(e, known.value, known.marker, span)) {
+    if (node.id < known.marker || node.op === 'constant') continue;
     const at = node.path?.startsWith(known.path) ? path + node.path.slice(known.path.length) : path;
-    // params of its own: those of the first call are older than a loop that the copy may stand in, which would take them for values around it
     const make = (): Node =>
       node.op === 'parameter'
         ? regionParameter(e.graph, String(node.attrs.name), node.type)
@@ -125,7 +121,7 @@ function copied(e: Elaboration, known: Known, args: readonly Node[], path: strin
 
 /** Attributes with the images of open regions. A closed one is a function of its params, and shared. */
 function copiedAttrs(node: Node, image: (node: Node) => Node): Attrs {
-  if (node.type.parts) return node.attrs;
+  if (node.type.parts || regionsOf(node).length === 0) return node.attrs;
   const open = Object.entries(node.attrs).map(([name, value]) => [
     name,
     isRegion(value) ? { params: value.params.map(image), results: value.results.map(image) } : value,
@@ -133,17 +129,9 @@ function copiedAttrs(node: Node, image: (node: Node) => Node): Attrs {
   return Object.fromEntries(open) as Attrs;
 }
 
-/** Nodes of a value's graph from `marker` on, those of open regions too. */
-function nodesBelow(e: Elaboration, value: Value, marker: number, span: Span): Node[] {
-  const below = new Set<Node>();
-  const stack = nodesOf(e, value, span);
-  while (stack.length > 0) {
-    const node = stack.pop() as Node;
-    if (node.id < marker || below.has(node)) continue;
-    below.add(node);
-    for (const read of ownDependencies(node)) stack.push(read);
-  }
-  return [...below];
+/** What a value is made of, inputs first, down to what is older than `marker`. */
+function graphOf(e: Elaboration, value: Value, marker: number, span: Span): Node[] {
+  return reachable(nodesOf(e, value, span), (node) => (node.id < marker ? [] : ownDependencies(node)));
 }
 
 function nodesOf(e: Elaboration, value: Value, span: Span): Node[] {

@@ -4,6 +4,8 @@ import type { NumberArray } from '../../runtime/backend.ts';
 
 export interface Check {
   readonly ok: boolean;
+  /** Nothing could be compared, so that nothing was shown. */
+  readonly nothing?: boolean;
   /** For people, one line each. */
   readonly lines: readonly string[];
   /** For `--json`. */

@@ -179,8 +179,11 @@ const titles: Readonly<Record<Proof, string>> = {
 
 function lines(proof: Proof, check: Check): string[] {
   const c = coloursFor(process.stdout);
-  const mark = check.ok ? c.green('ok    ') : c.red('FAILED');
-  return [`${mark}  ${titles[proof]}`, ...check.lines.map((line) => `        ${line}`)];
+  const mark = check.nothing ? c.yellow('none  ') : check.ok ? c.green('ok    ') : c.red('FAILED');
+  return [
+    `${mark}  ${titles[proof]}${check.nothing ? ': not shown, nothing was compared' : ''}`,
+    ...check.lines.map((line) => `        ${line}`),
+  ];
 }
 
 function conclude(

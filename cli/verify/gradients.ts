@@ -8,6 +8,7 @@ import type { Scalars } from '../../compiler/bundle/host-program.ts';
 import { grad, jvp } from '../../compiler/autodiff/transforms.ts';
 import { error, type Diagnostic } from '../../compiler/diagnostics/diagnostic.ts';
 import { Graph, reachable } from '../../compiler/ir/tensor/graph.ts';
+import { dependencies } from '../../compiler/ops/region.ts';
 import { remake, rewriteParts } from '../../compiler/ir/tensor/rewrite.ts';
 import type { Entry, Program, UpdateRecord } from '../../compiler/ir/program.ts';
 import { Terms } from '../../compiler/ops/terms.ts';
@@ -60,8 +61,9 @@ export async function verifyGradients(options: GradientsOptions): Promise<Check>
   const wrong = worst.filter((f) => !passes(f));
   return {
     ok: wrong.length === 0,
+    nothing: worst.every((f) => f.skipped !== undefined),
     lines: worst.length === 0 ? ['no update minimizes an objective: there is nothing to compare'] : worst.filter(passes).map((f) => lineOf(f, options)),
-    details: { ok: wrong.length === 0, tolerance: TOLERANCE, objectives: worst.map((f) => detailsOf(f, options)) },
+    details: { ok: wrong.length === 0, compared: worst.filter((f) => f.skipped === undefined).length, tolerance: TOLERANCE, objectives: worst.map((f) => detailsOf(f, options)) },
     diagnostics: wrong.map(diagnosticOf),
   }; // prettier-ignore
 }
@@ -102,7 +104,10 @@ function obstacle(objective: Node, wrt: readonly Node[]): string | undefined {
   if ([...top].some((n) => n.op === 'parameter' && n.attrs.source === 'region') || wrt.some((n) => n.attrs.source === 'region'))
     return 'it stands in a loop within the step'; // prettier-ignore
   const inner = all.filter((n) => !top.has(n));
-  if (inner.some((n) => n.op === 'custom_gradient')) return 'it has a gradient clause within a loop or a choice';
+  const closed = reachable([objective], (n) => (n.type.parts ? dependencies(n) : n.inputs)).filter((n) => !top.has(n));
+  if (closed.some((n) => n.op === 'custom_gradient')) return 'it has a gradient clause within a loop or a choice';
+  if (inner.some((n) => n.op === 'custom_gradient'))
+    return 'its gradient clause is written by fns that have clauses of their own';
   if (inner.some((n) => n.op === 'stop' || n.op === 'gradient_reversal')) return 'it stops or reverses within a loop';
   return undefined;
 }

@@ -49,6 +49,26 @@ async function agree(text: string, tolerance: number): Promise<void> {
     });
 }
 
+describe('rotations of Jacobi', () => {
+  it('are numbers where squares of entries are 0 in rounding or out of range; determinants of singular matrices are 0', { timeout: 300_000 }, async () => {
+    await agree(
+      `
+use linalg { eigh, svd, det, eye }
+var t = 1e-25
+var u = 1.811988
+var S: f32[3, 3] = [[2, 1, 0], [1, 3, 1], [0, 1, 4]]
+train 1 {
+  report pair = eigh([[1.0, t], [t, 1.0]])[0][0], near = svd([[1.0, t], [0.0, 1.0]])[1][1]
+  report many = max over 1..40 as k { eigh(u * eye(7) + 0.05 * f32(k) * ones(7, 7))[0][6] }
+  report large = eigh(1e20 * S)[0][2] / 1e20, small = eigh(1e-20 * S)[0][2] / 1e-20
+  report big = svd(1e15 * S)[1][0] / 1e15, little = svd(1e-15 * S)[1][0] / 1e-15
+  report none = det([[0.0, 1, 2], [0, 2, 5], [0, 3, t]]), rank1 = det([[1.0, 2, 3], [2, 4, 6], [3, 6, 9]])
+}`,
+      2e-5,
+    );
+  }); // prettier-ignore
+});
+
 describe('scans while a condition holds', () => {
   it('values, derivatives, in a map, with states computed again', { timeout: 300_000 }, async () => {
     await agree(

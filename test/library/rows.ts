@@ -63,6 +63,7 @@ export const inner: Readonly<Record<string, Readonly<Record<string, string>>>> =
     svd_once: 'svd',
     svd_pull: 'svd',
     one_sided_jacobi: 'svd',
+    own_scale: 'eigh',
   },
   losses: { at_class: 'cross_entropy' },
   metrics: {},

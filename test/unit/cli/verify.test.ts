@@ -154,6 +154,17 @@ describe('--gradients', () => {
     );
     expect(check.ok).toBe(true);
     expect(check.lines[0]).toContain('not compared, it has a gradient clause within a loop or a choice');
+    expect(check.nothing).toBe(true);
+    expect(check.details).toMatchObject({ compared: 0 });
+  });
+  it('leave out a clause written with clauses, for its own reason', async () => {
+    const check = await verify(
+      moved.replace(
+        'fn feature(x) = tanh(x)',
+        'fn two(x) = 2 * stop(x) gradient g -> 2 * g\nfn feature(x) = sign(x) gradient g -> two(g)',
+      ),
+    );
+    expect(check.lines[0]).toContain('its gradient clause is written by fns that have clauses of their own');
   });
 });
 

@@ -168,3 +168,33 @@ describe('what does not fit is refused where it stands', () => {
     expect(error.message).toMatch(message);
   });
 });
+
+test('eigenvalues and singular values where squares of entries are 0 in rounding, or out of range', () => {
+  const found = evaluateAll(
+    [
+      // equal on the diagonal, next to nothing beside it
+      'eigh([[1.0, t], [t, 1.0]])[0][0]',
+      'svd([[1.0, t], [0.0, 1.0]])[1][1]',
+      'eigh(u * eye(5) + v * ones(5, 5))[0][4]',
+      'eigh(big^6 * S)[0][2] / big^6',
+      'eigh(1e-200 * S)[0][2] / 1e-200',
+      'svd(big^6 * S)[1][0] / big^6',
+      'svd(1e-200 * S)[1][0] / 1e-200',
+      'max(abs(eigh(zeros(3, 3))[0]))',
+    ],
+    'use linalg { eigh, svd, eye }\nvar t = 1e-200\nvar big = 1e30\nvar u = 1.811988\nvar v = 0.20188\nvar S: f32[3, 3] = [[2, 1, 0], [1, 3, 1], [0, 1, 4]]',
+  );
+  // of S 3 + sqrt(3), of u I + v 1 1^T u + 5 v
+  const top = 3 + Math.sqrt(3);
+  [1, 1, 1.811988 + 5 * 0.20188, top, top, top, top, 0].forEach((v, k) => expect(found[k]).toBeCloseTo(v, 9));
+});
+
+test('the determinant of a singular matrix is 0, wherever its pivot is missing', () => {
+  const singular = ['[[0.0, 1, 2], [0, 2, 5], [0, 3, 1]]', '[[1.0, 2, 3], [2, 4, 6], [3, 6, 9]]', 'zeros(3, 3)'];
+  const found = evaluateAll(
+    singular.flatMap((m) => [`det(${m})`, `logabsdet(${m})`]),
+    'use linalg { det, logabsdet }',
+  );
+  // a zero may be negative
+  expect(found.map((v) => v + 0)).toEqual(singular.flatMap(() => [0, Number.NEGATIVE_INFINITY]));
+});

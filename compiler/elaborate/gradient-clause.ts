@@ -6,6 +6,7 @@ import type * as ast from '../ast/nodes.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { sizeOf } from '../ir/tensor/graph.ts';
 import { regionParameter } from '../ir/tensor/regions.ts';
+import { substitute } from '../ir/tensor/rewrite.ts';
 import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import { parametersOf } from './arguments.ts';
@@ -31,6 +32,7 @@ interface Argument {
   readonly nodes: readonly Node[];
 }
 
+/** `marker`: id of the first node of the body. */
 export function customGradient(
   e: Elaboration,
   decl: ast.FnDecl,
@@ -38,6 +40,7 @@ export function customGradient(
   value: Value,
   frame: Frame,
   span: Span,
+  marker: number,
 ): Value {
   const args = floatArguments(e, t, frame, span);
   if (args.length === 0) return value;
@@ -49,10 +52,13 @@ export function customGradient(
   const given = unkept(e, () => clauseValues(e, decl, args, cotangentOf(e, value, parts, g, span), frame));
   const inputs = args.flatMap((arg, k) => (given[k] ? arg.nodes : arg.nodes.map((n) => refused(e, decl, arg, n))));
   const results = args.flatMap((arg, k) => given[k] ?? arg.nodes.map((n) => e.constant(0, 'f32', n.type.shape)));
-  const whole = e.make('custom_gradient', [y, ...inputs], { rule: { params: [g], results } });
-  const own = separate(e, whole, floats);
+  // an argument or an outer value that is given on as it is, is not the value of the fn where the clause reads it
+  const own = y.id >= marker && floats.every((node) => node.id >= marker);
+  const rule = { params: [g], results: own ? readJoined(e, results, y, floats) : results };
+  const whole = e.make('custom_gradient', [y, ...inputs], own ? { rule, own } : { rule });
+  const separated = separate(e, whole, floats);
   let next = 0;
-  const nodes = parts.map((node) => (node.type.dtype === 'f32' ? own[next++] : node));
+  const nodes = parts.map((node) => (node.type.dtype === 'f32' ? separated[next++] : node));
   return rebuild(e, value, nodes, span);
 }
 
@@ -135,6 +141,13 @@ function joined(e: Elaboration, nodes: readonly Node[]): Node | undefined {
   if (nodes.length <= 1) return nodes[0];
   const flat = nodes.map((node) => e.make('reshape', [node], { shape: [sizeOf(node.type.shape)] }));
   return e.make('concat', flat, { axis: 0 });
+}
+
+/** The results with parts of the joined value where they read the values that were joined. */
+function readJoined(e: Elaboration, results: readonly Node[], y: Node, nodes: readonly Node[]): readonly Node[] {
+  if (nodes.length === 1) return results;
+  const parts = separate(e, y, nodes);
+  return substitute(e.graph, results, new Map(nodes.map((node, k) => [node, parts[k]])));
 }
 
 function separate(e: Elaboration, whole: Node, like: readonly Node[]): Node[] {

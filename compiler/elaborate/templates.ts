@@ -115,6 +115,7 @@ function callBody(
   const own = (): Value => {
     bindParameters(e, t, frame.scope, frame, site.span);
     bindMore(frame);
+    const marker = e.graph.nextId;
     let value = e.do.body(e, decl.body, frame);
     if (value === undefined)
       fail('OPT304', site.span, `${decl.name.text} has no value`, {
@@ -123,7 +124,7 @@ function callBody(
       });
     if (decl.result) value = resultType(e, value, decl, decl.result, frame, site.span);
     if (decl.kind === 'fn' && decl.opaque) value = blackBox(e, decl, value, site.span);
-    if (decl.kind === 'fn' && decl.gradient) value = customGradient(e, decl, t, value, frame, site.span);
+    if (decl.kind === 'fn' && decl.gradient) value = customGradient(e, decl, t, value, frame, site.span, marker);
     return value;
   };
   const build = (): Value => {

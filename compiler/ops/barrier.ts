@@ -8,7 +8,7 @@ import { regionParameter } from './closed.ts';
 import { equatable, named } from './elementwise.ts';
 import { applyRegion, isRegion } from './region.ts';
 import { addDefined, Terms } from './terms.ts';
-import type { Attrs, DerivativeContext, Node, OpDef, Region, Rng, TensorType } from './types.ts';
+import type { Attrs, Builder, DerivativeContext, Node, OpDef, Region, Rng, TensorType } from './types.ts';
 
 const alias: Pick<OpDef, 'reference' | 'lower' | 'tolerance'> = {
   reference: ([x], _, type) => ({ type, data: x.data }),
@@ -52,6 +52,16 @@ function ruleOf(attrs: Attrs): Region {
   const { rule } = attrs;
   need(isRegion(rule), () => "custom_gradient needs a region 'rule'");
   return rule;
+}
+
+/**
+ * The rule's results for a cotangent. Where the rule knows y as its own value, what it reads of y is the value of this node, so that the derivative of the rule has
+ * the rule as well: one that is written in y alone is there to any order.
+ */
+function applyRule(b: Builder, node: Node, results: readonly Node[], g: Node): Node[] {
+  const { params } = ruleOf(node.attrs);
+  if (node.attrs.own !== true) return applyRegion(b, { params, results }, [g]);
+  return applyRegion(b, { params: [...params, node.inputs[0]], results }, [g, node]);
 }
 
 /** A region parameter made by hand: samples have no graph to make it with. */
@@ -165,7 +175,7 @@ export const barrierOps = named({
   },
   custom_gradient: {
     about:
-      'y, with the derivative of the region {rule}: from the cotangent g of y to cotangents of x1 … xn. Inputs: y, x1 … xn.',
+      'y, with the derivative of the region {rule}: from the cotangent g of y to cotangents of x1 … xn. Where {own}, what the rule reads of y has that derivative too. Inputs: y, x1 … xn.',
     ...alias,
     arity: 'variadic',
     infer: ([y, ...xs], attrs) => {
@@ -182,7 +192,7 @@ export const barrierOps = named({
       );
       return y;
     },
-    vjp: ({ b, node }, g) => [undefined, ...applyRegion(b, ruleOf(node.attrs), [g])],
+    vjp: ({ b, node }, g) => [undefined, ...applyRule(b, node, ruleOf(node.attrs).results, g)],
     // The rule is linear in g, so the tangent is the derivative by g of sum over i of <rule_i(g), t_i>.
     jvp: ({ b, node, inputs, pull }, [, ...tangents]) => {
       const t = new Terms(b);
@@ -200,7 +210,7 @@ export const barrierOps = named({
       const pairing = addDefined(t, pairings);
       if (!pairing) return undefined;
       const [transposed] = pull(pairing, [params[0]]);
-      return applyRegion(b, { params, results: [transposed] }, [t.zeros(inputs[0].type)])[0];
+      return applyRule(b, node, [transposed], t.zeros(inputs[0].type))[0];
     },
     // The rule is written for one element: it is batched with what it reads, and every x gets a copy per element.
     batch: ({ b, node, n, transform, outside }, inputs, mapped) => {
@@ -209,9 +219,12 @@ export const barrierOps = named({
       const all = inputs.map((x, i) => lead(x, mapped[i]));
       const { params, results } = ruleOf(node.attrs);
       const g = regionParameter(b, 'g', all[0].type);
-      const images = transform.vectorize(results, new Map([...outside, [params[0], { node: g, mapped: true }]]), n);
+      const own = node.attrs.own === true;
+      const given = new Map([...outside, [params[0], { node: g, mapped: true }]]);
+      if (own) given.set(node.inputs[0], { node: all[0], mapped: true });
+      const images = transform.vectorize(results, given, n);
       const rule: Region = { params: [g], results: images.map((image) => lead(image.node, image.mapped)) };
-      return b.make('custom_gradient', all, { rule });
+      return b.make('custom_gradient', all, own ? { rule, own } : { rule });
     },
     sample: (rng) => {
       const type: TensorType = { dtype: 'f32', shape: drawShape(rng, 0, 2) };

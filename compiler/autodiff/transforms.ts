@@ -1,6 +1,6 @@
 /**
  * Differentiation and batching of tensor graphs, tied together: a rule of a primitive with regions asks for transformations of its regions, which are these
- * same functions. Each is graph → graph, so they nest in any order.
+ * same functions, without the word on who asked. Each is graph → graph, so they nest in any order.
  */
 import { InternalError } from '../diagnostics/diagnostic.ts';
 import { type Graph, typeText } from '../ir/tensor/graph.ts';
@@ -8,6 +8,7 @@ import { inlineMasked } from '../ir/tensor/masked.ts';
 import { Terms } from '../ops/terms.ts';
 import type { Node, Transforms } from '../ops/types.ts';
 import { activeNodes } from './active.ts';
+import { askedAt } from './asked.ts';
 import { pushForward, type Tangents } from './forward.ts';
 import { type Contexts, type Gradients, pullBack } from './reverse.ts';
 import { batchImages, varyingOutputs } from './vectorize.ts';
@@ -30,7 +31,7 @@ export function vjp(
   cotangents: readonly Node[],
   wrt: readonly Node[],
 ): Gradients {
-  return pullBack(graph, contextsOf(graph), outputs, cotangents, wrt);
+  return askedAt(graph.span, () => pullBack(graph, contextsOf(graph), outputs, cotangents, wrt));
 }
 
 /**
@@ -38,7 +39,7 @@ export function vjp(
  * given ones, whatever they were computed from. Throws OPT401 where a derivative would have to pass a write.
  */
 export function jvp(graph: Graph, outputs: readonly Node[], wrt: readonly Node[], tangents: readonly Node[]): Tangents {
-  return pushForward(graph, contextsOf(graph), outputs, wrt, tangents);
+  return askedAt(graph.span, () => pushForward(graph, contextsOf(graph), outputs, wrt, tangents));
 }
 
 /**
@@ -60,10 +61,10 @@ function transformsOf(graph: Graph): Transforms {
       return outputs.map((output) => active.has(output));
     },
     vjp: (outputs, cotangents, wrt) => {
-      const { values, reached } = vjp(graph, outputs, cotangents, wrt);
+      const { values, reached } = pullBack(graph, contextsOf(graph), outputs, cotangents, wrt);
       return values.map((value, k) => (reached[k] ? value : undefined));
     },
-    jvp: (outputs, wrt, tangents) => jvp(graph, outputs, wrt, tangents).values,
+    jvp: (outputs, wrt, tangents) => pushForward(graph, contextsOf(graph), outputs, wrt, tangents).values,
     vectorize: (outputs, images, n) => batchImages(graph, self, outputs, images, n),
     varies: (outputs, given) => varyingOutputs(self, outputs, given),
     masked: (region, args, p) => inlineMasked(graph, region, args, p),
@@ -73,6 +74,9 @@ function transformsOf(graph: Graph): Transforms {
 
 function contextsOf(graph: Graph): Contexts {
   const transform = transformsOf(graph);
-  const pull = (output: Node, wrt: readonly Node[]) => [...grad(graph, output, wrt).values];
+  const pull = (output: Node, wrt: readonly Node[]) => {
+    const one = graph.constant(1, output.type);
+    return [...pullBack(graph, contextsOf(graph), [output], [one], wrt).values];
+  };
   return (node) => ({ b: graph, node, inputs: node.inputs, pull, transform });
 }

@@ -264,7 +264,7 @@ class PlacementWalk {
     if ('statements' in child) {
       const body = child as ast.Body;
       const inner = bodyContext(kind, context);
-      this.list(body.statements, inner);
+      this.list(inner.inScan ? this.turn(body) : body.statements, inner);
       if (body.value) this.inside({ value: body.value }, inner);
       return;
     }
@@ -272,6 +272,19 @@ class PlacementWalk {
       child,
       'kind' in child && (child as { kind: unknown }).kind === 'fn' ? bodyContext('export', context) : context,
     );
+  }
+
+  /** Statements of a scan's body; of one without `next` whose last is an expression, that is told of as the next state that it is taken for. */
+  private turn({ statements }: ast.Body): readonly ast.Stmt[] {
+    const last = statements.at(-1);
+    if (last?.kind !== 'expr' || statements.some((stmt) => stmt.kind === 'next')) return statements;
+    this.report(
+      'OPT424',
+      last.span,
+      "the body of a scan ends with 'next' and the state for the next turn, and here is no 'next'",
+      'write next before it: scan h = h0 for e in xs { …; next f(h, e) }; of several states: next (f(h, c), g(h, c))',
+    );
+    return statements.slice(0, -1);
   }
 
   /** `D[64] replacement` draws rows, which only a batch does. */
@@ -282,7 +295,12 @@ class PlacementWalk {
     this.report('OPT316', expr.span, "'replacement' draws the rows of a batch, and here is none", hint);
   }
 
-  private report(codeName: 'OPT220' | 'OPT221' | 'OPT316' | 'OPT444', span: Span, message: string, hint: string): void {
+  private report(
+    codeName: 'OPT220' | 'OPT221' | 'OPT316' | 'OPT424' | 'OPT444',
+    span: Span,
+    message: string,
+    hint: string,
+  ): void {
     this.diagnostics.push(error(codeName, span, message, { hint }));
   }
 }

@@ -4,7 +4,7 @@
  */
 import { reachable, type Graph } from '../ir/tensor/graph.ts';
 import type { Entry, OutputKind, UpdateRecord } from '../ir/program.ts';
-import type { Node, TensorType } from '../ops/types.ts';
+import type { Attrs, Node, TensorType } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import type { Examples } from './chunks.ts';
 import type { CellRef } from './values.ts';
@@ -117,7 +117,7 @@ export class EntryBuilder {
     this.noteWriter(cell);
     const version = this.state(cell).version + 1;
     if (cell.persistent) this.lasting++;
-    const node = this.graph.make('version', [this.stored(cell, value)], { cell: cell.id, version });
+    const node = this.graph.make('version', [this.stored(cell, value)], versionOf(cell, version));
     this.current.set(cell.id, { node, version });
     return node;
   }
@@ -154,7 +154,7 @@ export class EntryBuilder {
     // A local variable's initial value is a value like any other; only writes are barriers to derivatives.
     const node =
       cell.persistent && !cell.elementOf
-        ? this.graph.make('version', [this.stored(cell, value)], { cell: cell.id, version: 0 })
+        ? this.graph.make('version', [this.stored(cell, value)], versionOf(cell, 0))
         : this.graph.make('name', [value], { name: cell.label });
     this.current.set(cell.id, { node, version: 0 });
     this.firsts.set(cell.id, node);
@@ -253,4 +253,9 @@ export function reads(roots: Iterable<Node>): {
     if (node.attrs.source === 'scalar') scalars.add(node.attrs.name as string);
   }
   return { cells, draws, data, scalars };
+}
+
+/** Attributes of the node that stands for a write of a cell. */
+export function versionOf({ id, label }: CellRef, version: number): Attrs {
+  return label === id ? { cell: id, version } : { cell: id, version, label };
 }

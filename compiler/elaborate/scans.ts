@@ -137,7 +137,10 @@ function body(e: Elaboration, expr: ast.ScanExpr, frame: Frame): Turn {
     if (stmt.kind === 'emit') emits = given;
     else next = given;
   }
-  if (!next) fail('OPT424', span, 'this scan never says its next state', { hint: 'end the body with next (…)' });
+  if (!next)
+    fail('OPT424', span, 'this scan never says its next state', {
+      hint: 'end the body with it: scan h = h0 for e in xs { …; next f(h, e) }; of several states: next (f(h, c), g(h, c))',
+    });
   return { next, emits };
 }
 

@@ -30,13 +30,18 @@ export interface Target {
   readonly varied?: 'estimator' | 'rule';
 }
 
-export function target(e: Elaboration, expr: ast.Expr, frame: Frame): Target {
+/**
+ * The leaves that an expression names, to differentiate by, to replace or to move. `unfit`: refuses what is known at compile time, where another word than
+ * that of derivatives is due.
+ */
+export function target(e: Elaboration, expr: ast.Expr, frame: Frame, unfit?: () => never): Target {
   const value = plain(e, e.do.expression(e, expr, frame), expr.span);
   const binding = expr.kind === 'name' ? frame.scope.find(expr.name) : undefined;
   const own = binding?.kind === 'slot' ? binding.cells : undefined;
   const parts = leaves(e, withAxesInFront(e, value, expr.span), expr.span).map(
     ({ path, value: leaf }, i): TargetLeaf => {
       if (leaf.kind !== 'tensor') {
+        unfit?.();
         fail(
           'OPT415',
           expr.span,

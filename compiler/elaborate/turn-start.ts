@@ -9,6 +9,7 @@ import type { Node } from '../ops/types.ts';
 import type { Elaboration } from './context.ts';
 import { broadcastTo } from './convert.ts';
 import { type Effects, isLeaf, type State } from './effects.ts';
+import { versionOf } from './entry.ts';
 import type { CellRef } from './values.ts';
 
 export interface Start {
@@ -44,7 +45,7 @@ export function startOfTurn(
     const source = from.length === 0 ? param : standOn(e, param, from);
     // a derivative that is refused is refused at the write
     const written = dry.cells.get(cell.id)?.now.span;
-    const start = e.graph.at(written, () => e.make('version', [source], { cell: cell.id, version: 1 }));
+    const start = e.graph.at(written, () => e.make('version', [source], versionOf(cell, 1)));
     starts.set(cell.id, { cell, initial: initials.get(cell.id) as Node, param, source, start });
   }
   return [...carried.keys()].map((id) => starts.get(id) as Start);

@@ -42,7 +42,7 @@ function assign(e: Elaboration, expr: ast.Expr, value: Value, span: Span, frame:
     assignPart(e, expr, value, span, frame, at);
     return;
   }
-  const t = target(e, expr, frame);
+  const t = target(e, expr, frame, () => noCell(e.options.text(expr.span), expr.span));
   const nodes = leafNodes(e, acrossAxis(e, t.value, value, span), span, t.leaves[0]?.node.type.dtype);
   if (nodes.length !== t.leaves.length && nodes.length !== 1) {
     fail('OPT313', span, `${t.text} has ${t.leaves.length} leaves, but the value is ${kindText(value)}`, {
@@ -69,6 +69,12 @@ function namesElement(e: Elaboration, expr: ast.Index, frame: Frame): boolean {
   return plain(e, e.do.expression(e, expr.object, frame), expr.object.span).kind === 'tuple';
 }
 
+function noCell(text: string, span: Span): never {
+  fail('OPT422', span, `${text} is a value, not a cell: it cannot be written`, {
+    hint: `declare it as a cell: var ${text} = …; of a parameter, write a copy: var own = ${text}`,
+  });
+}
+
 function store(
   e: Elaboration,
   leaf: TargetLeaf,
@@ -80,10 +86,7 @@ function store(
   at: Span,
 ): void {
   const { cell } = leaf;
-  if (!cell || cell.kind === 'let')
-    fail('OPT422', targetSpan, `${text} is a value, not a cell: it cannot be written`, {
-      hint: `declare it as a cell: var ${text} = …`,
-    });
+  if (!cell || cell.kind === 'let') noCell(text, targetSpan);
   if (cell.kind === 'frozen') {
     fail('OPT416', targetSpan, `${cell.label} is frozen and may never be written`, {
       labels: cell.span ? [{ span: cell.span, text: 'declared frozen here' }] : [],
@@ -142,7 +145,7 @@ function store(
 
 /** `ring[i] <- row`: the cell with one window replaced. */
 function assignPart(e: Elaboration, expr: ast.Index, value: Value, span: Span, frame: Frame, at: Span): void {
-  const t = target(e, expr.object, frame);
+  const t = target(e, expr.object, frame, () => noCell(e.options.text(expr.object.span), expr.object.span));
   if (t.leaves.length !== 1)
     fail('OPT304', expr.object.span, 'only a part of one array can be written, not of a tree', {
       hint: 'name one leaf',

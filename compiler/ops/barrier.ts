@@ -36,7 +36,7 @@ function reversed({ b, inputs: [x, factor] }: DerivativeContext, t: Node): Node 
 }
 
 function refuseVersion({ node }: DerivativeContext): never {
-  const cell = String(node.attrs.cell);
+  const cell = String(node.attrs.label ?? node.attrs.cell);
   fail('OPT401', node.span, `this derivative would have to pass a write of '${cell}'`, {
     hint: `write the loop as 'scan' to differentiate through its steps, or 'stop' the value of '${cell}' to say that it counts as a constant`,
   });
@@ -97,7 +97,8 @@ export const barrierOps = named({
     sample: sampleOne(() => ({ name: 'a' })),
   },
   version: {
-    about: 'The value of {cell} after write number {version}; a derivative that would have to pass it is an error.',
+    about:
+      'The value of {cell} after write number {version}; a derivative that would have to pass it is an error. {label}: the name of the cell in the text, where that is another.',
     ...identity,
     vjp: refuseVersion,
     jvp: (ctx, [t]) => (t ? refuseVersion(ctx) : undefined),

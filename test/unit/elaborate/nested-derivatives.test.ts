@@ -1,5 +1,5 @@
 /** Derivatives of the third and fourth order of what the library differentiates by a gradient clause, in every mix of modes, against mpmath (test/oracles/nested.py). */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { oracle } from './oracle.ts';
 import { evaluateAll } from './run-spec.ts';
 
@@ -34,4 +34,27 @@ test.each(Object.keys(functions))('%s', (name) => {
     preamble,
   );
   orders.forEach((modes, i) => expect(found[i], modes).toBeCloseTo(values[name][modes.length - 3], 6));
+});
+
+describe('a clause that reads the value of its fn', () => {
+  test('is the derivative of that value too', () => {
+    // round has no derivative of its own, so that all but the clause would give 0
+    const text = `var x = 0.5
+fn grows(x) { let y = round(x * 4); y } gradient g -> g * y
+fn both(x) { let a = round(x * 4); let b = a + 1; (a, b) } gradient g -> g[0] * b + 2 * g[1] * a
+fn inside(x) = sum(map [1.0, 2.0] as s { grows(s * x) })`;
+    const [third, tuple, mapped] = evaluateAll(
+      ['grad(jvp(grad(grows(x), x), x, 1.0), x)', 'grad(grad(both(x)[0], x), x)', 'grad(grad(inside(x), x), x)'],
+      text,
+    );
+    expect(third).toBe(2);
+    // d b = 2 a
+    expect(tuple).toBe(4);
+    expect(mapped).toBe(2 + 4 * 4);
+  });
+
+  test('leaves an argument that it gives on alone', () => {
+    const [second] = evaluateAll(['grad(grad(f(x), x), x)'], 'var x = 3.0\nfn f(x) = x gradient g -> g * x');
+    expect(second).toBe(1);
+  });
 });

@@ -22,6 +22,7 @@ export function isNonNegative(node: Node): boolean {
       return isNonNegative(a) || isNonNegative(b);
     case 'name':
     case 'stop':
+    case 'fault_where':
     case 'reshape':
     case 'broadcast':
     case 'permute':

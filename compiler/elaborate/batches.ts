@@ -8,6 +8,7 @@ import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
 import { toDim, toFloat, toNode } from './convert.ts';
+import { numbersOf } from './draw-checks.ts';
 import { counter, rowsBefore } from './execution.ts';
 import { key } from './random.ts';
 import type { Frame } from './scope.ts';
@@ -96,15 +97,16 @@ function drawRows(e: Elaboration, path: readonly string[], frame: Frame, rows: n
 }
 
 /** The weights of the rows: f32, one for each. */
-function rowWeights(e: Elaboration, expr: ast.Index, weights: ast.Expr, rows: number, frame: Frame): Node {
+function rowWeights(e: Elaboration, expr: ast.Index, weights: ast.Expr, rows: number, frame: Frame) {
   if (!expr.replacement)
     fail('OPT316', weights.span, 'weights are those of rows drawn with replacement', {
       hint: 'write D[64] replacement weights w; without replacement: sample s ~ subset(n, weights: w) i32[64]',
     });
-  const given = toFloat(e, e.do.expression(e, weights, frame), weights.span);
-  if (given.type.shape.length !== 1 || given.type.shape[0] !== rows)
-    fail('OPT305', weights.span, `${e.dim(rows)} rows need a weight each, not ${e.typeText(given.type)}`, {
+  const value = e.do.expression(e, weights, frame);
+  const node = toFloat(e, value, weights.span);
+  if (node.type.shape.length !== 1 || node.type.shape[0] !== rows)
+    fail('OPT305', weights.span, `${e.dim(rows)} rows need a weight each, not ${e.typeText(node.type)}`, {
       hint: 'give one number for each row of the data: f32[N]',
     });
-  return given;
+  return { node, known: numbersOf(value), span: weights.span };
 }

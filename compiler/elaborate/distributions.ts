@@ -9,6 +9,7 @@ import { cast, indicator } from './arithmetic.ts';
 import type { Elaboration } from './context.ts';
 import { broadcastTo, toFloat, toNode } from './convert.ts';
 import type { DrawArguments } from './draw-arguments.ts';
+import { faultWhere, impossible, impossibleMessage, notNegative, positive, share } from './draw-checks.ts';
 import { permutation, subset } from './subsets.ts';
 import { below, gumbel, lgamma, logGamma, orthonormal, standardNormal, unit } from './variates.ts';
 
@@ -51,8 +52,7 @@ const normal: Distribution = {
   parameters: ['mean', 'std'],
   dtypes: ['f32'],
   draw({ e, args, key }, { shape }) {
-    args.requireThat('std', (x) => x >= 0, 'at least 0');
-    const [mean, std] = [args.float('mean', shape), args.float('std', shape)];
+    const [mean, std] = [args.float('mean', shape), args.float('std', shape, notNegative)];
     const z = standardNormal(e, key, shape);
     const scaled = std ? op(e, 'mul', std, z) : z;
     return {
@@ -68,19 +68,32 @@ const normal: Distribution = {
   },
 };
 
+/** Bounds of uniform, and whether rounding may reach the upper one, as it does not where the lower one is 0. */
+function bounds(e: Elaboration, args: DrawArguments, shape: readonly number[]) {
+  const [from, to] = [args.known('lo') ?? (args.find('lo') ? undefined : [0]), args.known('hi')];
+  const least = from ? Math.max(...from) : Number.NEGATIVE_INFINITY;
+  args.requireThat('hi', { holds: (x) => x >= least, wanted: `at least ${least}` });
+  const lo = args.float('lo', shape);
+  const given = args.float('hi', shape) ?? e.constant(1, 'f32', shape);
+  const known = from && (args.find('hi') ? to : [1]);
+  const wrong = op(e, 'lt', given, lo ?? like(e, given, 0));
+  const hi = known ? given : faultWhere(e, given, wrong, 'hi of uniform must be at least lo');
+  const below = (a: number, b: number) =>
+    a === 0 || Math.fround(a + Math.fround(b - a) * (1 - 2 ** -23)) < Math.fround(b);
+  return { lo, hi, reached: !(known && from.length === 1 && known.length === 1 && below(from[0], known[0])) };
+}
+
 const uniform: Distribution = {
   parameters: ['lo', 'hi'],
   dtypes: ['f32'],
   draw({ e, args, key }, { shape }) {
-    const least = Math.max(...args.known('lo'), args.find('lo') ? Number.NEGATIVE_INFINITY : 0);
-    args.requireThat('hi', (x) => x >= least, `at least ${least}`);
-    const lo = args.float('lo', shape);
-    const hi = args.float('hi', shape) ?? e.constant(1, 'f32', shape);
+    const { lo, hi, reached } = bounds(e, args, shape);
     const u = unit(e, key, shape, 0);
     const width = lo ? op(e, 'sub', hi, lo) : hi;
     const from = lo ?? e.constant(0, 'f32', shape);
+    const node = lo ? op(e, 'add', lo, op(e, 'mul', width, u)) : op(e, 'mul', hi, u);
     return {
-      node: lo ? op(e, 'add', lo, op(e, 'mul', width, u)) : op(e, 'mul', hi, u),
+      node: reached && lo ? op(e, 'select', op(e, 'lt', node, hi), node, lo) : node,
       density: (x) => {
         const inside = op(e, 'and', op(e, 'ge', x, from), op(e, 'lt', x, hi));
         return op(e, 'sub', indicator(e, inside), op(e, 'log', width));
@@ -93,8 +106,7 @@ const bernoulli: Distribution = {
   parameters: ['p'],
   dtypes: ['f32', 'bool', 'i32'],
   draw({ e, args, key }, { dtype, shape }) {
-    args.requireThat('p', (x) => x >= 0 && x <= 1, 'in 0..1');
-    const p = args.float('p', shape) ?? e.constant(0.5, 'f32', shape);
+    const p = args.float('p', shape, share) ?? e.constant(0.5, 'f32', shape);
     const up = op(e, 'lt', unit(e, key, shape, 0), p);
     return {
       node: drawn(e, 'bernoulli', cast(e, up, dtype)),
@@ -148,7 +160,11 @@ const integers: Distribution = {
         hint: 'the upper bound is left out, so it must be greater',
       });
     const difference = op(e, 'sub', high, low);
-    const width = e.make('bitcast', [difference], { dtype: 'u32' });
+    const known = lo.value.kind === 'exact' && hi.value.kind === 'exact';
+    const checked = known
+      ? difference
+      : faultWhere(e, difference, op(e, 'le', high, low), 'hi of integers must be greater than lo');
+    const width = e.make('bitcast', [checked], { dtype: 'u32' });
     const from = broadcastTo(e, low, shape);
     return {
       node: op(e, 'add', from, below(e, key, shape, broadcastTo(e, width, shape))),
@@ -161,37 +177,44 @@ const integers: Distribution = {
 };
 
 /** Name, values and shape of the argument of `categorical`: weights or logits. */
-function classScores({ e, d, args }: Place): { name: 'w' | 'logits'; shape: readonly number[] } {
+function classScores({ e, d, args }: Place) {
   const name = args.find('logits') ? 'logits' : 'w';
+  const logits = name === 'logits';
   const given = args.value(name);
   if (!given || (args.find('w') && args.find('logits')))
     fail('OPT321', d.span, 'categorical takes weights or logits', {
       hint: 'write ~ categorical(w), or ~ categorical(logits: z)',
     });
-  const { shape } = toFloat(e, given.value, given.span).type;
+  const node = toFloat(e, given.value, given.span);
+  const { shape } = node.type;
   if (!shape[shape.length - 1])
     fail('OPT321', given.span, `the classes lie along the last axis, but this has shape ${e.shapeText(shape)}`, {
       hint: 'give one weight for each class',
     });
-  return { name, shape };
+  return {
+    name,
+    shape,
+    scores: { node, known: args.known(name), span: given.span, logits, count: 1, what: 'categorical' },
+  };
 }
 
-/**
- * An index along the last axis of the weights, by the largest of log w + gumbel (Gumbel, 1954). Weights that are negative, not a number or all 0 give -1,
- * which no index takes.
- */
+/** An index along the last axis of the weights, by the largest of log w + gumbel (Gumbel, 1954). Weights from which nothing can be drawn are a fault. */
 const categorical: Distribution = {
   parameters: ['w', 'logits'],
   dtypes: ['i32'],
   type: (at) => ({ dtype: 'i32', shape: classScores(at).shape.slice(0, -1) }),
   draw(at, type) {
     const { e, args, key } = at;
-    const { name, shape: own } = classScores(at);
+    const { name, shape: own, scores: given } = classScores(at);
     const shape = [...type.shape, own[own.length - 1]];
     const axis = shape.length - 1;
     const along = (reduction: string, x: Node) => e.make(reduction, [x], { axes: [axis] });
     const values = args.needed(name, shape);
-    const scores = (z: Node) => e.make('argmax', [op(e, 'add', z, gumbel(e, key, shape))], { axis });
+    const wrong = impossible(e, given);
+    const best = (z: Node) => {
+      const index = e.make('argmax', [op(e, 'add', z, gumbel(e, key, shape))], { axis });
+      return drawn(e, 'categorical', wrong ? faultWhere(e, index, wrong, impossibleMessage(given)) : index);
+    };
     const chosen = (z: Node) => {
       const index = e.make('broadcast', [z], { shape, axes: type.shape.map((_, a) => a) });
       return op(e, 'eq', e.make('iota', [], { shape, axis, dtype: 'i32' }), index);
@@ -202,46 +225,41 @@ const categorical: Distribution = {
       const top = e.make('stop', [along('reduce_max', values)]);
       const spread = e.make('broadcast', [top], { shape, axes: type.shape.map((_, a) => a) });
       return {
-        node: drawn(e, 'categorical', scores(values)),
+        node: best(values),
         density: (z) => {
           const total = op(e, 'log', along('reduce_sum', op(e, 'exp', op(e, 'sub', values, spread))));
           return op(e, 'sub', picked(z, values), op(e, 'add', total, top));
         },
       };
     }
-    const zero = e.constant(0, 'f32', type.shape);
-    const allowed = op(e, 'ge', along('reduce_min', values), zero);
-    const some = op(e, 'gt', along('reduce_max', values), zero);
-    const index = scores(op(e, 'log', values));
     return {
-      node: drawn(
-        e,
-        'categorical',
-        op(e, 'select', op(e, 'and', allowed, some), index, e.constant(-1, 'i32', type.shape)),
-      ),
+      node: best(op(e, 'log', values)),
       density: (z) => op(e, 'sub', op(e, 'log', picked(z, values)), op(e, 'log', along('reduce_sum', values))),
     };
   },
 };
 
-const positive = (args: DrawArguments, ...names: string[]) => {
-  for (const name of names) args.requireThat(name, (x) => x > 0, 'greater than 0');
-};
+/** The smallest normal number and the largest below 1: the ends of open ranges, which reals beyond them are rounded to (as PyTorch does). */
+const LEAST = 2 ** -126;
+const MOST = 1 - 2 ** -24;
+const aboveZero = (e: Elaboration, x: Node) => op(e, 'max', x, like(e, x, LEAST));
+const inside = (e: Elaboration, x: Node) => op(e, 'min', aboveZero(e, x), like(e, x, MOST));
 
 /** Scale is a factor, and so pathwise; what depends on the shape is cut. */
 const gamma: Distribution = {
   parameters: ['shape', 'scale'],
   dtypes: ['f32'],
   draw({ e, args, key }, { shape }) {
-    positive(args, 'shape', 'scale');
-    const a = args.needed('shape', shape);
-    const scale = args.float('scale', shape);
-    const one = cut(e, 'gamma', op(e, 'exp', logGamma(e, key, a)));
+    const a = args.needed('shape', shape, positive);
+    const scale = args.float('scale', shape, positive);
+    const one = cut(e, 'gamma', aboveZero(e, op(e, 'exp', logGamma(e, key, a))));
     return {
-      node: scale ? op(e, 'mul', scale, one) : one,
+      node: scale ? aboveZero(e, op(e, 'mul', scale, one)) : one,
       density: (z) => {
         const t = scale ? op(e, 'div', z, scale) : z;
-        const power = op(e, 'mul', op(e, 'sub', a, like(e, z, 1)), op(e, 'log', t));
+        // not the logarithm of t, which may be below the smallest number
+        const logT = scale ? op(e, 'sub', op(e, 'log', z), op(e, 'log', scale)) : op(e, 'log', z);
+        const power = op(e, 'mul', op(e, 'sub', a, like(e, z, 1)), logT);
         const whole = op(e, 'sub', op(e, 'sub', power, t), lgamma(e, a));
         return scale ? op(e, 'sub', whole, op(e, 'log', scale)) : whole;
       },
@@ -254,8 +272,7 @@ const beta: Distribution = {
   parameters: ['a', 'b'],
   dtypes: ['f32'],
   draw({ e, args, key }, { shape }) {
-    positive(args, 'a', 'b');
-    const [a, b] = [args.needed('a', shape), args.needed('b', shape)];
+    const [a, b] = [args.needed('a', shape, positive), args.needed('b', shape, positive)];
     const row = (x: Node) => e.make('reshape', [x], { shape: [1, ...shape] });
     const logs = logGamma(e, key, e.make('concat', [row(a), row(b)], { axis: 0 }));
     const [first, second] = [0, 1].map((i) =>
@@ -272,7 +289,7 @@ const beta: Distribution = {
       ),
     );
     return {
-      node: cut(e, 'beta', op(e, 'sigmoid', op(e, 'sub', first, second))),
+      node: cut(e, 'beta', inside(e, op(e, 'sigmoid', op(e, 'sub', first, second)))),
       density: (z) => {
         const one = like(e, z, 1);
         const left = op(e, 'mul', op(e, 'sub', a, one), op(e, 'log', z));
@@ -294,7 +311,6 @@ const dirichlet: Distribution = {
     return toFloat(e, given.value, given.span).type;
   },
   draw({ e, d, args, key }, { shape }) {
-    positive(args, 'a');
     if (!shape[shape.length - 1])
       fail(
         'OPT321',
@@ -308,11 +324,13 @@ const dirichlet: Distribution = {
     const outer = shape.slice(0, -1);
     const along = (reduction: string, x: Node) => e.make(reduction, [x], { axes: [axis] });
     const spread = (x: Node) => e.make('broadcast', [x], { shape, axes: outer.map((_, i) => i) });
-    const a = args.needed('a', shape);
+    const a = args.needed('a', shape, positive);
     const logs = logGamma(e, key, a);
     const parts = op(e, 'exp', op(e, 'sub', logs, spread(along('reduce_max', logs))));
+    const shares = op(e, 'div', parts, spread(along('reduce_sum', parts)));
     return {
-      node: cut(e, 'dirichlet', op(e, 'div', parts, spread(along('reduce_sum', parts)))),
+      // a single part is 1
+      node: cut(e, 'dirichlet', shape[axis] === 1 ? shares : inside(e, shares)),
       density: (z) => {
         const powers = op(e, 'mul', op(e, 'sub', a, like(e, z, 1)), op(e, 'log', z));
         const terms = along('reduce_sum', op(e, 'sub', powers, lgamma(e, a)));

@@ -5,6 +5,7 @@ import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
 import { broadcastTo, toFloat } from './convert.ts';
+import { type Domain, faultWhere, numbersOf } from './draw-checks.ts';
 import type { Frame } from './scope.ts';
 import type { Value } from './values.ts';
 
@@ -49,8 +50,8 @@ export class DrawArguments {
     return found;
   }
 
-  /** f32 values of the result's shape; undefined where the argument is left off. */
-  float(name: string, shape: readonly number[]): Node | undefined {
+  /** f32 values of the result's shape; undefined where the argument is left off. Those outside of `domain` are refused now if they are known, else a fault of the run. */
+  float(name: string, shape: readonly number[], domain?: Domain): Node | undefined {
     const given = this.value(name);
     if (!given) return undefined;
     const node = toFloat(this.e, given.value, given.span);
@@ -67,27 +68,34 @@ export class DrawArguments {
         },
       );
     }
-    return broadcastTo(this.e, node, shape);
+    return broadcastTo(this.e, domain ? this.within(name, node, domain) : node, shape);
+  }
+
+  private within(name: string, node: Node, domain: Domain): Node {
+    this.requireThat(name, domain);
+    if (this.known(name)) return node;
+    const message = `${name} of ${this.d.dist.text} must be ${domain.wanted}`;
+    return faultWhere(this.e, node, domain.outside(this.e, node), message);
   }
 
   /** As `float`, of an argument that must be given. */
-  needed(name: string, shape: readonly number[]): Node {
-    const node = this.float(name, shape);
+  needed(name: string, shape: readonly number[], domain?: Domain): Node {
+    const node = this.float(name, shape, domain);
     if (node) return node;
     fail('OPT321', this.d.span, `${this.d.dist.text} needs its argument ${name}`, {
       hint: `write ~ ${this.d.dist.text}(${this.names.join(', ')})`,
     });
   }
 
-  /** Numbers that are known now, of an argument. */
-  known(name: string): readonly number[] {
-    const value = this.value(name)?.value;
-    return value?.kind === 'exact' ? [value.value] : value?.kind === 'exactArray' ? value.values : [];
+  /** Numbers of an argument, where they are known now. */
+  known(name: string): readonly number[] | undefined {
+    const given = this.value(name);
+    return given && numbersOf(given.value);
   }
 
   /** Refuses an argument that is known now and makes no sense. */
-  requireThat(name: string, holds: (x: number) => boolean, wanted: string): void {
-    const wrong = this.known(name).find((x) => !holds(x));
+  requireThat(name: string, { holds, wanted }: Pick<Domain, 'holds' | 'wanted'>): void {
+    const wrong = this.known(name)?.find((x) => !holds(x));
     if (wrong === undefined) return;
     fail('OPT321', this.find(name)?.span, `${name} of ${this.d.dist.text} is ${wrong}, but must be ${wanted}`, {
       labels: [{ span: this.d.span, text: 'this draw' }],

@@ -1,10 +1,11 @@
 /** Draws of several things out of n: permutations and subsets in random order, also in proportion to weights. */
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { Node } from '../ops/types.ts';
-import { cast, indicator } from './arithmetic.ts';
+import { indicator } from './arithmetic.ts';
 import type { Elaboration } from './context.ts';
 import { broadcastTo, toDim, toFloat } from './convert.ts';
 import type { Distribution, Drawn, Place } from './distributions.ts';
+import { faultWhere, impossible, impossibleMessage } from './draw-checks.ts';
 import { gumbel } from './variates.ts';
 
 const op = (e: Elaboration, name: string, ...inputs: Node[]) => e.make(name, inputs);
@@ -73,20 +74,16 @@ function weightsOf(at: Place): Node | undefined {
   return weights;
 }
 
-/**
- * The k largest of log w + gumbel are draws one after the other (Efraimidis and Spirakis, 2006). Weights that are negative or not a number, or of which fewer than
- * k are positive, give -1, which no index takes.
- */
-function weighted({ e, key }: Place, weights: Node, k: number): Drawn {
+/** The k largest of log w + gumbel are draws one after the other (Efraimidis and Spirakis, 2006). Weights of which fewer than k are positive are a fault. */
+function weighted({ e, key, args, d }: Place, weights: Node, k: number): Drawn {
   const { shape } = weights.type;
-  const zero = e.constant(0, 'f32', shape);
-  const all = (x: Node) => e.make('reduce_and', [x], { axes: [0] });
-  const some = e.make('reduce_sum', [cast(e, op(e, 'gt', weights, zero), 'i32')], { axes: [0] });
-  const right = op(e, 'and', all(op(e, 'ge', weights, zero)), op(e, 'ge', some, e.constant(k, 'i32')));
+  const span = args.find('weights')?.span ?? d.span;
+  const given = { node: weights, known: args.known('weights'), span, count: k, what: 'subset' };
+  const wrong = impossible(e, given);
   const scores = op(e, 'add', op(e, 'log', weights), gumbel(e, key, shape));
   const order = e.make('argsort', [scores], { axis: 0, descending: true });
   const first = e.make('slice', [order], { start: [0], limit: [k], stride: [1] });
-  const node = op(e, 'select', broadcastTo(e, right, [k]), first, e.constant(-1, 'i32', [k]));
+  const node = wrong ? faultWhere(e, first, wrong, impossibleMessage(given)) : first;
   return {
     node: e.make('name', [node], { name: 'subset', draw: 'subset' }),
     density: (z) => {

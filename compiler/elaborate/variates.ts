@@ -50,7 +50,7 @@ export function gumbel(e: Elaboration, k: Node, shape: readonly number[]): Node 
 const ROUNDS = 7;
 
 /**
- * Logarithm of a gamma variate of scale 1 for shapes `a` (f32, positive; NaN for others). Marsaglia and Tsang (2000): d (1 + c x)^3 with d = a - 1/3 and
+ * Logarithm of a gamma variate of scale 1 for shapes `a` (f32, positive). Marsaglia and Tsang (2000): d (1 + c x)^3 with d = a - 1/3 and
  * c = 1/sqrt(9 d) for a normal x, accepted where log u < x^2 / 2 + d - d v + d log v. Shapes below 1 take that of a + 1 times u^(1/a). In logarithms since small
  * shapes give numbers far below the smallest float.
  */
@@ -64,9 +64,8 @@ export function logGamma(e: Elaboration, k: Node, a: Node): Node {
     const slice = e.make('slice', [all], { start, limit: [i + 1, ...shape], stride: whole.map(() => 1) });
     return e.make('reshape', [slice], { shape });
   };
-  const valid = op('gt', a, number(0));
   const small = op('lt', a, number(1));
-  const shifted = op('select', small, op('add', op('select', valid, a, number(1)), number(1)), a);
+  const shifted = op('select', small, op('add', a, number(1)), a);
   const d = op('sub', shifted, number(1 / 3));
   const c = op('div', number(1 / 3), op('sqrt', d));
   // Rows 0 … R - 1 are normal, R … 2R - 1 decide, the last is for shapes below 1: no two share a counter.
@@ -87,14 +86,9 @@ export function logGamma(e: Elaboration, k: Node, a: Node): Node {
     const accepted = op('and', positive, op('lt', op('log', row(units, ROUNDS + round)), bound));
     log = op('select', accepted, op('add', op('log', d), logV), log);
   }
-  const power = op(
-    'div',
-    op('log', row(units, 2 * ROUNDS)),
-    op('select', small, op('select', valid, a, number(1)), number(1)),
-  );
-  const result = op('select', small, op('add', log, power), log);
-  // The logarithm of -1 is NaN on every device, which a constant is not.
-  return op('add', result, op('log', op('select', valid, number(1), number(-1))));
+  const power = op('div', op('log', row(units, 2 * ROUNDS)), op('select', small, a, number(1)));
+  // finite for the smallest of shapes too, since differences are taken of results
+  return op('select', small, op('add', log, op('max', power, number(-1e38))), log);
 }
 
 /**

@@ -6,18 +6,26 @@ import type { Node } from '../ops/types.ts';
 import { cast } from './arithmetic.ts';
 import type { Elaboration } from './context.ts';
 import { broadcastTo } from './convert.ts';
+import { faultWhere, impossible, impossibleMessage, type Scores } from './draw-checks.ts';
 
 /** What all shares add up to, nearly. At most as many rows more may have been raised to 1. */
 const WHOLE = 2 ** 30;
 
 /**
  * Indices (i32 of the shape) of weights f32[n], drawn independently with replacement: the first whose running sum of shares is beyond a uniform number (inversion).
- * Weights that are negative, not finite or all 0 give -1, which no index takes.
+ * Weights that are negative, not finite or all 0 are refused if they are `known`, else a fault of the run.
  */
-export function drawWeighted(e: Elaboration, key: Node, shape: readonly number[], weights: Node): Node {
+export function drawWeighted(
+  e: Elaboration,
+  key: Node,
+  shape: readonly number[],
+  weights: Pick<Scores, 'node' | 'known' | 'span'>,
+): Node {
   const op = (name: string, ...inputs: Node[]) => e.make(name, inputs);
-  const n = weights.type.shape[0];
-  const { shares, right } = sharesOf(e, weights);
+  const [n] = weights.node.type.shape;
+  const given = { ...weights, count: 1, what: 'the batch' };
+  const wrong = impossible(e, given);
+  const shares = sharesOf(e, weights.node);
   const sums = e.make('cumsum', [shares], { axis: 0 });
   const total = e.make('reduce_sum', [shares], { axes: [0] });
   const bits = e.make('random_bits', [key], { shape, word: 0 });
@@ -33,28 +41,21 @@ export function drawWeighted(e: Elaboration, key: Node, shape: readonly number[]
     const sum = e.make('gather', [sums, op('sub', op('min', next, last), op('min', one, last))], { axis: 0 });
     index = op('select', op('and', inside, op('le', sum, aim)), next, index);
   }
-  const found = op('select', broadcastTo(e, right, shape), index, e.constant(-1, 'i32', shape));
+  const found = wrong ? faultWhere(e, index, wrong, impossibleMessage(given)) : index;
   return e.make('name', [found], { name: 'rows', draw: 'replacement' });
 }
 
-/** Whole shares (i32) of `WHOLE`, at least 1 where the weight is positive, and whether the weights are fit to be drawn by. */
-function sharesOf(e: Elaboration, weights: Node): { shares: Node; right: Node } {
+/** Whole shares (i32) of `WHOLE`, at least 1 where the weight is positive. */
+function sharesOf(e: Elaboration, weights: Node): Node {
   const { shape } = weights.type;
   const op = (name: string, ...inputs: Node[]) => e.make(name, inputs);
-  const zero = e.constant(0, 'f32', shape);
-  const scalar = (x: number) => e.constant(x, 'f32');
   const largest = e.make('reduce_max', [weights], { axes: [0] });
-  const least = e.make('reduce_min', [weights], { axes: [0] });
-  // A sum is not a number as soon as one weight is not, where a minimum may leave that out.
   const relative = op('div', weights, broadcastTo(e, largest, shape));
   const sum = e.make('reduce_sum', [relative], { axes: [0] });
-  const right = op('and', op('ge', least, scalar(0)), op('ge', sum, scalar(1)));
-  const scale = op('div', scalar(WHOLE), op('max', sum, scalar(1)));
-  const usable = broadcastTo(e, right, shape);
-  const exact = op('select', usable, op('mul', relative, broadcastTo(e, scale, shape)), zero);
+  const exact = op('mul', relative, broadcastTo(e, op('div', e.constant(WHOLE, 'f32'), sum), shape));
   const raised = op('max', cast(e, exact, 'i32'), e.constant(1, 'i32', shape));
-  const positive = op('and', usable, op('gt', weights, zero));
-  return { shares: op('select', positive, raised, e.constant(0, 'i32', shape)), right };
+  const positive = op('gt', weights, e.constant(0, 'f32', shape));
+  return op('select', positive, raised, e.constant(0, 'i32', shape));
 }
 
 /** The upper 32 bits of the product of two u32: for random bits a and a width b, a number below b. By halves, which WGSL has no wider type for. */

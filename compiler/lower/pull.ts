@@ -72,6 +72,7 @@ export class Puller implements ElementWriter {
     switch (def.lower.family) {
       case 'elementwise': {
         const args = node.inputs.map((input) => this.pull(input, index));
+        if (node.op === 'fault_where') return this.faultWhere(node, args);
         if (node.op === 'mul' && node.type.dtype === 'f32') {
           const at = args.findIndex((arg) => b.constantOf(arg) === 0);
           if (at >= 0) return this.timesZero(args[1 - at]);
@@ -111,6 +112,13 @@ export class Puller implements ElementWriter {
       case 'part':
         throw new NotFusable(node.op);
     }
+  }
+
+  private faultWhere(node: Node, [x, wrong]: readonly Value[]): Value {
+    const { b } = this;
+    const fault = this.storage.fault(node, String(node.attrs.message));
+    if (b.constantOf(wrong) !== 0) b.fault(b.op('not', [wrong], 'bool'), fault, b.constant(0, 'i32'));
+    return x;
   }
 
   /** 0 · x, which is NaN where x is not finite: drivers make every product with a literal 0 a 0. */

@@ -5,10 +5,10 @@
 import { ops } from './table.ts';
 import type { DType, OpDef } from './types.ts';
 
-/** Operators, conversions, how f16 is stored, powers, and minimum and maximum, which are reductions as well. */
+/** Operators, conversions, how f16 is stored, run-time checks, powers, and minimum and maximum, which are reductions as well. */
 const WRITTEN_OTHERWISE = new Set([
   'add', 'sub', 'mul', 'div', 'pow', 'integer_pow', 'floor_div', 'floor_mod', 'neg', 'not', 'and', 'or', 'xor', 'eq', 'ne', 'lt', 'le', 'gt', 'ge',
-  'shift_left', 'shift_right', 'cast', 'bitcast', 'round_half', 'half_bits', 'half_value', 'max', 'min',
+  'shift_left', 'shift_right', 'cast', 'bitcast', 'round_half', 'half_bits', 'half_value', 'fault_where', 'max', 'min',
 ]); // prettier-ignore
 
 export interface ElementwiseFunction {

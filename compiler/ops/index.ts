@@ -7,7 +7,7 @@ import { equatable, named, numeric } from './elementwise.ts';
 import { Terms } from './terms.ts';
 import type { NdArray, Node, OpDef, Rng, TensorType } from './types.ts';
 
-/** An index of `gather`, `scatter_add` or a dynamic slice does not lie in its axis. */
+/** A run-time check failed: an index of `gather`, `scatter_add` or a dynamic slice does not lie in its axis, or a condition of `fault_where` holds. */
 export class IndexFault extends Error {
   constructor(message: string) {
     super(message);

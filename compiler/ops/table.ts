@@ -10,6 +10,7 @@ import { dynamicSliceOps } from './dynamic-slice.ts';
 import { binaryOps } from './elementwise-binary.ts';
 import { unaryOps } from './elementwise-unary.ts';
 import { factorOps } from './factor.ts';
+import { faultOps } from './fault.ts';
 import { indexOps } from './index.ts';
 import { loopOps } from './loop.ts';
 import { randomOps } from './random.ts';
@@ -25,6 +26,7 @@ const table = {
   ...sourceOps,
   ...unaryOps,
   ...binaryOps,
+  ...faultOps,
   ...reduceOps,
   ...cumulativeOps,
   ...shapeOps,

@@ -210,8 +210,8 @@ export interface OpDef {
   /** Rules of a primitive with several results, in place of `vjp`, `jvp` and `batch` above. */
   readonly several?: SeveralRules;
   /**
-   * The first input that is an index checked while running: out of range is a fault. Where the arity is fixed it is the only one, else all
-   * inputs from it on are (see `checkedInputs`). Code that may run for elements that do not count gives 0 instead.
+   * The first input that is checked while running: an index out of range, or a condition that holds, is a fault. Where the arity is fixed it is the only one, else all
+   * inputs from it on are (see `checkedInputs`). Code that may run for elements that do not count gives 0 (false) instead.
    */
   readonly checked?: number;
   readonly lower: Lowering;

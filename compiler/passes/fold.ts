@@ -37,7 +37,12 @@ function folded(graph: Graph, node: Node): Node | undefined {
   )
     return undefined;
   const size = sizeOf(node.type.shape);
-  if (isUniform(node) && size > 0 && node.inputs.every((i) => i.attrs.value !== undefined)) {
+  if (
+    isUniform(node) &&
+    op(node.op).checked === undefined &&
+    size > 0 &&
+    node.inputs.every((i) => i.attrs.value !== undefined)
+  ) {
     const value = uniformValue(node);
     return representable(value) ? graph.constant(value, node.type) : undefined;
   }

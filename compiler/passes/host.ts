@@ -18,13 +18,14 @@ export interface HostPart {
 
 /** What a node is to the host: a value of its own, another name for its input, or nothing. */
 export function hostRole(node: Node, isHost: (input: Node) => boolean): 'value' | 'alias' | 'none' {
-  const { scalar, lower } = op(node.op);
+  const { scalar, lower, checked } = op(node.op);
   if (node.op === 'parameter') return node.attrs.source === 'scalar' ? 'value' : 'none';
   if (lower.family === 'host') return node.inputs.every(isHost) ? 'value' : 'none';
   if (node.type.shape.length > 0) return 'none';
   if (node.op === 'constant') return 'value';
   if (lower.family === 'alias') return isHost(node.inputs[0]) ? 'alias' : 'none';
-  return scalar !== undefined && node.inputs.every(isHost) ? 'value' : 'none';
+  // a fault is recorded by a kernel, which knows its place
+  return scalar !== undefined && checked === undefined && node.inputs.every(isHost) ? 'value' : 'none';
 }
 
 /** Program and index for everything the roots reach by inputs. (Regions are closed: what they read of the host they get as constants.) */

@@ -102,6 +102,7 @@ export const simplifyRules: readonly Rule[] = [
       return condition === undefined ? undefined : condition !== 0 ? a : b;
     },
   },
+  identity('fault_where(x, false) → x', 'fault_where', ({ inputs: [, wrong] }) => splat(wrong) === 0),
   {
     name: 'select(c, a, a) → a',
     ops: ['select'],

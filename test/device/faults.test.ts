@@ -25,6 +25,34 @@ const cases: readonly (readonly [string, string])[] = [
   ['train 1 { x[k..k + 3] <- 2 * ones(3)\n report m = sum(x) }', 'a window of 3 that begins at 9 does not fit: the axis has 10 elements'],
 ]; // prettier-ignore
 
+const drawn = 'var zero = 0.0\nvar w: f32[2, 3] = 0\nvar n: i32 = 3\n';
+const nothing = (what: string, few = 'all are 0') =>
+  `${what} cannot be drawn: a weight is negative or not finite, or ${few}`;
+const logits = 'categorical cannot be drawn: a logit is not a number or infinite, or all are -infinity';
+const rows = 'data D = { x: f32(0..3) }\ntrain 1 { batch b = D[2] replacement weights ';
+const draws: readonly (readonly [string, string])[] = [
+  ['sample z ~ categorical(w[0]) i32', nothing('categorical')],
+  ['sample z ~ categorical(w) i32[2]', nothing('categorical')],
+  ['sample z ~ categorical([-1, 2, 3] + zero) i32[5]', nothing('categorical')],
+  ['sample z ~ categorical([1, zero / zero, 3]) i32', nothing('categorical')],
+  ['sample z ~ categorical([1, 1 / zero]) i32', nothing('categorical')],
+  ['let z = map 0..3 as i { sample c ~ categorical(w[0] + f32(i)) i32\n c }', nothing('categorical')],
+  ['sample z ~ categorical(logits: [1, zero / zero, 2]) i32', logits],
+  ['sample z ~ categorical(logits: log(w)) i32[2]', logits],
+  ['sample z ~ categorical(logits: [1, 1 / zero]) i32', logits],
+  ['sample z ~ subset(weights: [1, zero, 0]) i32[2]', nothing('subset', 'fewer than 2 are positive')],
+  ['sample z ~ subset(weights: [1, 2, zero - 1]) i32[2]', nothing('subset', 'fewer than 2 are positive')],
+  ['sample z ~ bernoulli(1.5 + zero) i32', 'p of bernoulli must be in 0..1'],
+  ['sample z ~ bernoulli(zero / zero) bool', 'p of bernoulli must be in 0..1'],
+  ['sample z ~ normal(0, zero - 1) f32[4]', 'std of normal must be at least 0'],
+  ['sample z ~ uniform(1, zero) f32[4]', 'hi of uniform must be at least lo'],
+  ['sample z ~ integers(n, 3) i32[4]', 'hi of integers must be greater than lo'],
+  ['sample z ~ gamma(zero) f32[4]', 'shape of gamma must be greater than 0'],
+  ['sample z ~ gamma(2, zero) f32[4]', 'scale of gamma must be greater than 0'],
+  ['sample z ~ beta(1, zero) f32[4]', 'b of beta must be greater than 0'],
+  ['sample z ~ dirichlet([1, zero, 2]) f32[4, 3]', 'a of dirichlet must be greater than 0'],
+];
+
 async function failure(
   text: string,
   on: 'device' | 'reference',
@@ -58,6 +86,20 @@ describe('an index out of range', () => {
     device ??= await openDevice();
     const onReference = await failure(head + text, 'reference');
     const onDevice = await failure(head + text, 'device');
+    expect(onReference.message).toBe(`${message} (step 0)`);
+    expect(onDevice).toEqual(onReference);
+  });
+});
+
+describe('a draw from nothing', () => {
+  it.each([
+    ...draws.map(([text, message]) => [`${text}\nmetric m = sum(f32(z))`, message] as const),
+    [`${rows}w[0]\nreport m = sum(b.x) }`, nothing('the batch')] as const,
+    [`${rows}[zero - 1, 1, 1]\nreport m = sum(b.x) }`, nothing('the batch')] as const,
+  ])('%s', { timeout: 60_000 }, async (text, message) => {
+    device ??= await openDevice();
+    const onReference = await failure(drawn + text, 'reference');
+    const onDevice = await failure(drawn + text, 'device');
     expect(onReference.message).toBe(`${message} (step 0)`);
     expect(onDevice).toEqual(onReference);
   });

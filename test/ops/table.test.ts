@@ -121,9 +121,10 @@ export function checkBatch(
   });
 }
 
-/** Other values for each element: of scalars, which have nothing to rotate, others in their range. */
-function rotations(rng: Rng, x: NdArray, n: number): NdArray[] {
+/** Other values for each element: of scalars, which have nothing to rotate, others in their range; a condition that is checked stays false. */
+function rotations(rng: Rng, x: NdArray, n: number, checked: boolean): NdArray[] {
   if (x.data.length === 1 && x.type.dtype === 'bool') {
+    if (checked) return Array.from({ length: n }, () => x);
     return Array.from({ length: n }, () => ({ type: x.type, data: Float64Array.of(rng.integer(0, 2)) }));
   }
   if (x.data.length === 1 && x.type.dtype === 'i32' && x.data[0] > 0) {
@@ -147,7 +148,7 @@ describe('batching equals a loop', () => {
         checkBatch(
           def,
           sample,
-          sample.inputs.map((x, k) => (mask[k] ? rotations(rng, x, 3) : x)),
+          sample.inputs.map((x, k) => (mask[k] ? rotations(rng, x, 3, k === def.checked) : x)),
           3,
         );
       }
@@ -162,7 +163,7 @@ describe('batching equals a loop', () => {
         const first = sample.inputs.length - sample.inputs[0].type.shape.length;
         const window = def.name === 'dynamic_slice' ? (sample.attrs.sizes as number[]) : sample.inputs[1].type.shape;
         const elements = sample.inputs.map((x, k) => {
-          if (k < first) return rng.uniform() < 0.5 ? rotations(rng, x, 4) : x;
+          if (k < first) return rng.uniform() < 0.5 ? rotations(rng, x, 4, false) : x;
           const room = sample.inputs[0].type.shape[k - first] - window[k - first] + 1;
           return Array.from({ length: 4 }, () => ({ type: x.type, data: Float64Array.of(rng.integer(0, room)) }));
         });

@@ -40,7 +40,7 @@ export const deviceCodes = {
   OPT708: {
     title: 'run-time check failed',
     about:
-      'A check that the compiler could not decide failed on the device: an index out of range in a gather, a dynamic slice or an update. Out of range is an error in Saddle, never a clamp. The message names the expression; steps are submitted in groups, so it names the group of steps.',
+      'A check that the compiler could not decide failed on the device: an index out of range in a gather, a dynamic slice or an update, or a draw from arguments from which nothing can be drawn (weights that are all 0, a probability above 1). Both are errors in Saddle, never a clamp. The message names the expression; steps are submitted in groups, so it names the group of steps.',
   },
   OPT709: {
     title: 'value not finite',

@@ -35,6 +35,7 @@ export function knownRange(node: Node, leaf: (node: Node) => Range | undefined =
     case 'flip':
     case 'name':
     case 'stop':
+    case 'fault_where':
     case 'gather':
       return knownRange(node.inputs[0], leaf);
     case 'concat':

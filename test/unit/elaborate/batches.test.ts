@@ -136,7 +136,7 @@ train 2 {
     '%s end the run: no row can be drawn by them',
     (w) => {
       const text = `data D = { v: f32(0..3) }\nvar zero = 0.0\ntrain 1 { batch s = D[4] replacement weights ${w}\n report a = sum(s.v) }`;
-      expect(() => runSpec(text)).toThrow(/-1/);
+      expect(() => runSpec(text)).toThrow(/the batch cannot be drawn/);
     },
   );
   test('are one for each row, and need replacement', () => {

@@ -66,11 +66,27 @@ describe('moments', () => {
     [0.125, 0.25, 0.625].forEach((m, k) => expect(mean(d.filter((_, i) => i % 3 === k))).toBeCloseTo(m, 2));
     for (let i = 0; i < 100; i++) expect(d[3 * i] + d[3 * i + 1] + d[3 * i + 2]).toBeCloseTo(1, 6);
   });
-  test('tiny shapes give numbers, wrong ones NaN', () => {
-    expect(draw('beta(0.001, 0.001) f32[500]').every((x) => x >= 0 && x <= 1)).toBe(true);
-    expect(draw('dirichlet(0.001) f32[100, 4]').every((x) => x >= 0 && x <= 1)).toBe(true);
-    const bad = runSpec('var a = [1.0, 0, -1]\nsample z ~ gamma(a) f32[3]\nvar keep = z').values('keep');
-    expect(bad.map(Number.isNaN)).toEqual([false, true, true]);
+  test('tiny shapes stay in their open range, and their density is a number', () => {
+    for (const dist of ['beta(0.001, 0.001) f32[500]', 'beta(50, 0.2) f32[2000]', 'dirichlet(0.001) f32[100, 4]'])
+      expect(
+        draw(dist).every((x) => x > 0 && x < 1 && Math.fround(x) < 1 && Math.fround(x) > 0),
+        dist,
+      ).toBe(true);
+    expect(draw('dirichlet(2) f32[5, 1]')).toEqual([1, 1, 1, 1, 1]);
+    // far below what f32 holds, in shape and in value
+    for (const dist of ['gamma(0.1) f32[2000]', 'gamma(1e-38) f32[20]', 'gamma(0.01, 1e-3) f32[200]'])
+      expect(
+        draw(dist).every((x) => x >= 2 ** -126 && x < 100),
+        dist,
+      ).toBe(true);
+    expect(draw('dirichlet(1e-38) f32[10, 4]').every((x) => x > 0 && x < 1)).toBe(true);
+    for (const dist of [
+      'gamma(0.01) f32[200]',
+      'gamma(0.01, 7) f32[200]',
+      'beta(0.01, 0.2) f32[200]',
+      'dirichlet(0.01) f32[50, 4]',
+    ])
+      expect(Number.isFinite(evaluateAll(['logp(z)'], `sample z ~ ${dist}`)[0]), dist).toBe(true);
   });
   test('a subset is without replacement, and all subsets are alike', () => {
     const counts = Array<number>(10).fill(0);
@@ -91,9 +107,6 @@ describe('moments', () => {
     expect(Math.abs(share(2, 3) - 5 / 56)).toBeLessThan(0.045);
     expect(runs.some((s) => s.includes(1))).toBe(false);
     expect(runs.every(([a, b]) => a !== b)).toBe(true);
-    // fewer positive weights than elements, a negative one, one that is no number
-    for (const w of ['[1, 0, 0]', '[1, 2, -1]', '[1, 2, log(-1)]'])
-      expect(draw(`subset(weights: ${w}) i32[2]`), w).toEqual([-1, -1]);
   });
   test('orthonormal columns and rows', () => {
     for (const [m, n] of [
@@ -235,6 +248,59 @@ describe('streams', () => {
     expect(a).toEqual(b);
     const c = runSpec('sample z ~ normal f32[2]\nvar k = z').values('k');
     expect(a).not.toEqual(c);
+  });
+});
+
+describe('arguments from which nothing can be drawn', () => {
+  /** Known while compiling: the argument is named. */
+  const known: [string, string][] = [
+    ['categorical([0, 0, 0]) i32', 'categorical cannot be drawn: all weights are 0'],
+    ['categorical(zeros(3)) i32', 'categorical cannot be drawn: all weights are 0'],
+    ['categorical([[1, 1], [-1, 2]])', 'categorical cannot be drawn: a weight is -1'],
+    ['subset(weights: [1, 0, 0]) i32[2]', 'subset cannot be drawn: 1 of the weights is positive, 2 are needed'],
+    ['subset(weights: zeros(3)) i32[1]', 'subset cannot be drawn: all weights are 0'],
+    ['subset(4) i32[5]', '[5] cannot be drawn from 4 without replacement'],
+    ['permutation(0)', 'permutation needs at least one element, not 0'],
+    ['bernoulli(1.5) f32', 'p of bernoulli is 1.5, but must be in 0..1'],
+    ['bernoulli([0.5, -0.1]) f32[2]', 'p of bernoulli is -0.1, but must be in 0..1'],
+    ['normal(std: -1) f32', 'std of normal is -1, but must be at least 0'],
+    ['normal(std: [1, -1]) f32[2]', 'std of normal is -1, but must be at least 0'],
+    ['uniform(1, 0) f32', 'hi of uniform is 0, but must be at least 1'],
+    ['uniform(hi: -1) f32', 'hi of uniform is -1, but must be at least 0'],
+    ['integers(3, 3) i32', 'integers(3, 3) is empty'],
+    ['gamma(0) f32', 'shape of gamma is 0, but must be greater than 0'],
+    ['gamma(1, 0) f32', 'scale of gamma is 0, but must be greater than 0'],
+    ['beta(0, 1) f32', 'a of beta is 0, but must be greater than 0'],
+    ['dirichlet([1, 0]) f32[2]', 'a of dirichlet is 0, but must be greater than 0'],
+  ];
+  test.each(known)('%s', (text, message) => {
+    const [error] = errorsOf(`sample z ~ ${text}\nvar k = z`);
+    expect([error.code, error.message]).toEqual(['OPT321', message]);
+  });
+  test('rows of a batch', () => {
+    const [error] = errorsOf(
+      'data D = { x: [1.0, 2] }\ntrain 1 { batch b = D[2] replacement weights [0, 0]\nreport m = sum(b.x) }',
+    );
+    expect([error.code, error.message]).toEqual(['OPT321', 'the batch cannot be drawn: all weights are 0']);
+  });
+  test('those at the limit are drawn', () => {
+    expect(draw('categorical([7]) i32[3]')).toEqual([0, 0, 0]);
+    expect(draw('permutation(1)')).toEqual([0]);
+    expect(draw('subset(1) i32[1]')).toEqual([0]);
+    expect(new Set(draw('subset(weights: [1, 0, 2]) i32[2]'))).toEqual(new Set([0, 2]));
+    expect(draw('bernoulli(0) f32[50]')).toEqual(Array(50).fill(0));
+    expect(draw('bernoulli(1) f32[50]')).toEqual(Array(50).fill(1));
+    expect(draw('normal(3, 0) f32[2]')).toEqual([3, 3]);
+    expect(draw('uniform(2, 2) f32[2]')).toEqual([2, 2]);
+    expect(draw('integers(-2, -1) i32[2]')).toEqual([-2, -2]);
+  });
+  test('a fault of a branch that is not taken is none', () => {
+    const text = `var w = [0.0, 0, 0]
+let c = if sum(w) > 0 { sample z ~ categorical(w) i32\n z } else { 7 }
+let d = map 0..2 as i { if i == 1 { sample z ~ categorical(w + f32(i)) i32\n z } else { 9 } }
+metric m = f32(c)
+metric n = f32(d[0])`;
+    expect([runSpec(text).last('m'), runSpec(text).last('n')]).toEqual([7, 9]);
   });
 });
 

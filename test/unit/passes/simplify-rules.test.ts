@@ -58,6 +58,9 @@ const examples: Record<string, readonly Example[]> = {
   'select(c, a, a) → a': [{ make: (g, x, y) => g.make('select', [g.make('lt', [x, y]), x, x]) }],
   'cast to the same dtype → x': [{ make: (g, x) => g.make('cast', [x], { dtype: 'f32' }) }],
   'bitcast to the same dtype → x': [{ dtype: 'u32', make: (g, x) => g.make('bitcast', [x], { dtype: 'u32' }) }],
+  'fault_where(x, false) → x': [
+    { make: (g, x) => g.make('fault_where', [x, g.constant(0, { dtype: 'bool', shape: [2, 3] })], { message: 'no' }) },
+  ],
   'x^1 → x': [{ make: (g, x) => g.make('integer_pow', [x], { exponent: 1 }) }],
   'pow(x, n) → integer_pow': [-2, -1, 0, -0, 1, 2, 3].map((n) => ({
     make: (g, x) => g.make('pow', [x, splat(g, n, x)]),

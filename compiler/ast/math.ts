@@ -159,6 +159,7 @@ function levelRows(level: Level, written: Written): string[] {
   const operator = (sense: string) => (sense.startsWith('min') ? '\\min' : '\\max');
   for (const o of level.objectives)
     rows.push(`${operator(o.sense)}_{${over}} \\quad & ${labelled(o.name, notation(o.value, written)).latex}`);
+  if (level.objectives.length === 0 && over !== '') rows.push(`& ${over}`);
   for (const player of level.players) {
     const moves = player.moves.map((m) => notation(m, written).latex).join(', ');
     rows.push(`\\text{${player.name.text.replace(/_/g, '\\_')}:}\\ ${operator(player.sense)}_{${moves}} \\quad & ${notation(player.value, written).latex}`); // prettier-ignore

@@ -188,6 +188,8 @@ export class Elaboration {
   readonly scalarArguments = new WeakMap<Thunk, { readonly home: EntryBuilder; readonly value: Value }>();
   /** Bodies in which local variables are born, by id. */
   readonly births = new Map<string, Scope>();
+  /** Scopes of the bodies that are being elaborated. */
+  private readonly open = new Set<Scope>();
   /** True while the initial value of a rule's state is evaluated, in which p is the cell's value and g does not exist yet. */
   beginning = false;
   /** Claims, read once all runs are known. */
@@ -293,6 +295,22 @@ export class Elaboration {
     } finally {
       this.looking = before;
     }
+  }
+
+  /** Elaborates the text of a body, in which local variables are born. */
+  inBody<T>(scope: Scope, body: () => T): T {
+    const outer = this.open.has(scope);
+    this.open.add(scope);
+    try {
+      return body();
+    } finally {
+      if (!outer) this.open.delete(scope);
+    }
+  }
+
+  /** Whether a body is being elaborated: what is called from it may be given its variables by name. */
+  isOpen(scope: Scope): boolean {
+    return this.open.has(scope);
   }
 
   /** Evaluates text that only observes: an eval, a metric, an export. */

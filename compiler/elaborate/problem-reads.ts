@@ -118,17 +118,15 @@ function warnApart(e: Elaboration, instance: ProblemInstance, part: Parts, all: 
     });
   const cellsOf = (level: Level): CellRef[] => level.variables.flatMap((v) => v.cells().cells);
   const own = cellsOf(part.level);
+  // a level may follow one that is further above
+  const above = all.filter((p) => allOf(p.level).includes(part.level)).flatMap((p) => cellsOf(p.level));
   for (const level of part.level.lower) {
     const inner = all
       .filter((p) => allOf(level).includes(p.level))
       .flatMap((p) => [...p.objectives, ...p.constraints, ...p.players]);
     const outer = [...part.objectives, ...part.constraints, ...part.players];
-    if (own.length > 0 && !readsAny(inner, own))
-      apart(
-        e,
-        level.text.span,
-        'this level reads nothing that the level above it moves: its answer is always the same',
-      );
+    if (own.length > 0 && !readsAny(inner, above))
+      apart(e, level.text.span, 'this level reads nothing that a level above it moves: its answer is always the same');
     else if (outer.length > 0 && !readsAny(outer, allOf(level).flatMap(cellsOf)))
       apart(e, level.text.span, 'the level above reads no answer of this one, which is solved for nothing');
   }

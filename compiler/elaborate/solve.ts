@@ -315,16 +315,13 @@ export function solveExpression(e: Elaboration, expr: ast.SolveExpr, frame: Fram
   const inner = elementFrame({ ...frame, path: [...frame.path, siteName(expr)] }, frame.indices);
   const head = headOf(e, expr, frame);
   const hint = 'a solve that is a value moves variables of its own';
-  return withoutEffects(e, frame, 'solve', expr.span, hint, () => {
+  const act = (): Solution => {
     const lifetime = beginLifetime(e, inner, expr.span);
     const instance = newInstance(e, head.problem, expr.problem.span, inner);
-    return solutionOf(
-      e,
-      loop(e, head, instance, inner, () => undefined, lifetime),
-      instance,
-      expr.span,
-    );
-  });
+    const found = e.inBody(inner.scope, () => loop(e, head, instance, inner, () => undefined, lifetime));
+    return solutionOf(e, found, instance, expr.span);
+  };
+  return withoutEffects(e, frame, 'solve', expr.span, hint, act);
 }
 
 function solutionOf(e: Elaboration, { matched, status }: Looped, instance: ProblemInstance, span: Span): Solution {

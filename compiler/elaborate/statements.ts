@@ -33,9 +33,11 @@ import { write } from './writes.ts';
 /** Statements of a block in its frame, then its value. */
 export function body(e: Elaboration, block: ast.Body, frame: Frame): Value | undefined {
   declareTemplates(block.statements, frame);
-  if (frame.solving?.ends(block)) frame.solving.statements(block.statements, frame);
-  else for (const stmt of block.statements) e.do.statement(e, stmt, frame);
-  return block.value && e.do.expression(e, block.value, frame);
+  return e.inBody(frame.scope, () => {
+    if (frame.solving?.ends(block)) frame.solving.statements(block.statements, frame);
+    else for (const stmt of block.statements) e.do.statement(e, stmt, frame);
+    return block.value && e.do.expression(e, block.value, frame);
+  });
 }
 
 /** Templates can be used above their declaration. */

@@ -106,8 +106,8 @@ export function visibleNodes(
 const isWrite = (node: Node): boolean => node.op === 'version';
 
 /**
- * For text that looks at the graph of an expression (`at`, `fresh`): whether a node is a write that it does not look behind. Those of cells are; those of local
- * variables of a body that has ended, as a fn's, are steps of a value, which no one but the body could name.
+ * For text that looks at the graph of an expression (`at`, `fresh`): whether a node is a write that it does not look behind. Those of cells are, and those of local
+ * variables of a body that the text stands in or is called from; those of a body that has ended, as a fn's, are steps of a value, which no one but the body could name.
  */
 export function writesSeenFrom(e: Elaboration, frame: Frame): (node: Node) => boolean {
   return (node) => {
@@ -115,7 +115,7 @@ export function writesSeenFrom(e: Elaboration, frame: Frame): (node: Node) => bo
     const id = node.attrs.cell as string;
     const cell = e.allCells.get(id);
     const birth = cell && !cell.persistent ? e.births.get(cell.livesWith ?? id) : undefined;
-    return birth === undefined || frame.scope.isWithin(birth);
+    return birth === undefined || frame.scope.isWithin(birth) || e.isOpen(birth);
   };
 }
 

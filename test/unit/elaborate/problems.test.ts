@@ -1,6 +1,6 @@
 /** Problems and solvers: what their words mean. Optima are closed forms; the methods of the library have a file of their own. */
 import { describe, expect, test } from 'vitest';
-import { compileSpec, errorsOf, runSpec } from './run-spec.ts';
+import { compileSpec, errorsOf, runSpec, warningsOf } from './run-spec.ts';
 
 const bowl = `problem bowl {
   over x: f32[2] = [2, 1]
@@ -339,6 +339,50 @@ metric found = (solve q(t) by al()).x[0]`);
     expect(m.last('slope')).toBeCloseTo((best(0.7001) - best(0.6999)) / 0.0002, 6);
     expect(m.last('each')).toBeCloseTo(best(0.2) + best(0.7), 7);
     expect(m.last('found')).toBeCloseTo(0.42, 7);
+  });
+});
+
+test('a level may follow one that is further above than the next', () => {
+  const text = (read: string) => `class three (x, y, z; F, G, H) { over x
+  minimize F
+  where y solves { over y
+    minimize G
+    where z solves { over z
+      minimize H } } }
+solver turns() for three (x, y, z; F, G, H) {
+  z <- z - 0.1 * grad(H, z)
+  y <- y - 0.1 * grad(G, y)
+  x <- x - 0.1 * grad(F, x)
+}
+problem p { over x: f32 = 2
+  minimize (x - y)^2
+  where y solves { over y: f32 = 0
+    minimize (y - z)^2 + (y - x)^2
+    where z solves { over z: f32 = 5
+      minimize (z - ${read})^2 } } }
+solve p by turns() for 3`;
+  expect(warningsOf(text('x'))).toEqual([]);
+  expect(warningsOf(text('y'))).toEqual([]);
+  expect(warningsOf(text('1')).join()).toContain('OPT449');
+});
+
+describe('a solve that is a value, by the library', () => {
+  test('line searches of rules see the multipliers of the solve as they stand', () => {
+    const m = runSpec(`use solvers { augmented_lagrangian }
+problem nearest(t: f32) { over x: f32[2] = 0
+  minimize sum((x - t)^2)
+  subject to cap: x[0] + x[1] <= 1 }
+var t: f32 = 3
+let s = solve nearest(t) by augmented_lagrangian()
+metric best = s.objective
+metric cap = s.multipliers.cap
+metric slope = grad(s.lagrangian, t)
+metric each = sum(map [0.0, 2.0] as u { (solve nearest(u) by augmented_lagrangian()).objective })`);
+    // x = (1/2, 1/2) and mu = 2 (t - 1/2) where t > 1/2: the value 2 (t - 1/2)^2
+    expect(m.last('best')).toBeCloseTo(12.5, 3);
+    expect(m.last('cap')).toBeCloseTo(5, 3);
+    expect(m.last('slope')).toBeCloseTo(10, 3);
+    expect(m.last('each')).toBeCloseTo(4.5, 3);
   });
 });
 

@@ -173,6 +173,24 @@ train 1 { var y = x
   report r = y at { x: 5 } }`);
     expect(error.code).toBe('OPT414');
   });
+  test('so is one that was passed on by name: the body that it lives in has not ended', () => {
+    const m = runSpec(`fn probe(L: objective, y: cells) = L at { y: 0 }
+fn once(L: objective, y: cells) { var t = 0.5
+  let moved = L at { y: y + t }
+  jvp(moved, t, 1) }
+fn f(a) { var y = a
+  var m = 0.0
+  m <- m + 3 * y
+  probe(m + y, y) }
+fn g(a) { var y = a
+  var m = 0.0
+  m <- m + 3 * y
+  once(m * y, y) }
+var x = 1.0
+metric f = f(x)
+metric g = g(x)`);
+    expect([m.last('f'), m.last('g')]).toEqual([3, 3]);
+  });
   const preamble = 'var x: f32 = 3\nvar y: f32 = 2\n';
   const value = (text: string, more = '') => runSpec(`${preamble}${more}\nmetric m = ${text}`).last('m');
   test('replaces reads of cells, lets and arguments', () => {

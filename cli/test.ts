@@ -3,6 +3,7 @@ import { exitCodes, worst, type ExitCode } from './outcome.ts';
 import { specFiles } from './paths.ts';
 import { runSpec, type RunOptions, type RunOutcome } from './run.ts';
 import { claimLine } from './summary.ts';
+import { tableLines } from './table.ts';
 import { coloursFor, print, printJson, shown } from './terminal.ts';
 
 export async function testCommand(args: readonly string[], options: RunOptions): Promise<ExitCode> {
@@ -17,6 +18,7 @@ export async function testCommand(args: readonly string[], options: RunOptions):
       for (const claim of outcome.document.expects ?? []) if (!options.quiet || !claim.pass) print(claimLine(claim, c));
     if (outcome.exit === exitCodes.interrupted) break;
   }
+  if (!options.json && !options.quiet) for (const line of solveLines(outcomes)) print(line);
   const failed = outcomes.filter((o) => o.exit !== exitCodes.ok).length;
   if (options.json) printJson({ status: failed === 0 ? 'ok' : 'failed', files: outcomes.map((o) => o.document) });
   else if (outcomes.length > 1) print(`${outcomes.length - failed} of ${outcomes.length} specs hold`);
@@ -32,4 +34,27 @@ function claimCount({ document }: RunOutcome): string {
   if (!document.expects) return `not run: ${String(document.error?.code ?? 'unknown error')}`;
   if (document.expects.length === 0) return 'no claims';
   return `${document.expects.filter((e) => e.pass).length} of ${document.expects.length} claims hold, ${document.seconds?.toFixed(1)} s`;
+}
+
+/** What the solves did, one row each, where several specs have some. */
+function solveLines(outcomes: readonly RunOutcome[]): string[] {
+  const solving = outcomes.filter(({ document }) => document.solves && document.solves.length > 0);
+  if (solving.length < 2) return [];
+  const rows = solving.flatMap(({ document }) =>
+    (document.solves ?? []).map((ledger, i) => [
+      i === 0 ? shown(document.file) : '',
+      ledger.run === '' ? ledger.problem : `${ledger.run}: ${ledger.problem}`,
+      ledger.solver,
+      i > 0 ? '' : document.expects?.every((claim) => claim.pass) ? 'yes' : 'no',
+      String(ledger.steps),
+      ledger.ended,
+      i > 0 ? '' : (document.seconds?.toFixed(2) ?? ''),
+    ]),
+  );
+  return [
+    '',
+    ...tableLines(['spec', 'problem', 'solver', 'solved', 'iterations', 'ended', 's'], rows),
+    'every other solver of the library that fits, with evaluations: --solvers',
+    '',
+  ];
 }

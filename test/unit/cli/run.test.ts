@@ -275,6 +275,22 @@ describe('test', () => {
     }));
 });
 
+describe('test of several specs with solves', () => {
+  it('ends with a table of what each solve did', () => {
+    const solve = (claim: string) =>
+      `use solvers { newton }\nproblem p {\n  over x: f32 = 0\n  minimize (x - 2)^2\n}\nsolve p by newton() for 50\nexpect p.x ~= ${claim} within 1e-3\n`;
+    return inProject(solve('2'), async (folder) => {
+      const one = await saddle(['test', '.', '--device', 'reference'], folder);
+      expect(one.stdout).not.toContain('iterations');
+      writeFileSync(path.join(folder, 'wrong.opt'), solve('3'));
+      const { stdout } = await saddle(['test', '.', '--device', 'reference'], folder);
+      expect(stdout).toMatch(/^spec {2,}problem {2,}solver {2,}solved {2,}iterations {2,}ended {2,}s$/m);
+      expect(stdout).toMatch(/^fit\.opt {2,}p {2,}newton\(\) {2,}yes {2,}1 {2,}stopped {2,}[\d.]+$/m);
+      expect(stdout).toMatch(/^wrong\.opt {2,}p {2,}newton\(\) {2,}no {2,}1 {2,}stopped/m);
+    });
+  });
+});
+
 describe('explain --stage', () => {
   it.each(['ast', 'updates', 'program', 'graph', 'optimized', 'kernels', 'wgsl', 'plan', 'cost'])('%s', (stage) =>
     inProject(spec(), async (folder) => {

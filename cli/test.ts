@@ -38,10 +38,12 @@ function claimCount({ document }: RunOutcome): string {
 
 /** What the solves did, one row each, where several specs have some. */
 function solveLines(outcomes: readonly RunOutcome[]): string[] {
-  const solving = outcomes.filter(({ document }) => document.solves && document.solves.length > 0);
+  const recorded = ({ document }: RunOutcome) => (document.solves ?? []).filter((s) => s.ended !== 'not recorded');
+  const solving = outcomes.filter((o) => recorded(o).length > 0);
   if (solving.length < 2) return [];
-  const rows = solving.flatMap(({ document }) =>
-    (document.solves ?? []).map((ledger, i) => [
+  const rows = solving.flatMap((outcome) => {
+    const { document } = outcome;
+    return recorded(outcome).map((ledger, i) => [
       i === 0 ? shown(document.file) : '',
       ledger.run === '' ? ledger.problem : `${ledger.run}: ${ledger.problem}`,
       ledger.solver,
@@ -49,8 +51,8 @@ function solveLines(outcomes: readonly RunOutcome[]): string[] {
       String(ledger.steps),
       ledger.ended,
       i > 0 ? '' : (document.seconds?.toFixed(2) ?? ''),
-    ]),
-  );
+    ]);
+  });
   return [
     '',
     ...tableLines(['spec', 'problem', 'solver', 'solved', 'iterations', 'ended', 's'], rows),

@@ -141,9 +141,10 @@ export async function tryOut(
   }
   const seconds = (performance.now() - began) / 1000;
   const { results } = session;
-  const [ledger] = ledgersOf(bundle, results);
+  const ledger = ledgersOf(bundle, results).find((l) => l.ended !== 'not recorded');
   const claims = decideClaims(bundle, new Map([[defaultSeed, results]]), defaultSeed);
-  const state = ledger && ledger.ended !== 'not finished' ? ledger.ended : 'all steps';
+  const ends = ledger?.ended;
+  const state = ends === 'stopped' || ends === 'failed' ? ends : 'all steps';
   const taken = [...results.runs.values()].reduce((sum, run) => sum + run.steps, 0);
   return {
     solver,

@@ -256,6 +256,8 @@ export interface BundleSolve {
   readonly steps: number;
   /** Name of the phase in whose steps it is solved, again and again; the ledger is that of the last one. Series `ledger.KEY.status` and `.taken`: as `Ends` has it, and its steps. */
   readonly within?: string;
+  /** It is a value, computed anew wherever it is read: nothing of it is recorded. */
+  readonly unrecorded?: true;
   /** Series of the objective and of the largest violation: before each step, and at the end. */
   readonly objective?: string;
   readonly violation?: string;

@@ -1,6 +1,7 @@
 /**
  * Solves that are statements within a phase: in a `train` body, a loop, another solver. Each records objective and violation as it leaves them; behind the phase stands the
- * ledger of the last one, computed from the cells as they are then, so that a step pays nothing for it. One that fails ends the run, in the step in which it does.
+ * ledger of the last one, computed from the cells as they are then, so that a step pays nothing for it; where the variables end with the solve, it is computed there. One that
+ * fails ends the run, in the step in which it does.
  */
 import type * as ast from '../ast/nodes.ts';
 import { type BundleSolve, LEDGER_PART, SOLVE_PART } from '../bundle/format.ts';
@@ -11,7 +12,7 @@ import { cellsFor } from './cells.ts';
 import type { Matched } from './classes.ts';
 import type { Elaboration } from './context.ts';
 import { broadcastTo } from './convert.ts';
-import { recordLedger, recordTrace, reportNames, type Trace, traceOf } from './ledger.ts';
+import { recordLedger, recordRows, recordTrace, reportNames, type Trace, traceOf } from './ledger.ts';
 import { record } from './outputs.ts';
 import type { EntryBuilder } from './entry.ts';
 import type { ProblemInstance } from './problems.ts';
@@ -32,6 +33,8 @@ export interface InnerSolve {
   readonly matched: Matched;
   readonly trace: Trace;
   readonly solve: Omit<BundleSolve, 'constraints'>;
+  /** Present where they were recorded with the solve. */
+  readonly constraints?: BundleSolve['constraints'];
   readonly span: Span;
 }
 
@@ -56,20 +59,23 @@ export function innerSolveEnded(e: Elaboration, ended: Ended): void {
   const phase = e.entry.kind === 'train' ? (e.run.lastTrain?.phase.name ?? '') : '';
   const key = `${phase}.${problem.name}`;
   const trace = traceOf(problem, key, (of) => `${problem.name}.${of}`, own);
+  let constraints: BundleSolve['constraints'] | undefined;
   e.graph.at(expr.span, () => {
-    e.observe(() => recordTrace(e, problem, trace, view, 'report'));
+    e.observe(() => {
+      recordTrace(e, problem, trace, view, 'report');
+      if (!problem.persistent) constraints = recordRows(e, matched, key, view, 'report');
+    });
     if (status) endRun(e, status, expr.span);
-    if (!problem.persistent) return;
     const put = (what: string, value: Node): void =>
       record(e, { name: `${LEDGER_PART}${key}.${what}`, kind: 'report', value: float(e, value), span: expr.span });
     // Recorded where the solve was reached: one that never was has no ledger.
     put('status', status ? e.entry.read(status) : e.constant(RUNNING, 'i32'));
     if (taken) put('taken', e.entry.read(taken));
   });
-  if (!problem.persistent) return;
   e.run.inner.set(key, {
     matched,
     trace,
+    constraints,
     span: expr.span,
     solve: {
       run: e.run.name,
@@ -92,8 +98,18 @@ export function recordInnerLedgers(e: Elaboration): void {
   e.run.inner.clear();
   if (found.length === 0 || e.errors.length > 0) return;
   e.entry = e.once();
-  for (const { matched, solve, span } of found)
-    e.graph.at(span, () => e.observe(() => recordLedger(e, matched, { several: [] }, solve)));
+  for (const { matched, solve, constraints, span } of found) {
+    if (constraints) e.solves.push({ ...solve, constraints });
+    else e.graph.at(span, () => e.observe(() => recordLedger(e, matched, { several: [] }, solve)));
+  }
+}
+
+/** Notes a solve that is a value: it is computed anew wherever it is read, and what it passes through has no place in a log. */
+export function noteUnrecorded(e: Elaboration, problem: string, expr: ast.SolveExpr, steps: number): void {
+  const solver = e.options.text((expr.solver as ast.Pipeline).span);
+  const key = `${problem}@${expr.span.file}:${expr.span.start}`;
+  if (e.solves.some((s) => s.run === e.run.name && s.key === key)) return;
+  e.solves.push({ run: e.run.name, problem, key, solver, steps, unrecorded: true, constraints: [] });
 }
 
 // ---------------------------------------------------------------- failures

@@ -104,27 +104,39 @@ export function recordLedger(
   const { problem } = matched;
   const view = viewOf(e, problem);
   recordTrace(e, problem, trace, view, 'metric');
+  e.solves.push({ ...solve, constraints: recordRows(e, matched, solve.key, view, 'metric') });
+}
+
+/** Records constraints and first-order residual as they stand, and says which constraints there are. */
+export function recordRows(
+  e: Elaboration,
+  matched: Matched,
+  key: string,
+  view: Frame,
+  kind: 'report' | 'metric',
+): BundleSolve['constraints'] {
+  const { problem } = matched;
+  const { span } = problem.template.decl.name;
   const constraints = allOf(problem.level).flatMap(({ text }) =>
-    text.constraints.map((stmt) => constraintRow(e, problem, solve.key, constraintName(text, stmt), stmt, view)),
+    text.constraints.map((stmt) => {
+      const name = constraintName(text, stmt);
+      const put = (what: string, value: Node): void =>
+        record(e, { name: `${LEDGER_PART}${key}.${name}.${what}`, kind, value, span: stmt.span });
+      return constraintRow(e, problem, name, stmt, view, put);
+    }),
   );
   const kkt = kktResidual(e, matched, view);
-  if (kkt)
-    record(e, {
-      name: `${LEDGER_PART}${solve.key}.kkt`,
-      kind: 'metric',
-      value: kkt,
-      span: problem.template.decl.name.span,
-    });
-  e.solves.push({ ...solve, constraints });
+  if (kkt) record(e, { name: `${LEDGER_PART}${key}.kkt`, kind, value: kkt, span });
+  return constraints;
 }
 
 function constraintRow(
   e: Elaboration,
   problem: ProblemInstance,
-  key: string,
   name: string,
   stmt: ast.ConstraintStmt,
   view: Frame,
+  put: (what: string, node: Node) => void,
 ): BundleSolve['constraints'][number] {
   const { op, left, right } = relationOf(stmt);
   const { span } = stmt;
@@ -144,8 +156,6 @@ function constraintRow(
     e.make('reshape', [e.make('dynamic_slice', [node, worst], { sizes: [1] })], { shape: [] });
   const bound = joined(boundNodes(e, stmt, right, left, view));
   const value = e.make('add', [bound, difference]);
-  const put = (what: string, node: Node): void =>
-    record(e, { name: `${LEDGER_PART}${key}.${name}.${what}`, kind: 'metric', value: node, span });
   put('value', at(value));
   put('bound', at(bound));
   put('violation', e.make('max', [at(amount), e.constant(0)]));

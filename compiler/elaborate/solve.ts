@@ -18,6 +18,7 @@ import {
   endByFailures,
   type Failures,
   innerSolveEnded,
+  noteUnrecorded,
   recordInnerLedgers,
   unlessFailed,
   withFailures,
@@ -315,6 +316,7 @@ export function solveExpression(e: Elaboration, expr: ast.SolveExpr, frame: Fram
   const inner = elementFrame({ ...frame, path: [...frame.path, siteName(expr)] }, frame.indices);
   const head = headOf(e, expr, frame);
   const hint = 'a solve that is a value moves variables of its own';
+  noteUnrecorded(e, head.problem.decl.name.text, expr, head.steps);
   const act = (): Solution => {
     const lifetime = beginLifetime(e, inner, expr.span);
     const instance = newInstance(e, head.problem, expr.problem.span, inner);

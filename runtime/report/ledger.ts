@@ -28,7 +28,7 @@ export interface Ledger {
   /** Steps asked for, and taken. */
   readonly most: number;
   readonly steps: number;
-  readonly ended: 'stopped' | 'all steps' | 'failed' | 'not finished';
+  readonly ended: 'stopped' | 'all steps' | 'failed' | 'not finished' | 'not recorded';
   readonly objective?: number;
   readonly violation?: number;
   /** Norm of the gradient of the Lagrangian; with sets, of x - P(x - gradient). */
@@ -39,10 +39,15 @@ export interface Ledger {
 
 export function ledgersOf(bundle: Bundle, results: Results): Ledger[] {
   return (bundle.solves ?? []).flatMap((solve) => {
+    if (solve.unrecorded) return [unrecorded(solve)];
     const run = results.runs.get(solve.run);
     const reached = solve.within === undefined || run?.series.has(`${LEDGER_PART}${solve.key}.status`);
     return run && reached ? [ledgerOf(solve, run)] : [];
   });
+}
+
+function unrecorded({ run, problem, solver, steps }: BundleSolve): Ledger {
+  return { run, problem, solver, most: steps, steps: 0, ended: 'not recorded', constraints: [], notes: [] };
 }
 
 function ledgerOf(solve: BundleSolve, run: RunResult): Ledger {
@@ -123,6 +128,8 @@ export function ledgerLines(ledger: Ledger): string[] {
     'all steps': `took all ${most} steps`,
     failed: `failed after ${steps} steps`,
     'not finished': `is not finished after ${steps} steps`,
+    'not recorded':
+      'is a value, computed wherever it is read, and has no ledger: report what it finds, s.objective, s.violation, s.multipliers',
   }[ended];
   const facts = [
     ...(ledger.objective === undefined ? [] : [`objective ${show(ledger.objective)}`]),

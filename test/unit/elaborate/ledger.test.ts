@@ -193,3 +193,30 @@ problem up { over y: f32 = 0; minimize (y - 1)^2 }
     expect(risingNote(steady, steady)).toEqual([]);
   });
 });
+
+describe('solves whose variables end with them', () => {
+  const nearest = `${solver}problem nearest(t: f32) { over x: f32[2] = 0
+  minimize sum((x - t)^2)
+  subject to cap: x[0] + x[1] <= 1 }
+var t: f32 = 3
+`;
+  test('a statement with arguments of its own has the ledger of the last time', async () => {
+    const { ledgers } = await solved(`${nearest}train 3 { solve nearest(t) by al() for 60
+  t <- t - 1 }`);
+    const [ledger, ...others] = ledgers;
+    expect(others).toEqual([]);
+    // of t = 1, the third: x = (1/2, 1/2), mu = 2 (t - 1/2)
+    expect(ledger).toMatchObject({ problem: 'nearest', within: 'train', ended: 'stopped' });
+    expect(ledger.objective).toBeCloseTo(0.5, 4);
+    expect(ledger.kkt).toBeLessThan(1e-3);
+    expect(ledger.constraints).toEqual([
+      expect.objectContaining({ name: 'cap', relation: '<=', bound: 1, multiplier: expect.closeTo(1, 3) as number }),
+    ]);
+  });
+  test('a value has none, and the output says why; each is named once', async () => {
+    const { ledgers } = await solved(`${nearest}fn best(u: f32) { (solve nearest(u) by al() for 60).objective }
+metric sum_ = best(t) + best(2 * t)`);
+    expect(ledgers.map((l) => l.ended)).toEqual(['not recorded']);
+    expect(ledgerLines(ledgers[0]).join()).toContain('nearest by al() is a value');
+  });
+});

@@ -4,6 +4,7 @@
  */
 import type { Scalars } from '../compiler/bundle/host-program.ts';
 import { fail } from '../compiler/diagnostics/diagnostic.ts';
+import type { Span } from '../compiler/source/source.ts';
 
 export type NumberArray = Float32Array | Float64Array | Int32Array | Uint32Array | Uint8Array;
 
@@ -36,6 +37,15 @@ export interface StepOutputs {
   readonly values: ReadonlyMap<string, number>;
   /** Objectives: never shown, recorded so that a non-finite one ends the run. */
   readonly objectives: ReadonlyMap<string, number>;
+}
+
+/** The operation that first made a value not finite. */
+export interface Origin {
+  /** What it did: "this is the logarithm of a number below 0". */
+  readonly what: string;
+  /** What to do about it. */
+  readonly hint: string;
+  readonly span?: Span;
 }
 
 export interface DeviceInfo {
@@ -79,6 +89,8 @@ export interface Backend {
   ): Promise<Record<string, NumberArray>>;
   /** Sets every cell to zero, so that a program may begin anew on the same device (another seed). */
   reset(): Promise<void>;
+  /** Where a device can say so: what first made the output of this name, or the cell of this id, not finite. */
+  originOf?(name: string): Origin | undefined;
   readCells(ids: readonly string[]): Promise<Map<string, NumberArray>>;
   writeCells(values: ReadonlyMap<string, NumberArray>): Promise<void>;
   dispose(): Promise<void>;

@@ -11,7 +11,14 @@ import {
   type TensorType,
 } from '../compiler/bundle/format.ts';
 import type { Scalars } from '../compiler/bundle/host-program.ts';
-import { type Diagnostic, InternalError, SaddleError, error, fail } from '../compiler/diagnostics/diagnostic.ts';
+import {
+  type Diagnostic,
+  InternalError,
+  type Label,
+  SaddleError,
+  error,
+  fail,
+} from '../compiler/diagnostics/diagnostic.ts';
 import type { Backend, NumberArray, StepOutputs } from './backend.ts';
 import { readCheckpoint, writeCheckpoint } from './checkpoint/checkpoint.ts';
 import { type Values, cellValues, cellsNamed, exportInputs, exportNamed } from './session-arguments.ts';
@@ -318,9 +325,22 @@ export class Session {
       error('OPT709', undefined, declared?.name ? `${reason}, in run '${declared.name}'` : reason, {
         place: found?.place ?? writers[0],
         notes: otherWriters(writers),
-        hint: 'a smaller step size, or a guard before a logarithm, a division or an exponential, is the usual mend',
+        ...this.causeOf(bad.name),
       }),
     );
+  }
+
+  /** What first made a value not finite and what to do about it, as far as the device can say. */
+  private causeOf(name: string): { labels?: Label[]; hint: string } {
+    const origin = this.backend.originOf?.(name);
+    if (origin)
+      return { hint: origin.hint, ...(origin.span && { labels: [{ span: origin.span, text: origin.what }] }) };
+    const usual = 'a smaller step size, or a guard before a logarithm, a division or an exponential, is the usual mend';
+    return {
+      hint: this.backend.originOf
+        ? usual
+        : `${usual}; --device reference (in float64) names the operation that made it`,
+    };
   }
 
   /** Marks a run as failed. Runs read what the file level computes, so they fail with it. */

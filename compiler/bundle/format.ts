@@ -127,8 +127,9 @@ export interface BundleEntry {
     readonly when?: Condition;
     readonly place?: Place;
   }[];
-  /** Outputs that are known on the host alone (schedules): value index in the host program. */
+  /** Outputs that are known on the host alone (schedules): value index in the host program. `at`: how many of `outputs` the text has before it. */
   readonly hostOutputs: readonly {
+    readonly at: number;
     readonly name: string;
     readonly kind: 'report' | 'metric' | 'objective';
     readonly value: number;

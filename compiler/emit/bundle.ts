@@ -183,10 +183,11 @@ function bundleEntry(
       return [{ name: o.name, kind: o.kind, word: at.word, dtype, ...condition(k), place: o.span && locate(o.span) }];
     }),
     hostOutputs: entry.outputs.flatMap((o, k) => {
-      const at = lowered.outputs.get(k);
-      if (at?.kind !== 'host' || o.kind === 'result') return [];
+      const value = lowered.outputs.get(k);
+      if (value?.kind !== 'host' || o.kind === 'result') return [];
+      const at = entry.outputs.filter((other, j) => j < k && other.kind !== 'result' && lowered.outputs.get(j)?.kind === 'word').length; // prettier-ignore
       const { dtype } = o.value.type;
-      return [{ name: o.name, kind: o.kind, value: at.value, dtype, ...condition(k), place: o.span && locate(o.span) }];
+      return [{ at, name: o.name, kind: o.kind, value: value.value, dtype, ...condition(k), place: o.span && locate(o.span) }]; // prettier-ignore
     }),
     inputs: entry.inputs.map((i) => placed(`input:${i.name}`, i.name, i.type)),
     results: entry.outputs.flatMap((o) =>

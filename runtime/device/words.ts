@@ -62,16 +62,19 @@ export function readOutputs(
     if (!when) return true;
     return ('word' in when ? word(when.word, 'bool') : hostValues[when.value][0]) !== 0;
   };
-  for (const output of entry.outputs) {
-    const value = word(output.word, output.dtype);
-    if (!holds(output.when)) continue;
-    (output.kind === 'objective' ? objectives : values).set(output.name, value);
-  }
-  for (const output of entry.hostOutputs) {
-    if (!holds(output.when)) continue;
-    const value = hostValues[output.value][0];
-    const rounded = output.dtype === 'f32' ? Math.fround(value) : value;
-    (output.kind === 'objective' ? objectives : values).set(output.name, rounded);
+  const record = (output: { kind: string; name: string; when?: Condition }, value: number): void => {
+    if (holds(output.when)) (output.kind === 'objective' ? objectives : values).set(output.name, value);
+  };
+  // in the order of the text, whoever computes them
+  const ofHost = entry.hostOutputs.values();
+  let next = ofHost.next().value;
+  for (let at = 0; at <= entry.outputs.length; at++) {
+    for (; next && next.at === at; next = ofHost.next().value) {
+      const value = hostValues[next.value][0];
+      record(next, next.dtype === 'f32' ? Math.fround(value) : value);
+    }
+    const output = entry.outputs[at];
+    if (output) record(output, word(output.word, output.dtype));
   }
   return { values, objectives };
 }

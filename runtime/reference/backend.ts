@@ -9,8 +9,9 @@ import { InternalError, fail } from '../../compiler/diagnostics/diagnostic.ts';
 import type { Entry, Program } from '../../compiler/ir/program.ts';
 import { roundHalf } from '../../compiler/ops/half.ts';
 import type { NdArray, Node, TensorType } from '../../compiler/ops/types.ts';
-import { type Backend, type DeviceInfo, type DeviceStats, type FieldSource, inMemory, type NumberArray, type StepOutputs } from '../backend.ts'; // prettier-ignore
+import { type Backend, type DeviceInfo, type DeviceStats, type FieldSource, inMemory, type NumberArray, type Origin, type StepOutputs } from '../backend.ts'; // prettier-ignore
 import { FaultError, type Seen, evaluate } from './interpreter.ts';
+import { originOf, spoiled } from './origin.ts';
 
 /** Told of each execution before it happens; `leaf` gives the value that a parameter of the entry's graph will have. */
 export type Watcher = (entry: Entry, scalars: Scalars, leaf: (parameter: Node) => NdArray) => void;
@@ -39,6 +40,8 @@ class ReferenceBackend implements Backend {
   private readonly fields: ReadonlyMap<string, DataField>;
   private readonly cells = new Map<string, NdArray>();
   private readonly data = new Map<string, NdArray>();
+  /** What first made an output or cell not finite, by name or id; undefined where it cannot be said. */
+  private readonly origins = new Map<string, Origin | undefined>();
   /** Submissions are ordered: each begins when the one before it has ended. */
   private last: Promise<unknown> = Promise.resolve();
 
@@ -140,11 +143,29 @@ class ReferenceBackend implements Backend {
       if (reason instanceof FaultError) fail('OPT708', reason.span, `${reason.message} (step ${scalars.step})`);
       throw reason;
     }
+    this.noteOrigins(entry, values, leaf);
     const outputs = values.slice(0, entry.outputs.length);
     entry.writes.forEach((w, i) => this.cells.set(w.cell, values[entry.outputs.length + i]));
     const held = values.slice(entry.outputs.length + entry.writes.length).values();
     const taken = entry.outputs.map((o) => (o.when ? (held.next().value as NdArray) : always).data[0] !== 0);
     return { outputs, taken };
+  }
+
+  /** Looks for what made an output or a cell not finite, the first time that it is. The values of cells are still those that the execution read. */
+  private noteOrigins(entry: Entry, values: readonly NdArray[], leaf: (parameter: Node) => NdArray): void {
+    const named = [
+      ...entry.outputs.map(({ name, value }) => [name, value] as const),
+      ...entry.writes.map(({ cell, value }) => [cell, value] as const),
+    ];
+    named.forEach(([name, node], i) => {
+      if (this.origins.has(name) || !spoiled(values[i])) return;
+      const found = originOf(node, leaf);
+      this.origins.set(name, found?.kind === 'cell' ? this.origins.get(found.cell) : found?.origin);
+    });
+  }
+
+  originOf(name: string): Origin | undefined {
+    return this.origins.get(name);
   }
 
   private leaf(parameter: Node, scalars: Scalars, inputs: Readonly<Record<string, NumberArray>>): NdArray {
@@ -168,7 +189,10 @@ class ReferenceBackend implements Backend {
   }
 
   reset(): Promise<void> {
-    return this.inOrder(() => this.zeroCells());
+    return this.inOrder(() => {
+      this.zeroCells();
+      this.origins.clear();
+    });
   }
 
   readCells(ids: readonly string[]): Promise<Map<string, NumberArray>> {

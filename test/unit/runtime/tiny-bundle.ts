@@ -138,7 +138,7 @@ const entries = (run: string): BundleEntry[] => {
         { name: 'loss', kind: 'report', word: 0, dtype: 'f32', place },
         { name: 'loss', kind: 'objective', word: 1, dtype: 'f32', place },
       ],
-      hostOutputs: [{ name: 'lr', kind: 'report', value: 0, dtype: 'f32' }],
+      hostOutputs: [{ at: 2, name: 'lr', kind: 'report', value: 0, dtype: 'f32' }],
       faults: [
         { message: 'never' },
         { message: 'index {index} is out of range: the axis has 10 elements', place: { ...place, line: 9 } },

@@ -394,6 +394,10 @@ export class ExpressionRules extends PartRules {
       this.CONSUME(k.max);
       this.SUBRULE3(this.operation, { LABEL: 'max' });
     });
+    this.OPTION2(() => {
+      this.CONSUME(k.by);
+      this.SUBRULE(this.postfix, { LABEL: 'linear' });
+    });
   });
 
   checkpointing: Rule = this.RULE('checkpointing', () => {

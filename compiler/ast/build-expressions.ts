@@ -378,7 +378,7 @@ export abstract class ExpressionBuilder extends PartBuilder {
         };
       }
       case 'fixedPoint': {
-        const max = optionalNode(node, 'max');
+        const [max, linear] = [optionalNode(node, 'max'), optionalNode(node, 'linear')];
         return {
           kind: 'fixed',
           name: this.name(token(node, 'Word')),
@@ -386,6 +386,7 @@ export abstract class ExpressionBuilder extends PartBuilder {
           body: this.body(only(node, 'body'), true),
           until: this.operation(only(node, 'until')),
           ...(max ? { max: this.operation(max) } : {}),
+          ...(linear ? { linear: this.postfix(linear) } : {}),
           span,
         };
       }

@@ -192,6 +192,7 @@ export interface FixedExpr extends ExprBase {
   readonly body: Body;
   readonly until: Expr;
   readonly max?: Expr;
+  readonly linear?: Expr; // `by SOLVER`
 }
 export interface IfExpr extends ExprBase {
   readonly kind: 'ifExpr';

@@ -129,6 +129,7 @@ export abstract class ExpressionNames extends TemplateNames {
         this.body(expr.body, inner, place);
         this.expression(expr.until, scope, place);
         if (expr.max) this.expression(expr.max, scope, place);
+        if (expr.linear) this.expression(expr.linear, scope, place);
         return;
       }
       case 'ifExpr':

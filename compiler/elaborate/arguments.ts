@@ -101,6 +101,7 @@ function argument(e: Elaboration, t: Template, param: ast.Param, expr: ast.Expr,
     case 'fn':
       return (value.kind === 'template' && value.decl.kind === 'fn') ||
         value.kind === 'builtin' ||
+        value.kind === 'linearMap' ||
         value.kind === 'model'
         ? value
         : wrong(value, 'a fn');

@@ -1,6 +1,7 @@
 /** Calls: what is called decides. Primitives and functions that need no `use`, templates, layers and models; rules and other words take arguments and stay templates. */
 import type * as ast from '../ast/nodes.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
+import type { Node } from '../ops/types.ts';
 import { giveArguments, openParameters } from './arguments.ts';
 import { elementwiseBuiltins } from './builtins-elementwise.ts';
 import { linearBuiltins } from './builtins-linear.ts';
@@ -10,6 +11,7 @@ import { windowBuiltins } from './builtins-windows.ts';
 import { type BuiltinFn, evaluateArguments } from './builtins.ts';
 import { unknownName } from './bindings.ts';
 import type { Elaboration } from './context.ts';
+import { toFloat } from './convert.ts';
 import { positional, type SpecialForm, specialForms as derivativeForms } from './derivatives.ts';
 import { hessian, jacobian } from './jacobian.ts';
 import { leafwise } from './leafwise.ts';
@@ -20,7 +22,7 @@ import type { Frame } from './scope.ts';
 import { callProduct, callSet, isSet } from './sets.ts';
 import { siteName } from './sites.ts';
 import { callFn, type CallSite } from './templates.ts';
-import { kindText, type Template, type Value } from './values.ts';
+import { kindText, type Template, tensor, type Value } from './values.ts';
 
 const builtins: Readonly<Record<string, BuiltinFn>> = {
   ...elementwiseBuiltins,
@@ -102,6 +104,8 @@ export function call(e: Elaboration, expr: ast.Call, frame: Frame): Value {
       }
       return builtins[value.name](evaluateArguments(e, value.name, expr.args, frame, expr.span));
     }
+    case 'linearMap':
+      return tensor(value.apply(vectorOf(e, value.size, expr, frame)));
     case 'model':
       return callModel(e, value.instance, expr.args, site, frame);
     case 'template':
@@ -123,6 +127,17 @@ export function call(e: Elaboration, expr: ast.Call, frame: Frame): Value {
         hint: 'only functions, layers, models and rules take arguments',
       });
   }
+}
+
+/** The argument of a linear map. */
+function vectorOf(e: Elaboration, size: number, expr: ast.Call, frame: Frame): Node {
+  const [argument] = positional(expr, 'a linear map', ['a vector']);
+  const node = toFloat(e, e.do.expression(e, argument, frame), argument.span);
+  if (node.type.shape.length !== 1 || node.type.shape[0] !== size)
+    fail('OPT302', argument.span, `a vector of ${size} numbers is needed here, not ${e.typeText(node.type)}`, {
+      hint: 'the linear map takes vectors as long as b',
+    });
+  return node;
 }
 
 /** Is `S` or `box(0, 1)` before a point a set? */

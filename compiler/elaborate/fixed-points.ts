@@ -1,16 +1,18 @@
 /**
  * `fixed z = z0 { f(z) } until tol max N`: turns z ← f(z) until the largest change is at most tol. Its derivative is that of the equation z = f(z), not of the
  * turns (implicit function theorem): cotangents u of f's result solve u = g + Jᵀ u, by as many turns of this contraction as the powers of Jᵀ, applied to a
- * probe, need to fall below tol. So the number of turns does not depend on g, and the rule stays linear.
+ * probe, need to fall below tol. So the number of turns does not depend on g, and the rule stays linear. `by S` names a fn that solves the system in products
+ * instead, S(A, b); which one, the compiler does not know.
  */
 import type * as ast from '../ast/nodes.ts';
-import { vjp } from '../autodiff/index.ts';
+import { jvp, vjp } from '../autodiff/index.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { sizeOf } from '../ir/tensor/graph.ts';
 import { applyRegion, closeRegion, closeRegions, makeLoop, regionParameter } from '../ir/tensor/regions.ts';
 import type { Node, Region } from '../ops/types.ts';
 import type { Elaboration } from './context.ts';
 import { leafNodes, leaves, plain, rebuild, sameType, toDim, toFloat } from './convert.ts';
+import { type LinearSolver, linearSolve, linearSolver } from './linear-solves.ts';
 import { elementFrame, withoutEffects } from './local-effects.ts';
 import type { Frame } from './scope.ts';
 import { kindText, tensor, type Value } from './values.ts';
@@ -47,7 +49,8 @@ export function fixed(e: Elaboration, expr: ast.FixedExpr, frame: Frame): Value 
   const { region, consts } = closeRegion(e.graph, marker, { params: [z], results: [next] });
   return e.graph.at(expr.span, () => {
     const { point, count, residual } = iterate(e, region, consts, join(e, initial), tolerance, max);
-    const value = implicit(e, region, consts, point, { count, tolerance, max });
+    const linear = expr.linear && linearSolver(e, expr.linear, frame);
+    const value = implicit(e, region, consts, point, { count, tolerance, max, linear });
     const parts = split(e, value, shapes);
     // these are known by the node, which a copy of the graph has not
     e.lookedAround++;
@@ -161,7 +164,7 @@ function implicit(
   region: Region,
   consts: readonly Node[],
   point: Node,
-  by: { count: Node; tolerance: Node; max: number },
+  by: { count: Node; tolerance: Node; max: number; linear?: LinearSolver },
 ): Node {
   const inputs = consts.filter((node) => node.type.dtype === 'f32');
   if (inputs.length === 0 || point.type.shape[0] === 0) return point;
@@ -169,6 +172,17 @@ function implicit(
   const [image] = applyRegion(e.graph, region, [at, ...consts]);
   const transposed = (u: Node): Node => vjp(e.graph, [image], [u], [at]).values[0];
   const g = regionParameter(e.graph, 'g', point.type);
+  const pulled = (solved: Node): Node => {
+    // The point is a leaf here: what it depends on is in u already.
+    const [, ...results] = vjp(e.graph, [image], [solved], [at, ...inputs]).values;
+    return e.make('custom_gradient', [point, ...inputs], { rule: { params: [g], results } });
+  };
+  if (by.linear) {
+    const forward = (v: Node): Node => jvp(e.graph, [image], [at], [v]).values[0];
+    const less = (map: (v: Node) => Node) => (v: Node) => e.make('sub', [v, map(v)]);
+    const system = { apply: less(transposed), transposed: less(forward), reads: [at, ...inputs] };
+    return pulled(linearSolve(e, by.linear, system, g));
+  }
   const probed = until(e, probe(e, point.type.shape[0]), by.tolerance, by.max, (x) => {
     const next = transposed(x);
     return { next, measure: largest(e, next) };
@@ -181,10 +195,7 @@ function implicit(
     params: [i, u],
     results: [e.make('add', [g, transposed(u)])],
   });
-  const solved = makeLoop(e.graph, { count: turns, carries: [g], xs: [], consts: read, max: by.max, body }).carry(0);
-  // The point is a leaf here: what it depends on is in u already.
-  const [, ...results] = vjp(e.graph, [image], [solved], [at, ...inputs]).values;
-  return e.make('custom_gradient', [point, ...inputs], { rule: { params: [g], results } });
+  return pulled(makeLoop(e.graph, { count: turns, carries: [g], xs: [], consts: read, max: by.max, body }).carry(0));
 }
 
 /** A vector that no power of a matrix is likely to be blind to: values between 1/2 and 3/2 in no simple order. */

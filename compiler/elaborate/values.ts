@@ -103,6 +103,13 @@ export interface PipelineValue {
   readonly alternatives: readonly (readonly Template[])[];
 }
 
+/** A linear map of vectors of a length, as a fn: what the solvers of linear systems are given. */
+export interface LinearMap {
+  readonly kind: 'linearMap';
+  readonly size: number;
+  apply(v: Node): Node;
+}
+
 export interface Builtin {
   readonly kind: 'builtin';
   readonly name: string;
@@ -239,6 +246,7 @@ export type Value =
   | PartValue
   | Template
   | PipelineValue
+  | LinearMap
   | Builtin
   | Dataset
   | Batch
@@ -343,6 +351,8 @@ export function kindText(v: Value): string {
       return `the ${v.decl.kind} ${v.decl.name.text}${v.bound.size > 0 ? ', of which some parameters are still open' : ''}`;
     case 'pipeline':
       return `a pipeline of ${v.alternatives[0]?.[0]?.decl.kind ?? 'rule'}s`;
+    case 'linearMap':
+      return 'a linear map';
     case 'builtin':
       return `the function ${v.name}`;
     case 'dataset':

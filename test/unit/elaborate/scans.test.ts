@@ -153,6 +153,44 @@ fn cost = sum(point(a)^2)
     expect(count).toBeLessThanOrEqual(2);
     expect(begun).toBeCloseTo(far, 4);
   });
+  describe.each(['gmres(tol: 1e-9)', 'neumann_series(tol: 1e-10)', 'dense'])('its linear system by %s', (by) => {
+    const text = `use linalg { gmres, neumann_series, solve_linear, eye }
+fn dense(A: fn, b: f32[n]) -> f32[n] { solve_linear(transpose(map eye(len(b)) as v { A(v) }), b) }
+${system.replace('max 200', `max 200 by ${by}`)}`;
+    test('reverse, forward, second order both ways', () => {
+      const [value, reverse, forward, second, along] = evaluateAll(
+        ['cost', 'grad(cost, a)', 'jvp(cost, a, 1)', 'grad(grad(cost, a), a)', 'hvp(cost, a, 1)'],
+        text,
+      );
+      const d = 1e-4;
+      expect(value).toBeCloseTo(solve(0.3), 5);
+      const slope = (solve(0.3 + d) - solve(0.3 - d)) / (2 * d);
+      const curve = (solve(0.3 + d) - 2 * solve(0.3) + solve(0.3 - d)) / d ** 2;
+      for (const found of [reverse, forward]) expect(found).toBeCloseTo(slope, 5);
+      for (const found of [second, along]) expect(found).toBeCloseTo(curve, 4);
+    });
+    test('element by element, and no third derivative', () => {
+      const [each, one, two] = evaluateAll(
+        [
+          'sum(map [0.3, 0.4] as u { grad(sum(point(u)^2), u) })',
+          'grad(cost, a)',
+          'grad(cost at { a: 0.4 + 0 * a }, a)',
+        ],
+        text,
+      );
+      expect(two).toBe(0);
+      expect(each).toBeCloseTo(one + (solve(0.4001) - solve(0.3999)) / 0.0002, 4);
+      expect(errorsOf(`${text}metric third = grad(grad(grad(cost, a), a), a)`).map((d) => d.code)).toEqual(['OPT430']);
+    });
+  });
+  test('symmetric systems by conjugate gradients, trees too', () => {
+    const [slope] = evaluateAll(
+      ['grad(p.x + 2 * p.y, a)'],
+      'use linalg { conjugate_gradients }\nvar a = 1.0\nlet p = fixed p = { x: 0.0, y: 0.0 } { { x: 0.5 * p.y + a, y: 0.5 * p.x } } until 1e-6 max 100 by conjugate_gradients',
+    );
+    // x = a / (1 - 1/4), y = x / 2
+    expect(slope).toBeCloseTo(8 / 3, 6);
+  });
   test('trees, and for each element of a map until it has arrived', () => {
     const [tree, mapped, counts] = evaluateAll(
       [

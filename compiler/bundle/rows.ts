@@ -2,6 +2,8 @@
  * Row numbers that the host finds for each execution: which rows of a field that stays with the host a batch takes. A small program over tensors, evaluated
  * by the primitives' own float64 meanings, in which integers are exact.
  */
+import { fail } from '../diagnostics/diagnostic.ts';
+import { IndexFault } from '../ops/index.ts';
 import { op } from '../ops/table.ts';
 import type { Attrs, NdArray, TensorType } from '../ops/types.ts';
 import { readScalar, type Scalars } from './host-program.ts';
@@ -17,10 +19,15 @@ export interface RowInstruction {
 /** The value of the last instruction is the row numbers. */
 export type RowProgram = readonly RowInstruction[];
 
-/** The rows of one execution, row-major in the shape of the last instruction. */
+/** The rows of one execution, row-major in the shape of the last instruction. Throws SaddleError OPT708 where a run-time check fails in finding them. */
 export function evaluateRows(program: RowProgram, scalars: Scalars): Float64Array {
   const values: NdArray[] = [];
-  for (const instruction of program) values.push(evaluate(instruction, values, scalars));
+  try {
+    for (const instruction of program) values.push(evaluate(instruction, values, scalars));
+  } catch (cause) {
+    if (cause instanceof IndexFault) fail('OPT708', undefined, `${cause.message} (step ${scalars.step})`);
+    throw cause;
+  }
   return values[values.length - 1].data;
 }
 

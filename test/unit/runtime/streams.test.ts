@@ -158,6 +158,15 @@ describe('data that no binding holds', () => {
     },
   );
 
+  it('weights by which no row can be drawn end the run, where the host finds the rows too', async () => {
+    const weighted = text
+      .replace('dim B', 'hyper h = -1\ndim B')
+      .replace('train[B]', `train[B] replacement weights h * ones(${ROWS})`);
+    const session = await start(bundleFor(400_000, weighted));
+    await expect(train(session)).rejects.toThrow(/the batch cannot be drawn.*step 0/);
+    await session.dispose();
+  });
+
   it(
     'what rows cannot be read for ends the run by name, also where data have to be in memory',
     { timeout: 120_000 },

@@ -111,8 +111,11 @@ const bernoulli: Distribution = {
     return {
       node: drawn(e, 'bernoulli', cast(e, up, dtype)),
       density: (z) => {
-        const one = dtype === 'bool' ? z : op(e, 'ne', z, e.constant(0, dtype, shape));
-        return op(e, 'log', op(e, 'select', one, p, op(e, 'sub', e.constant(1, 'f32', shape), p)));
+        const other = op(e, 'sub', e.constant(1, 'f32', shape), p);
+        if (dtype === 'bool') return op(e, 'log', op(e, 'select', z, p, other));
+        const [zero, one] = [0, 1].map((x) => op(e, 'eq', z, e.constant(x, dtype, shape)));
+        const none = e.constant(0, 'f32', shape);
+        return op(e, 'log', op(e, 'select', one, p, op(e, 'select', zero, other, none)));
       },
     };
   },
@@ -170,7 +173,7 @@ const integers: Distribution = {
       node: op(e, 'add', from, below(e, key, shape, broadcastTo(e, width, shape))),
       density: (z) => {
         const inside = op(e, 'and', op(e, 'ge', z, from), op(e, 'lt', z, broadcastTo(e, high, shape)));
-        return op(e, 'sub', indicator(e, inside), op(e, 'log', broadcastTo(e, cast(e, difference, 'f32'), shape)));
+        return op(e, 'sub', indicator(e, inside), op(e, 'log', broadcastTo(e, cast(e, width, 'f32'), shape)));
       },
     };
   },
@@ -228,7 +231,8 @@ const categorical: Distribution = {
         node: best(values),
         density: (z) => {
           const total = op(e, 'log', along('reduce_sum', op(e, 'exp', op(e, 'sub', values, spread))));
-          return op(e, 'sub', picked(z, values), op(e, 'add', total, top));
+          const logit = op(e, 'sub', picked(z, values), op(e, 'add', total, top));
+          return op(e, 'add', logit, indicator(e, along('reduce_or', chosen(z))));
         },
       };
     }
@@ -243,6 +247,17 @@ const categorical: Distribution = {
 const LEAST = 2 ** -126;
 const MOST = 1 - 2 ** -24;
 const aboveZero = (e: Elaboration, x: Node) => op(e, 'max', x, like(e, x, LEAST));
+/** log of t^(a - 1), 0 for a = 1 at t = 0 too. */
+function powerLog(e: Elaboration, a: Node, logT: Node): Node {
+  const exponent = op(e, 'sub', a, like(e, a, 1));
+  const constant = op(e, 'and', op(e, 'eq', exponent, like(e, a, 0)), op(e, 'not', op(e, 'is_finite', logT)));
+  return op(e, 'select', constant, like(e, a, 0), op(e, 'mul', exponent, logT));
+}
+
+/** The density where `inside` holds, minus infinity elsewhere. */
+const supported = (e: Elaboration, density: Node, inside: Node) =>
+  op(e, 'select', inside, density, indicator(e, inside));
+
 const inside = (e: Elaboration, x: Node) => op(e, 'min', aboveZero(e, x), like(e, x, MOST));
 
 /** Scale is a factor, and so pathwise; what depends on the shape is cut. */
@@ -259,9 +274,9 @@ const gamma: Distribution = {
         const t = scale ? op(e, 'div', z, scale) : z;
         // not the logarithm of t, which may be below the smallest number
         const logT = scale ? op(e, 'sub', op(e, 'log', z), op(e, 'log', scale)) : op(e, 'log', z);
-        const power = op(e, 'mul', op(e, 'sub', a, like(e, z, 1)), logT);
-        const whole = op(e, 'sub', op(e, 'sub', power, t), lgamma(e, a));
-        return scale ? op(e, 'sub', whole, op(e, 'log', scale)) : whole;
+        const whole = op(e, 'sub', op(e, 'sub', powerLog(e, a, logT), t), lgamma(e, a));
+        const density = scale ? op(e, 'sub', whole, op(e, 'log', scale)) : whole;
+        return supported(e, density, op(e, 'ge', z, like(e, z, 0)));
       },
     };
   },
@@ -291,11 +306,11 @@ const beta: Distribution = {
     return {
       node: cut(e, 'beta', inside(e, op(e, 'sigmoid', op(e, 'sub', first, second)))),
       density: (z) => {
-        const one = like(e, z, 1);
-        const left = op(e, 'mul', op(e, 'sub', a, one), op(e, 'log', z));
-        const right = op(e, 'mul', op(e, 'sub', b, one), op(e, 'log1p', op(e, 'neg', z)));
+        const left = powerLog(e, a, op(e, 'log', z));
+        const right = powerLog(e, b, op(e, 'log1p', op(e, 'neg', z)));
         const norm = op(e, 'sub', op(e, 'add', lgamma(e, a), lgamma(e, b)), lgamma(e, op(e, 'add', a, b)));
-        return op(e, 'sub', op(e, 'add', left, right), norm);
+        const density = op(e, 'sub', op(e, 'add', left, right), norm);
+        return supported(e, density, op(e, 'and', op(e, 'ge', z, like(e, z, 0)), op(e, 'le', z, like(e, z, 1))));
       },
     };
   },
@@ -332,9 +347,9 @@ const dirichlet: Distribution = {
       // a single part is 1
       node: cut(e, 'dirichlet', shape[axis] === 1 ? shares : inside(e, shares)),
       density: (z) => {
-        const powers = op(e, 'mul', op(e, 'sub', a, like(e, z, 1)), op(e, 'log', z));
-        const terms = along('reduce_sum', op(e, 'sub', powers, lgamma(e, a)));
-        return op(e, 'add', terms, lgamma(e, along('reduce_sum', a)));
+        const terms = along('reduce_sum', op(e, 'sub', powerLog(e, a, op(e, 'log', z)), lgamma(e, a)));
+        const density = op(e, 'add', terms, lgamma(e, along('reduce_sum', a)));
+        return supported(e, density, along('reduce_and', op(e, 'ge', z, like(e, z, 0))));
       },
     };
   },

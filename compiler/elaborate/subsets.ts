@@ -87,12 +87,20 @@ function weighted({ e, key, args, d }: Place, weights: Node, k: number): Drawn {
   return {
     node: e.make('name', [node], { name: 'subset', draw: 'subset' }),
     density: (z) => {
-      const taken = e.make('gather', [weights, z], { axis: 0 });
-      const before = op(e, 'sub', e.make('cumsum', [taken], { axis: 0 }), taken);
-      const total = broadcastTo(e, e.make('reduce_sum', [weights], { axes: [0] }), [k]);
-      const terms = op(e, 'sub', op(e, 'log', taken), op(e, 'log', op(e, 'sub', total, before)));
-      const inside = indicator(e, distinct(e, z, shape[0]));
-      return op(e, 'add', inside, e.make('reduce_sum', [terms], { axes: [0] }));
+      const last = e.constant(shape[0] - 1, 'i32', [k]);
+      const valid = op(e, 'min', op(e, 'max', z, e.constant(0, 'i32', [k])), last);
+      const taken = e.make('gather', [weights, valid], { axis: 0 });
+      // what is left before each draw, by sums alone: a difference of the whole and what was taken could be anything
+      const ones = e.constant(1, 'f32', [k]);
+      const times = e.make('scatter_add', [valid, ones], { axis: 0, size: shape[0] });
+      const zero = e.constant(0, 'f32', shape);
+      const others = op(e, 'select', op(e, 'gt', times, zero), zero, weights);
+      const never = broadcastTo(e, e.make('reduce_sum', [others], { axes: [0] }), [k]);
+      const left = op(e, 'add', e.make('cumsum', [taken], { axis: 0, reverse: true }), never);
+      const terms = op(e, 'sub', op(e, 'log', taken), op(e, 'log', left));
+      const sum = e.make('reduce_sum', [terms], { axes: [0] });
+      const inside = distinct(e, z, shape[0]);
+      return op(e, 'select', inside, sum, indicator(e, inside));
     },
   };
 }

@@ -70,3 +70,26 @@ it('truncated_normal ends at two standard deviations', { timeout: 60_000 }, asyn
   expect(found.get('most')).toBeLessThan(2);
   expect(found.get('most')).toBeGreaterThan(1.999);
 });
+
+it('densities of weights that differ by more than the digits of f32', { timeout: 60_000 }, async () => {
+  const found = await metrics(`var w = [1e9, 1.0, 3]
+sample z ~ subset(weights: w) i32[3]
+metric density = logp(z) at { z: [0, 2, 1] }
+metric slope = grad(logp(z) at { z: [0, 2, 1] }, w)[1]`);
+  expect(found.get('density')).toBeCloseTo(Math.log(1e9 / (1e9 + 4)) + Math.log(3 / 4), 5);
+  // log w0 - log(w0 + w1 + w2) + log w2 - log(w1 + w2) by w1
+  expect(found.get('slope')).toBeCloseTo(-1e-9 - 1 / 4, 5);
+});
+
+it('large shapes', { timeout: 60_000 }, async () => {
+  const found = await metrics(`sample g ~ gamma(1e8) f32[1000]
+sample b ~ beta(1e7, 3e7) f32[1000]
+sample d ~ dirichlet(1e6) f32[100, 4]
+metric g = max(abs(g / 1e8 - 1))
+metric b = max(abs(b - 0.25))
+metric d = max(abs(d - 0.25))`);
+  // five standard deviations, and the rounding of exp(log x): 20 units in the last place
+  expect(found.get('g')).toBeLessThan(5e-4 + 2e-6);
+  expect(found.get('b')).toBeLessThan(5 * 6.8e-5 + 2e-6);
+  expect(found.get('d')).toBeLessThan(5 * 2.2e-4 + 2e-6);
+});

@@ -163,6 +163,30 @@ describe('logp', () => {
     expect(outside('uniform f32', '2')).toBe(Number.NEGATIVE_INFINITY);
     expect(outside('subset(6) i32[2]', '[5, 5]')).toBe(Number.NEGATIVE_INFINITY);
     expect(outside('integers(0, 3) i32', '3')).toBe(Number.NEGATIVE_INFINITY);
+    for (const [dist, at] of [
+      ['gamma(2) f32', '-1'],
+      ['beta(2, 2) f32', '-0.1'],
+      ['beta(2, 2) f32', '1.5'],
+      ['bernoulli(0.3) f32', '0.5'],
+      ['bernoulli(0.3) i32', '2'],
+      ['categorical([1, 2]) i32', '2'],
+      ['categorical(logits: [1, 2]) i32', '2'],
+      ['categorical(logits: [1, 2]) i32', '-1'],
+      ['dirichlet(1) f32[2]', '[-0.5, 1.5]'],
+      ['subset(weights: [1, 2]) i32[1]', '[4]'],
+      ['subset(weights: [1, 2, 3]) i32[2]', '[1, 1]'],
+      ['subset(weights: [1, 2, 0]) i32[2]', '[0, 2]'],
+    ])
+      expect(outside(dist, at), `${dist} at ${at}`).toBe(Number.NEGATIVE_INFINITY);
+  });
+  test('at the ends of the support, and of the widest range of integers', () => {
+    const value = (dist: string, at: string) => evaluateAll([`logp(z) at { z: ${at} }`], `sample z ~ ${dist}`)[0];
+    // exp(-x), 1, 2 (1 - x) and 2 x2, where a power of 0 is x^0
+    expect(value('gamma(1) f32', '0')).toBeCloseTo(0, 8);
+    expect(value('beta(1, 1) f32', '0')).toBeCloseTo(0, 8);
+    expect(value('beta(1, 2) f32', '0')).toBeCloseTo(Math.LN2, 8);
+    expect(value('dirichlet([1, 2]) f32[2]', '[0, 1]')).toBeCloseTo(Math.LN2, 8);
+    expect(value('integers(-2000000000, 2000000000) i32', '5')).toBeCloseTo(-Math.log(4e9), 6);
   });
   test('of the draw itself: z is held fixed, derivatives go to the arguments; at v they flow into v too', () => {
     const preamble = 'var m = 0.4\nvar s = 1.5\nsample z ~ normal(m, s) f32[3]\nlet w = z\n';

@@ -259,6 +259,8 @@ export interface BundleSolve {
   readonly within?: string;
   /** It is a value, computed anew wherever it is read: nothing of it is recorded. */
   readonly unrecorded?: true;
+  /** Whose first-order conditions the series `ledger.KEY.kkt` is of; absent where there is but one. */
+  readonly residualOf?: 'players' | 'lower levels';
   /** Series of the objective and of the largest violation: before each step, and at the end. */
   readonly objective?: string;
   readonly violation?: string;

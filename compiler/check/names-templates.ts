@@ -221,7 +221,7 @@ export abstract class TemplateNames extends NameLookup {
 const examples: Record<Wanted, string> = {
   rule: "write 'by adam(1e-3)', with 'use rules { adam }'",
   estimator: "write 'with spsa(1e-3)', with 'use estimators { spsa }'",
-  solver: "write 'solve p by penalty() for 100'",
+  solver: "write 'solve p by descent(adam(1e-2)) for 100': a solver is given its rule",
   trial: "write 'run r = fit(1)' for a trial 'fit'",
   layer: "write 'model M = linear(o: 3)', with 'use nn { linear }'",
 };

@@ -12,7 +12,7 @@ import { cellsFor } from './cells.ts';
 import type { Matched } from './classes.ts';
 import type { Elaboration } from './context.ts';
 import { broadcastTo } from './convert.ts';
-import { recordLedger, recordRows, recordTrace, reportNames, type Trace, traceOf } from './ledger.ts';
+import { recordLedger, recordRows, recordTrace, reportNames, type Rows, type Trace, traceOf } from './ledger.ts';
 import { record } from './outputs.ts';
 import type { EntryBuilder } from './entry.ts';
 import type { ProblemInstance } from './problems.ts';
@@ -32,9 +32,9 @@ export interface Failures {
 export interface InnerSolve {
   readonly matched: Matched;
   readonly trace: Trace;
-  readonly solve: Omit<BundleSolve, 'constraints'>;
+  readonly solve: Omit<BundleSolve, keyof Rows>;
   /** Present where they were recorded with the solve. */
-  readonly constraints?: BundleSolve['constraints'];
+  readonly rows?: Rows;
   readonly span: Span;
 }
 
@@ -59,11 +59,11 @@ export function innerSolveEnded(e: Elaboration, ended: Ended): void {
   const phase = e.entry.kind === 'train' ? (e.run.lastTrain?.phase.name ?? '') : '';
   const key = `${phase}.${problem.name}`;
   const trace = traceOf(problem, key, (of) => `${problem.name}.${of}`, own);
-  let constraints: BundleSolve['constraints'] | undefined;
+  let rows: Rows | undefined;
   e.graph.at(expr.span, () => {
     e.observe(() => {
       recordTrace(e, problem, trace, view, 'report');
-      if (!problem.persistent) constraints = recordRows(e, matched, key, view, 'report');
+      if (!problem.persistent) rows = recordRows(e, matched, key, view, 'report');
     });
     if (status) endRun(e, status, expr.span);
     const put = (what: string, value: Node): void =>
@@ -75,7 +75,7 @@ export function innerSolveEnded(e: Elaboration, ended: Ended): void {
   e.run.inner.set(key, {
     matched,
     trace,
-    constraints,
+    rows,
     span: expr.span,
     solve: {
       run: e.run.name,
@@ -98,8 +98,8 @@ export function recordInnerLedgers(e: Elaboration): void {
   e.run.inner.clear();
   if (found.length === 0 || e.errors.length > 0) return;
   e.entry = e.once();
-  for (const { matched, solve, constraints, span } of found) {
-    if (constraints) e.solves.push({ ...solve, constraints });
+  for (const { matched, solve, rows, span } of found) {
+    if (rows) e.solves.push({ ...solve, ...rows });
     else e.graph.at(span, () => e.observe(() => recordLedger(e, matched, { several: [] }, solve)));
   }
 }

@@ -4,22 +4,19 @@
  */
 import { statementsWithin } from '../ast/bodies.ts';
 import type * as ast from '../ast/nodes.ts';
-import { grad } from '../autodiff/index.ts';
 import { type BundleSolve, LEDGER_PART } from '../bundle/format.ts';
-import { SaddleError } from '../diagnostics/diagnostic.ts';
 import type { Node } from '../ops/types.ts';
 import type { Span } from '../source/source.ts';
 import type { Matched } from './classes.ts';
 import type { Elaboration } from './context.ts';
 import { leafNodes, leaves, toNode } from './convert.ts';
 import { binary } from './arithmetic.ts';
-import { lagrangianOf } from './lagrangian.ts';
 import { record } from './outputs.ts';
 import { constraintName, relationOf } from './problem-text.ts';
 import { objective, playerObjective, residual, side, viewOf, violation } from './problem-fields.ts';
 import { allOf, type ProblemInstance } from './problems.ts';
 import type { Frame } from './scope.ts';
-import { projectNode } from './sets.ts';
+import { firstOrder, normOf } from './first-order.ts';
 import type { Value } from './values.ts';
 
 /** Names under which a solve records what every solve records. */
@@ -99,22 +96,25 @@ export function recordLedger(
   e: Elaboration,
   matched: Matched,
   trace: Trace,
-  solve: Omit<BundleSolve, 'constraints'>,
+  solve: Omit<BundleSolve, keyof Rows>,
 ): void {
   const { problem } = matched;
   const view = viewOf(e, problem);
   recordTrace(e, problem, trace, view, 'metric');
-  e.solves.push({ ...solve, constraints: recordRows(e, matched, solve.key, view, 'metric') });
+  e.solves.push({ ...solve, ...recordRows(e, matched, solve.key, view, 'metric') });
 }
 
-/** Records constraints and first-order residual as they stand, and says which constraints there are. */
+/** What a ledger holds of a problem. */
+export type Rows = Pick<BundleSolve, 'constraints' | 'residualOf'>;
+
+/** Records constraints and first-order residual as they stand, and says which there are. */
 export function recordRows(
   e: Elaboration,
   matched: Matched,
   key: string,
   view: Frame,
   kind: 'report' | 'metric',
-): BundleSolve['constraints'] {
+): Rows {
   const { problem } = matched;
   const { span } = problem.template.decl.name;
   const constraints = allOf(problem.level).flatMap(({ text }) =>
@@ -125,9 +125,9 @@ export function recordRows(
       return constraintRow(e, problem, name, stmt, view, put);
     }),
   );
-  const kkt = kktResidual(e, matched, view);
-  if (kkt) record(e, { name: `${LEDGER_PART}${key}.kkt`, kind, value: kkt, span });
-  return constraints;
+  const first = firstOrder(e, matched, view);
+  if (first) record(e, { name: `${LEDGER_PART}${key}.kkt`, kind, value: first.norm, span });
+  return { constraints, ...(first?.of && { residualOf: first.of }) };
 }
 
 function constraintRow(
@@ -186,40 +186,4 @@ function boundNodes(e: Elaboration, stmt: ast.ConstraintStmt, right: ast.Expr, l
     if (own.type.shape.join() === shape.join()) return own;
     return e.make('broadcast', [own], { shape, axes: own.type.shape.map((_, i) => i + offset) });
   });
-}
-
-function normOf(e: Elaboration, nodes: readonly Node[]): Node {
-  const squares = nodes.map((n) => {
-    const square = e.make('integer_pow', [n], { exponent: 2 });
-    const axes = n.type.shape.map((_, axis) => axis);
-    return axes.length > 0 ? e.make('reduce_sum', [square], { axes }) : square;
-  });
-  return e.make('sqrt', [squares.reduce((a, b) => e.make('add', [a, b]), e.constant(0))]);
-}
-
-/**
- * Norm of the gradient of the Lagrangian by the variables of a problem of one level; with sets, of x - P(x - gradient), which is 0 where no feasible
- * direction descends. Undefined where multipliers are missing, or the problem has no derivative.
- */
-function kktResidual(e: Elaboration, matched: Matched, view: Frame): Node | undefined {
-  const { level } = matched.problem;
-  if (level.lower.length > 0 || level.text.objectives.length !== 1) return undefined;
-  try {
-    const total = lagrangianOf(e, matched, view);
-    if (!total) return undefined;
-    const sign = level.text.objectives[0].sense === 'maximize' ? -1 : 1;
-    const cells = level.variables.flatMap((v) => v.cells().cells.map((cell) => ({ cell, set: v.set })));
-    const at = cells.map(({ cell }) => e.entry.read(cell));
-    const { values } = grad(e.graph, total, at);
-    const gaps = values.map((g, i) => {
-      const { set } = cells[i];
-      if (!set) return g;
-      const next = e.make(sign > 0 ? 'sub' : 'add', [at[i], g]);
-      return e.make('sub', [at[i], projectNode(e, set, next, view, matched.problem.template.decl.name.span)]);
-    });
-    return normOf(e, gaps);
-  } catch (error) {
-    if (error instanceof SaddleError) return undefined;
-    throw error;
-  }
 }

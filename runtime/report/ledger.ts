@@ -33,6 +33,8 @@ export interface Ledger {
   readonly violation?: number;
   /** Norm of the gradient of the Lagrangian; with sets, of x - P(x - gradient). */
   readonly kkt?: number;
+  /** Whose conditions `kkt` is of, where there are several. */
+  readonly residualOf?: 'players' | 'lower levels';
   readonly constraints: readonly ConstraintRow[];
   readonly notes: readonly string[];
 }
@@ -67,6 +69,7 @@ function ledgerOf(solve: BundleSolve, run: RunResult): Ledger {
     objective: read(solve.objective),
     violation: read(solve.violation),
     kkt: last('kkt'),
+    ...(solve.residualOf && { residualOf: solve.residualOf }),
     constraints: solve.constraints.map((c) => ({
       name: c.name,
       relation: c.relation,
@@ -133,7 +136,9 @@ export function ledgerLines(ledger: Ledger): string[] {
   }[ended];
   const facts = [
     ...(ledger.objective === undefined ? [] : [`objective ${show(ledger.objective)}`]),
-    ...(ledger.kkt === undefined ? [] : [`first-order residual ${show(ledger.kkt)}`]),
+    ...(ledger.kkt === undefined
+      ? []
+      : [`first-order residual ${ledger.residualOf ? `of the ${ledger.residualOf} ` : ''}${show(ledger.kkt)}`]),
   ];
   const name = ledger.run === '' || ledger.run === problem ? problem : `${ledger.run}: ${problem}`;
   const time = ledger.within ? ` in ${ledger.within}, the last time,` : '';

@@ -220,3 +220,43 @@ metric sum_ = best(t) + best(2 * t)`);
     expect(ledgerLines(ledgers[0]).join()).toContain('nearest by al() is a value');
   });
 });
+
+describe('first-order conditions of several', () => {
+  test('of a game, those of each player at the point of all, in its set and its sense', async () => {
+    const text = (set: string, a: number) => `use solvers { simultaneous }
+class boxed (x in X; F) { over x in X
+  player p moves x minimizes F }
+solver stay() for boxed (x in X; F) { for i in 0..len(F) { x[i] <- 1 * x[i] } }
+problem g { over x: f32 = ${a}
+  over y: f32${set} = 1
+  player one moves x minimizes x * y + x^2
+  player two moves y maximizes x * y - y^2 / 4 }
+solve g by ${set === '' ? 'simultaneous(0)' : 'stay()'} for 1`;
+    const residual = async (set: string, a: number) => (await solved(text(set, a))).ledgers[0];
+    // y + 2 x by x, x - y / 2 by y; in 0..1, y = 1 cannot rise any more
+    expect(await residual('', 3)).toMatchObject({ kkt: expect.closeTo(Math.hypot(7, 2.5), 5) as number, residualOf: 'players' }); // prettier-ignore
+    expect(ledgerLines(await residual('', 3))[0]).toContain('first-order residual of the players 7.433');
+  });
+  test('of two levels, those of the lower one with its constraints', async () => {
+    const { ledgers } = await solved(`class lower (x, y; F, G, g) { over x
+  minimize F
+  where y solves { over y
+    maximize G
+    subject to g >= 0 } }
+solver say(mu = 0.5) for lower (x, y; F, G, g) {
+  state m = mu + zeros_like(g)
+  y <- y + 0 * grad(G, y)
+  x <- x - 0 * grad(F, x)
+  m <- 1 * m + 0 * dot(g, g)
+  multipliers g = m
+}
+problem p { over x: f32 = 2
+  minimize (x - 1)^2 + y
+  where y solves { over y: f32 = 0
+    maximize -(y - x)^2
+    subject to cap: y <= 0.5 } }
+solve p by say() for 1`);
+    // 2 (x - y) - mu, whichever way the cap is written
+    expect(ledgers[0]).toMatchObject({ kkt: expect.closeTo(3.5, 5) as number, residualOf: 'lower levels' });
+  });
+});

@@ -80,7 +80,8 @@ function headOf(e: Elaboration, expr: ast.SolveExpr, frame: Frame): Head {
 
 function solverOf(e: Elaboration, expr: ast.SolveExpr, frame: Frame): Template {
   const { solver } = expr;
-  if (!solver) fail('OPT446', expr.span, 'solve needs a solver', { hint: 'write solve p by descent(adam(1e-2)) for 1000' });
+  if (!solver)
+    fail('OPT446', expr.span, 'solve needs a solver', { hint: 'write solve p by descent(adam(1e-2)) for 1000' });
   if (solver.stages.length > 1 || solver.otherwise)
     fail('OPT446', solver.span, 'a solve has one solver, not a pipeline', {
       hint: 'give rules to the solver: solve p by descent(clip(1) |> adam(1e-3))',

@@ -157,8 +157,10 @@ export class Session {
         return this.commit(job, await outputs);
       } catch (reason) {
         // A failed run-time check is a mistake in the program, never a way to fail that `may fail` allows.
-        if (reason instanceof SaddleError && reason.diagnostics[0].code === 'OPT708')
-          this.endRun(job.run, reason.diagnostics[0].message);
+        if (!(reason instanceof SaddleError)) throw reason;
+        const [{ code, message }] = reason.diagnostics;
+        if (code === 'OPT708') this.endRun(job.run, message);
+        if (code === 'OPT709') return this.failDraw(job, reason);
         throw reason;
       } finally {
         flying.shift();
@@ -308,6 +310,14 @@ export class Session {
         },
       ),
     );
+  }
+
+  /** Ends the run of a job over values from which nothing can be drawn, which is as good as one that is not finite. */
+  private failDraw(job: Job, reason: SaddleError): Committed {
+    if (this.store.failed(job.run)) return { reports: [] }; // sent before the failure was known
+    this.at = job.after;
+    const declared = this.endRun(job.run, reason.diagnostics[0].message);
+    return { reports: [], failure: declared?.mayFail ? undefined : reason };
   }
 
   /** Ends the run of a job over a value that is not finite; the error is for runs that may not fail. */

@@ -153,8 +153,9 @@ export interface BundleEntry {
   readonly streams?: readonly BundleStream[];
   /** Where cells are written, for messages about their values. */
   readonly writers?: readonly { readonly place: Place; readonly cells: readonly string[] }[];
-  /** Run-time checks: number n in word 0 of the faults buffer means fault n, from 1; `{index}` in its message is the i32 in word n. */
-  readonly faults: readonly { readonly message: string; readonly place?: Place }[];
+  /** Run-time checks: number n in word 0 of the faults buffer means fault n, from 1; `{index}` in its message is the i32 in word n.
+   * Those of values (from which nothing can be drawn) are failures of the run, as values that are not finite are; others are mistakes in the program. */
+  readonly faults: readonly { readonly message: string; readonly place?: Place; readonly ofValues?: true }[];
   /** Present where the entry is evaluated in float64 by the reference interpreter, whatever the device (`exact { … }`); it then has no commands. */
   readonly exact?: ExactEntry;
   /** Entries executed before this one, each `chunks` times with the scalar `chunk` counting from 0: totals over chunks of rows. */

@@ -19,14 +19,17 @@ export interface RowInstruction {
 /** The value of the last instruction is the row numbers. */
 export type RowProgram = readonly RowInstruction[];
 
-/** The rows of one execution, row-major in the shape of the last instruction. Throws SaddleError OPT708 where a run-time check fails in finding them. */
+/** The rows of one execution, row-major in the shape of the last instruction. Throws SaddleError OPT708 where an index is out of range in finding them, OPT709 where none can be drawn. */
 export function evaluateRows(program: RowProgram, scalars: Scalars): Float64Array {
   const values: NdArray[] = [];
-  try {
-    for (const instruction of program) values.push(evaluate(instruction, values, scalars));
-  } catch (cause) {
-    if (cause instanceof IndexFault) fail('OPT708', undefined, `${cause.message} (step ${scalars.step})`);
-    throw cause;
+  for (const instruction of program) {
+    try {
+      values.push(evaluate(instruction, values, scalars));
+    } catch (cause) {
+      if (!(cause instanceof IndexFault)) throw cause;
+      const code = instruction.op === 'fault_where' ? 'OPT709' : 'OPT708';
+      fail(code, undefined, `${cause.message} (step ${scalars.step})`);
+    }
   }
   return values[values.length - 1].data;
 }

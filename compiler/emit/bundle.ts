@@ -197,7 +197,11 @@ function bundleEntry(
       streams: streams.map(({ data, field, part, rows }) => ({ data, field, buffer: streamBuffer(data, part), rows })),
     }),
     ...writersOf(entry, locate),
-    faults: lowered.faults.map((f) => ({ message: f.message, place: f.span && locate(f.span) })),
+    faults: lowered.faults.map((f) => ({
+      message: f.message,
+      place: f.span && locate(f.span),
+      ...(f.ofValues && { ofValues: true }),
+    })),
     cost: { flops, bytes },
   };
 }

@@ -18,6 +18,8 @@ const MAX_TABLE = 8192;
 export interface Fault {
   readonly message: string;
   readonly span?: Span;
+  /** A condition on values, no index. */
+  readonly ofValues: boolean;
 }
 
 /** A word by which the device steers itself: a state of its own, with a node that reads it. */
@@ -179,12 +181,12 @@ export class EntryContext {
     }
   }
 
-  /** Number of the fault that an out-of-range index at a node raises; `{index}` in its message stands for the index. */
+  /** Number of the fault that a failed check at a node raises; `{index}` in its message stands for the index. */
   fault(node: Node, message: string): number {
     const id = `${message}@${node.span ? `${node.span.file}:${node.span.start}` : node.id}`;
     let number = this.faultNumbers.get(id);
     if (number === undefined) {
-      this.faults.push({ message, span: node.span });
+      this.faults.push({ message, span: node.span, ofValues: node.op === 'fault_where' });
       number = this.faults.length;
       this.faultNumbers.set(id, number);
     }

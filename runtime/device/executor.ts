@@ -404,7 +404,7 @@ export class Executor implements Backend {
   }
 }
 
-/** Throws OPT708 for the fault that kernels have stored. */
+/** Throws OPT708 for the fault that kernels have stored, OPT709 for one of values. */
 function reportFault(entry: BundleEntry, words: Uint32Array, steps: readonly Scalars[]): void {
   const number = words[0];
   if (number === 0) return;
@@ -412,7 +412,12 @@ function reportFault(entry: BundleEntry, words: Uint32Array, steps: readonly Sca
   if (!fault) throw new InternalError(`entry '${entry.id}' stored fault ${number}, which it does not have`);
   const [first, last] = [steps[0].step, steps[steps.length - 1].step];
   const message = fault.message.replace('{index}', String(words[number] | 0));
-  fail('OPT708', undefined, `${message} (${first === last ? `step ${first}` : `in steps ${first} to ${last}`})`, {
-    place: fault.place,
-  });
+  fail(
+    fault.ofValues ? 'OPT709' : 'OPT708',
+    undefined,
+    `${message} (${first === last ? `step ${first}` : `in steps ${first} to ${last}`})`,
+    {
+      place: fault.place,
+    },
+  );
 }

@@ -140,7 +140,7 @@ class ReferenceBackend implements Backend {
     try {
       values = evaluate(roots, leaf, this.seen);
     } catch (reason) {
-      if (reason instanceof FaultError) fail('OPT708', reason.span, `${reason.message} (step ${scalars.step})`);
+      if (reason instanceof FaultError) fail(reason.code, reason.span, `${reason.message} (step ${scalars.step})`);
       throw reason;
     }
     this.noteOrigins(entry, values, leaf);

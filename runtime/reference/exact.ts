@@ -15,7 +15,7 @@ export interface LoadedData {
   readonly fields: ReadonlyMap<string, NumberArray>;
 }
 
-/** Reads the cells that the graph needs, evaluates it, and writes its results. Throws OPT708 for an index out of range. */
+/** Reads the cells that the graph needs, evaluates it, and writes its results. Throws OPT708 for an index out of range, OPT709 for values from which nothing can be drawn. */
 export async function runExact(exact: ExactEntry, backend: Backend, data: LoadedData, scalars: Scalars): Promise<void> {
   const roots = parse(exact.graph);
   const leaves = reachable(roots).filter((n) => n.op === 'parameter');
@@ -29,7 +29,7 @@ function faultless(roots: readonly Node[], leaf: (node: Node) => NdArray): NdArr
   try {
     return evaluate(roots, leaf);
   } catch (reason) {
-    if (reason instanceof FaultError) fail('OPT708', undefined, `${reason.message} (in exact)`);
+    if (reason instanceof FaultError) fail(reason.code, undefined, `${reason.message} (in exact)`);
     throw reason;
   }
 }

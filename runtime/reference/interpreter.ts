@@ -9,7 +9,7 @@ import { op } from '../../compiler/ops/table.ts';
 import type { NdArray, Node, Region } from '../../compiler/ops/types.ts';
 import type { Span } from '../../compiler/source/source.ts';
 
-/** A run-time check failed while a node was evaluated: an index out of range. */
+/** A run-time check failed while a node was evaluated: an index out of range, or values from which nothing can be drawn. */
 export class FaultError extends Error {
   readonly node: Node;
   readonly span: Span | undefined;
@@ -19,6 +19,11 @@ export class FaultError extends Error {
     this.name = 'FaultError';
     this.node = node;
     this.span = node.span;
+  }
+
+  /** OPT708 for a mistake in the program, OPT709 for values that a run which may fail may have. */
+  get code(): 'OPT708' | 'OPT709' {
+    return this.node.op === 'fault_where' ? 'OPT709' : 'OPT708';
   }
 }
 

@@ -56,6 +56,7 @@ const draws: readonly (readonly [string, string])[] = [
 async function failure(
   text: string,
   on: 'device' | 'reference',
+  code = 'OPT708',
 ): Promise<{ message: string; line: number | undefined }> {
   const made = compile(new Source('spec.opt', text), {
     readImport: readLibrary(),
@@ -72,7 +73,7 @@ async function failure(
   } catch (caught) {
     if (!(caught instanceof SaddleError)) throw caught;
     const [d] = caught.diagnostics;
-    expect(d.code).toBe('OPT708');
+    expect(d.code).toBe(code);
     const at = d.span ? new Source('spec.opt', text).position(d.span.start).line : d.place?.line;
     return { message: d.message, line: at };
   } finally {
@@ -98,9 +99,43 @@ describe('a draw from nothing', () => {
     [`${rows}[zero - 1, 1, 1]\nreport m = sum(b.x) }`, nothing('the batch')] as const,
   ])('%s', { timeout: 60_000 }, async (text, message) => {
     device ??= await openDevice();
-    const onReference = await failure(drawn + text, 'reference');
-    const onDevice = await failure(drawn + text, 'device');
+    const onReference = await failure(drawn + text, 'reference', 'OPT709');
+    const onDevice = await failure(drawn + text, 'device', 'OPT709');
     expect(onReference.message).toBe(`${message} (step 0)`);
     expect(onDevice).toEqual(onReference);
   });
+});
+
+describe('a run that may fail', () => {
+  it.each(['device', 'reference'] as const)(
+    'may come to where nothing can be drawn, on the %s',
+    { timeout: 60_000 },
+    async (on) => {
+      const text = `use rules { sgd }
+trial T(lr) {
+  var z = [0.1, 0.2, 0.3]
+  train 40 {
+    sample c ~ categorical(logits: 3 * z) i32
+    update z by sgd(lr) minimizing sum(z^4) + stop(f32(c)) * logp(c)
+  }
+  metric m = sum(z)
+}
+run bad = T(1000) may fail
+run good = T(0.01)`;
+      device ??= await openDevice();
+      const made = compile(new Source('spec.opt', text), {
+        readImport: readLibrary(),
+        dataInfo: () => undefined,
+        set: new Map(),
+      });
+      if (!made.ok || !made.value.bundle) throw new Error('not compiled');
+      const session = await load(made.value.bundle).start(
+        on === 'device' ? { device } : { backend: createReferenceBackend(made.value.program) },
+      );
+      for await (const { values } of session.train()) expect(Object.values(values).every(Number.isFinite)).toBe(true);
+      const status = Object.fromEntries([...session.results.runs].map(([name, run]) => [name, run.status.state]));
+      expect(status).toEqual({ '': 'ok', bad: 'failed', good: 'ok' });
+      await session.dispose();
+    },
+  );
 });

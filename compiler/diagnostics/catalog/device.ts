@@ -40,12 +40,12 @@ export const deviceCodes = {
   OPT708: {
     title: 'run-time check failed',
     about:
-      'A check that the compiler could not decide failed on the device: an index out of range in a gather, a dynamic slice or an update, or a draw from arguments from which nothing can be drawn (weights that are all 0, a probability above 1). Both are errors in Saddle, never a clamp. The message names the expression; steps are submitted in groups, so it names the group of steps.',
+      'A check that the compiler could not decide failed on the device: an index out of range in a gather, a dynamic slice or an update. Out of range is an error in Saddle, never a clamp. The message names the expression; steps are submitted in groups, so it names the group of steps.',
   },
   OPT709: {
     title: 'value not finite',
     about:
-      'An objective, report, metric or cell became NaN or infinite. The run ends there, because everything computed from it is meaningless. The usual causes are a step size that is too large, the logarithm or a division at zero, or an exponential that overflows. A run that may do so is declared with `may fail`.',
+      'An objective, report, metric or cell became NaN or infinite, or values from which nothing can be drawn (weights that are all 0 or not a number, a probability above 1). The run ends there, because everything computed from it is meaningless. The usual causes are a step size that is too large, the logarithm or a division at zero, or an exponential that overflows. A run that may do so is declared with `may fail`.',
     example: { wrong: 'report loss = log(0 * p)', right: 'report loss = log(max(p, 1e-6))' },
   },
   OPT710: {

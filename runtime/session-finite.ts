@@ -12,6 +12,14 @@ export function nonFiniteText(value: number): string {
   return `not finite (${Number.isNaN(value) ? 'not a number' : value > 0 ? 'infinity' : 'minus infinity'})`;
 }
 
+/** A cell in the words of the text: `x`, or a state `m` that a rule keeps of it. In ids a run stands in front, and states behind what they are of. */
+export function cellText(id: string, run: string): string {
+  const own = run !== '' && id.startsWith(`${run}/`) ? id.slice(run.length + 1) : id;
+  const [of, ...states] = own.split('#');
+  if (states.length === 0) return `cell '${own}'`;
+  return `the state '${states.join('.')}'${of === '' ? '' : ` of '${of}'`}`;
+}
+
 /** The first output that is not finite; objectives first, since they are the cause of what follows. Parts of claims end no run. */
 export function firstNonFinite(outputs: StepOutputs): NonFinite | undefined {
   for (const map of [outputs.objectives, outputs.values])

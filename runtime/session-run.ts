@@ -25,6 +25,7 @@ import { type Values, cellValues, cellsNamed, exportInputs, exportNamed } from '
 import { executeEntry, isCompound } from './session-execute.ts';
 import {
   type NonFinite,
+  cellText,
   checkCells,
   firstNonFinite,
   nonFiniteText,
@@ -296,17 +297,20 @@ export class Session {
   /** The error of a solve that ended by `fail when`; undefined where it has only stopped, or may fail. */
   private failSolve(job: Job, phase: number, end: number): SaddleError | undefined {
     const known = this.bundle.schedule[phase];
-    const reason = known.kind === 'train' ? known.ends?.reasons[end - 2] : undefined;
+    const ends = known.kind === 'train' ? known.ends : undefined;
+    const reason = ends?.reasons[end - 2];
     if (reason === undefined) return undefined;
     const declared = this.endRun(job.run, reason);
     if (declared?.mayFail) return undefined;
+    const outputs = this.entries.get(job.entry ?? '')?.outputs ?? [];
     return new SaddleError(
       error(
         'OPT709',
         undefined,
         declared?.name ? `${reason}, in run '${declared.name}'` : `${reason}, in ${job.phase}`,
         {
-          hint: 'the solver says so (fail when): run a = solve … may fail lets the other runs go on',
+          place: outputs.find((o) => o.name === ends?.output)?.place,
+          hint: "the text says so (fail when); a run that is declared with 'may fail' lets the others go on",
         },
       ),
     );
@@ -326,7 +330,7 @@ export class Session {
     const found = [...(entry?.outputs ?? []), ...(entry?.hostOutputs ?? [])].find((o) => o.name === bad.name);
     // Objectives have names of the compiler's making; the place shows which one it is.
     const named = found?.kind === 'objective' ? 'the objective' : `'${bad.name}'`;
-    const what = job.entry === undefined ? `cell '${bad.name}'` : named;
+    const what = job.entry === undefined ? cellText(bad.name, job.run) : named;
     const reason = `${what} is ${nonFiniteText(bad.value)} ${job.kind === 'step' ? `at step ${step}` : `after ${step} updates`}`;
     const declared = this.endRun(job.run, reason);
     if (declared?.mayFail) return undefined;

@@ -12,12 +12,13 @@ import { cellsFor } from './cells.ts';
 import type { Matched } from './classes.ts';
 import type { Elaboration } from './context.ts';
 import { broadcastTo } from './convert.ts';
+import { endsIn, FAILED, RUNNING, stepText } from './endings.ts';
 import { recordLedger, recordRows, recordTrace, reportNames, type Rows, type Trace, traceOf } from './ledger.ts';
 import { record } from './outputs.ts';
 import type { EntryBuilder } from './entry.ts';
 import type { ProblemInstance } from './problems.ts';
-import { FAILED, RUNNING } from './solvers.ts';
-import type { Frame } from './scope.ts';
+
+import type { Ending, Frame } from './scope.ts';
 import { type CellRef, tensor } from './values.ts';
 
 /** Failures of solves within the phase under construction. */
@@ -123,6 +124,14 @@ export function withFailures(e: Elaboration, failures: Failures, act: () => void
   } finally {
     e.run.failures = before;
   }
+}
+
+/** What `fail when` in the text of a `train` does, if it stands there. */
+export function endingOfPhase(e: Elaboration, body: ast.Body, failures: Failures, span: Span): Ending | undefined {
+  if (!endsIn(body)) return undefined;
+  const status = (failures.cell ??= e.within(e.entry.init, () => failureCell(e, span)));
+  const statements = stepText(e, { status, span, reasons: failures.reasons, writesAbove: true });
+  return { ends: endsIn, statements };
 }
 
 /** Keeps the first failure of a phase. Between phases nothing asks for it: there the variables say it, see `unlessFailed`. */

@@ -9,7 +9,7 @@ import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
 import { plain, toDim, toNode } from './convert.ts';
 import { trainLoop } from './execution.ts';
-import { endByFailures, type Failures, recordInnerLedgers, withFailures } from './inner-solves.ts';
+import { endByFailures, endingOfPhase, type Failures, recordInnerLedgers, withFailures } from './inner-solves.ts';
 import { record, series } from './outputs.ts';
 import { type Frame, nested, noLoop, Scope } from './scope.ts';
 import { siteName } from './sites.ts';
@@ -52,7 +52,12 @@ export function train(e: Elaboration, stmt: ast.TrainStmt, frame: Frame): void {
   e.run.lastTrain = { phase, entry, evals, frame: inner };
   e.schedule.push(phase);
   const failures: Failures = { reasons: [] };
-  withFailures(e, failures, () => e.within(entry, () => e.do.body(e, stmt.body, inner)));
+  withFailures(e, failures, () =>
+    e.within(entry, () => {
+      const ending = endingOfPhase(e, stmt.body, failures, stmt.span);
+      e.do.body(e, stmt.body, ending ? { ...inner, ending } : inner);
+    }),
+  );
   endByFailures(e, phase, entry, failures);
   if (until && stmt.until)
     e.within(until, () =>

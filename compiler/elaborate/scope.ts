@@ -105,7 +105,11 @@ export interface Solving {
   bound(name: string, end: 'lo' | 'hi'): Value | undefined;
   /** Whether a cell is a variable of the problem. */
   moves(cell: CellRef): boolean;
-  /** Whether a body may end the solve; its statements then are for `statements`. */
+}
+
+/** A solve or phase that its text may end. */
+export interface Ending {
+  /** Whether a body may do so; its statements then are for `statements`. */
   ends(body: ast.Body): boolean;
   statements(list: readonly ast.Stmt[], frame: Frame): void;
 }
@@ -159,6 +163,8 @@ export interface Frame {
   readonly clock?: Clock;
   /** In the body of a solver: what its own statements (`first`, `multipliers`) act on. */
   readonly solving?: Solving;
+  /** In text that may end its solve or phase. */
+  readonly ending?: Ending;
   /** In a hyper, which the host evaluates: `step` and `steps` are f32 there, as hypers are. */
   readonly onHost?: boolean;
   /** In a static `for`: which turn, so that a layer called in it owns parameters for each. */

@@ -32,7 +32,8 @@ import { fieldNames, fieldOf, viewOf } from './problem-fields.ts';
 import { allOf, instanceOf, isProblem, newInstance, type ProblemInstance } from './problems.ts';
 import { type Clock, type Frame, nested } from './scope.ts';
 import { siteName } from './sites.ts';
-import { isRunning, mayEnd, mayStop, prepareMultipliers, RUNNING, type Solve, solverStep } from './solvers.ts';
+import { isRunning, RUNNING } from './endings.ts';
+import { mayEnd, mayStop, prepareMultipliers, type Solve, solverStep } from './solvers.ts';
 import { roll } from './turns.ts';
 import {
   type CellRef,

@@ -12,10 +12,11 @@ import type { Span } from '../source/source.ts';
 import { bindParameters } from './arguments.ts';
 import { seenFrom } from './blame.ts';
 import { cellsFor, initialValue } from './cells.ts';
-import { choose, chosenFrame, decide } from './choices.ts';
+import { choose, chosenFrame } from './choices.ts';
 import { type Matched, type Part, residuals } from './classes.ts';
 import type { Elaboration } from './context.ts';
 import { leafNodes, leaves, mapLeaves, toNode } from './convert.ts';
+import { ending, endsIn, STOPPED, stepText } from './endings.ts';
 import { solveLoop } from './execution.ts';
 import { recordTrace, type Trace } from './ledger.ts';
 import type { Lifetime } from './lifetime.ts';
@@ -26,11 +27,6 @@ import { allOf } from './problems.ts';
 import { type Clock, type Frame, nested, Scope } from './scope.ts';
 import { staticType } from './types.ts';
 import { type CellRef, type CellValue, exact, kindText, tensor, type Value } from './values.ts';
-
-/** Codes of how a solve stands: it goes on, it has stopped, or it has failed for one of several reasons. */
-export const RUNNING = 0;
-export const STOPPED = 1;
-export const FAILED = 2;
 
 /** A solve: a matched solver, where it stands, and what becomes of what it says. */
 export interface Solve {
@@ -51,13 +47,6 @@ export interface Solve {
   /** Reasons of failure, in the order of their numbers. */
   readonly reasons: string[];
 }
-
-type Ending = ast.StopWhenStmt | ast.FailWhenStmt;
-
-const isEnding = (stmt: ast.Stmt): stmt is Ending => stmt.kind === 'stopWhen' || stmt.kind === 'failWhen';
-
-/** Whether a body, or one within it, may end the solve itself. */
-const endsIn = (body: ast.Body): boolean => statementsWithin(body).some(isEnding);
 
 /** Whether a solver's body may end the solve itself. */
 export const mayEnd = (decl: ast.SolverDecl): boolean => endsIn(decl.body);
@@ -89,9 +78,8 @@ export function solverStep(e: Elaboration, solve: Solve, until?: (view: Frame) =
       publish: (stmt, value) => publish(e, solve, stmt, value, view),
       moves: (cell) => own.has(cell.id),
       bound: (name, end) => boundOf(solve.matched, name, end),
-      ends: (body) => solve.status !== undefined && endsIn(body),
-      statements: text,
     },
+    ending: { ends: (body) => solve.status !== undefined && endsIn(body), statements: text },
     ruleState: (state, at) => declareState(e, solve, state, at),
     ruleReport: (name, value, span) => {
       const known = solve.reportName(name);
@@ -191,98 +179,6 @@ function reportProblem(e: Elaboration, solve: Solve, view: Frame): void {
       solverSeries(e, known, item.name.span);
       record(e, { name: known, kind: 'report', value, span: item.name.span });
     }
-  }
-}
-
-/**
- * The statements of one step, in order, also of branches within it: what stands behind a `stop when`, or behind a statement in which there is one, happens where
- * the solve goes on. An ending in a branch is no value of the branch, but the state of the solve: it is read where the branches have met.
- */
-function stepText(e: Elaboration, solve: Solve): (list: readonly ast.Stmt[], frame: Frame) => void {
-  const { status } = solve;
-  const before = e.entry.snapshot();
-  const now = (): Node | undefined => status && e.entry.read(status);
-  /** The status that is known to be that of a solve that goes on, where the text stands. */
-  let running = now();
-  const goOn = (list: readonly ast.Stmt[], frame: Frame): void => {
-    const known = running;
-    running = now();
-    inOrder(list, frame);
-    running = known;
-  };
-  const inOrder = (list: readonly ast.Stmt[], frame: Frame): void => {
-    for (const [i, stmt] of list.entries()) {
-      if (now() !== running) {
-        const rest = () => goOn(list.slice(i), stepFrame(frame));
-        e.graph.at(solve.span, () => choose(e, frame, isRunning(e, status as CellRef), rest, () => undefined));
-        return;
-      }
-      if (isEnding(stmt)) {
-        const { condition, code } = endingOf(e, solve, stmt, frame, before);
-        return ending(e, solve, frame, condition, code, (inner) => goOn(list.slice(i + 1), inner ?? frame));
-      }
-      e.do.statement(e, stmt, frame);
-    }
-  };
-  return inOrder;
-}
-
-/** Condition of an ending, and what it makes of the status. */
-function endingOf(
-  e: Elaboration,
-  solve: Solve,
-  stmt: Ending,
-  frame: Frame,
-  before: ReadonlyMap<string, Node>,
-): { readonly condition: Node; readonly code: number } {
-  refuseWritten(e, solve, stmt, before);
-  const word = stmt.kind === 'stopWhen' ? 'stop when' : 'fail when';
-  const held = e.observe(() => decide(e, stmt.condition, frame, word));
-  const condition = typeof held === 'boolean' ? e.constant(held ? 1 : 0, 'bool') : held;
-  if (stmt.kind === 'stopWhen') return { condition, code: STOPPED };
-  solve.reasons.push(stmt.reason?.value ?? e.options.text(stmt.condition.span));
-  return { condition, code: FAILED + solve.reasons.length - 1 };
-}
-
-/** Whether the solve goes on. */
-export const isRunning = (e: Elaboration, status: CellRef): Node =>
-  e.make('eq', [e.entry.read(status), e.constant(RUNNING, 'i32')]);
-
-/** Ends the solve with `code` where the condition holds, else goes on. */
-function ending(
-  e: Elaboration,
-  { status, span }: Solve,
-  frame: Frame,
-  condition: Node,
-  code: number,
-  goOn: (inner?: Frame) => void,
-): void {
-  const cell = status as CellRef;
-  e.graph.at(span, () =>
-    choose(
-      e,
-      frame,
-      condition,
-      () => void e.entry.write(cell, e.constant(code, 'i32')),
-      () => goOn(stepFrame(frame)),
-    ),
-  );
-}
-
-/** The frame of the rest of a step: it is reached or not, but what it counts are the steps that are taken, which all reach it. */
-function stepFrame(frame: Frame): Frame {
-  return { ...chosenFrame(frame, 'stop when'), execution: frame.execution };
-}
-
-/** A step that ends has changed nothing. */
-function refuseWritten(e: Elaboration, { status }: Solve, stmt: ast.Stmt, before: ReadonlyMap<string, Node>): void {
-  for (const { cell } of e.entry.changedSince(before)) {
-    if (cell === status || (!cell.persistent && !before.has(cell.id))) continue;
-    const moved = e.entry.moved.get(cell.id);
-    fail('OPT444', stmt.span, `${cell.label} is written above this, in a step that may end here`, {
-      labels: moved ? [{ span: moved.span, text: 'written here' }] : [],
-      hint: 'put the condition before the first write of the step',
-    });
   }
 }
 

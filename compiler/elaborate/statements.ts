@@ -1,6 +1,6 @@
 /** Statements and declarations in textual order: declarations bind names, statements act on the entry being built. */
 import type * as ast from '../ast/nodes.ts';
-import { fail, SaddleError } from '../diagnostics/diagnostic.ts';
+import { fail, InternalError, SaddleError } from '../diagnostics/diagnostic.ts';
 import { hasNodes } from './arguments.ts';
 import { axisDeclaration } from './axes.ts';
 import { mapStatement } from './maps.ts';
@@ -34,7 +34,7 @@ import { write } from './writes.ts';
 export function body(e: Elaboration, block: ast.Body, frame: Frame): Value | undefined {
   declareTemplates(block.statements, frame);
   return e.inBody(frame.scope, () => {
-    if (frame.solving?.ends(block)) frame.solving.statements(block.statements, frame);
+    if (frame.ending?.ends(block)) frame.ending.statements(block.statements, frame);
     else for (const stmt of block.statements) e.do.statement(e, stmt, frame);
     return block.value && e.do.expression(e, block.value, frame);
   });
@@ -188,7 +188,7 @@ function evaluate(e: Elaboration, stmt: ast.Stmt, frame: Frame): void {
       return multipliers(e, stmt, frame);
     case 'stopWhen':
     case 'failWhen':
-      return e.notYet("'fail when' in 'train'", stmt.span, 'end it without a failure: train until C max N { … }');
+      throw new InternalError(`a '${stmt.kind}' in a ${frame.body}, which nothing ends`);
     case 'together':
       return together(e, stmt, frame);
     case 'mapStmt':

@@ -67,7 +67,7 @@ export function reduction(r: Reduction): Omit<OpDef, 'name'> {
       const axes = axesAttr(attrs, 'axes', x.shape.length);
       need(
         r.start !== undefined || axes.every((a) => x.shape[a] > 0),
-        () => `there is no such value over an empty axis of ${shapeText(x.shape)}`,
+        () => `there is no ${r.combine} of no numbers: ${shapeText(x.shape)} has an axis without elements`,
       );
       return { dtype: r.types.result([x.dtype], attrs), shape: keptAxes(x.shape.length, axes).map((a) => x.shape[a]) };
     },

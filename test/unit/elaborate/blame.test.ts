@@ -42,3 +42,10 @@ test('a write to an argument is refused in the same words, whatever was given', 
     expect([d.code, d.message], given).toEqual(['OPT422', 'y is a value, not a cell: it cannot be written']);
   }
 });
+
+test('the largest of nothing is told of at the call that asks for it', () => {
+  const text = 'use linalg { eigh }\nmetric m = sum(eigh(zeros(0, 0))[0])';
+  const [d] = errorsOf(text);
+  expect(d.message).toBe('there is no max of no numbers: [0, 0] has an axis without elements');
+  expect(text.slice(d.span?.start, d.span?.end)).toBe('eigh(zeros(0, 0))');
+});

@@ -8,7 +8,7 @@ import { Source } from '../../../compiler/source/source.ts';
 import { readLibrary } from './run-spec.ts';
 
 /** Program and bundle of a text without data files. */
-function compiled(text: string) {
+export function compiled(text: string) {
   const options = { readImport: readLibrary(), dataInfo: () => undefined, set: new Map<string, number>() };
   const result = compile(new Source('spec.opt', text), options);
   if (!result.ok) throw new Error(result.diagnostics.map((d) => `${d.code}: ${d.message}`).join('\n'));

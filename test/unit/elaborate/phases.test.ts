@@ -1,5 +1,8 @@
 /** Phases, runs, models, exports, claims: the shape of the program and what running it gives. */
 import { describe, expect, test } from 'vitest';
+import { createReferenceBackend } from '../../../runtime/reference/backend.ts';
+import { load } from '../../../runtime/session.ts';
+import { compiled, holds } from './decide.ts';
 import { compileSpec, errorsOf, Machine, runSpec, warningsOf } from './run-spec.ts';
 
 describe('train and eval', () => {
@@ -246,5 +249,41 @@ export fn f(x: f32[1, 1]) = p.N(x)`);
       'data D = { x: f32(0..8) }\ntrain 2 { batch b = D[2]\n let s = mean(b.x)\n report s\n eval every 1 { metric m = sum(b.x) } }',
     );
     expect(d.code).toBe('OPT423');
+  });
+});
+
+describe("'fail when' in a train body", () => {
+  const body = (rate: string) => `train 10 {
+    report above = x
+    x <- x * ${rate}
+    every 1 { fail when x > 5 as "runs away" }
+    report below = x
+    eval every 5 { metric m = x }
+  }`;
+
+  test('fails the run, and others go on', async () => {
+    const text = `trial grow(rate) {
+  var x = 1.0
+  ${body('rate')}
+  metric end = x
+}
+run fast = grow(2.0)
+run slow = grow(1.1)
+expect fast fails "runs away"
+expect slow.end < 3
+expect max(slow.m) < 3`;
+    expect(await holds(text)).toEqual([true, true, true]);
+  });
+
+  test('ends it where it stands: in that step, reports above are recorded and those below are not', async () => {
+    const { bundle, program } = compiled(`var x = 1.0\n${body('2')}`);
+    const session = await load(bundle).start({ backend: createReferenceBackend(program), seed: 1 });
+    const run = async (): Promise<void> => {
+      for await (const _ of session.train());
+    };
+    await expect(run()).rejects.toThrow('runs away, in train');
+    const series = session.results.runs.get('')?.series;
+    expect(series?.get('above')?.values).toEqual([1, 2, 4]);
+    expect(series?.get('below')?.values).toEqual([2, 4]);
   });
 });

@@ -61,6 +61,14 @@ test('between phases, and of a phase that does not write it the one before', asy
   expect((await errorOf(text('train 1 { y <- 2 * y }'))).place).toMatchObject({ line: 3, column: 1 });
 });
 
+test('in a run, in the words of the text', async () => {
+  const text = (loop: string) => `rule own() for (p, g) { state m = 1.0\nm <- m / 0\np <- p - 0 * g }
+trial t() {\n  var x = 1.0\n  train 1 { ${loop} }\n}\nrun one = t()`;
+  expect((await errorOf(text('x <- x / 0'))).message).toContain("cell 'x' is not finite");
+  const state = await errorOf(text('update x by own() minimizing x^2'));
+  expect(state.message).toContain("the state 'own.m' of 'x' is not finite");
+});
+
 describe('the operation that made it is told of, with what it means', () => {
   const cases: [name: string, text: string, what: string, at: string, hint: RegExp][] = [
     ['a logarithm', 'hyper z = -1\nmetric m = 1 + log(z)', 'this is the logarithm of a number below 0', 'log(z)', /log\(max/],

@@ -46,6 +46,7 @@ describe('means over draws are the gradient', () => {
   test.each(['spsa()', 'one_sided(1e-5)', 'forward_gradient()'])('averaged %s', (of) =>
     near(direction(`averaged(${q}, of: ${of})`), GRADIENT, within),
   );
+  test('one that has a state', () => near(direction(`averaged(${q}, of: sparse(keep: 1))`), GRADIENT, within));
   test('all at once', () => near(direction(`at_once(${q}, of: spsa())`), GRADIENT, within));
   test('a random part of the coordinates, kept in scale', () =>
     near(direction(`averaged(${q}, of: subset_of(0.5))`), GRADIENT, (4 * 3) / Math.sqrt(q)));

@@ -43,7 +43,7 @@ export function importEntries(use: ast.UseDecl, file: string, imports: ImportRes
         ? `the module '${text}' is not part of this version`
         : `unknown module '${text}'`;
     const hint = path
-      ? 'paths are relative to this file and end in .opt'
+      ? 'paths are relative to this file and end in .opt; a file outside of the folder of the spec is read where the command runs in a folder around both'
       : planned
         ? `declare what you need of it in a file and write 'use "./${text}.opt" { … }'`
         : (didYouMean(text, standardModules) ??

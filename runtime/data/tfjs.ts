@@ -21,10 +21,12 @@ interface Entry {
   readonly start: number;
 }
 
-/** Opens a `model.json` whose shards lie beside it. Each tensor with an axis is a field, its first axis the rows. Throws OPT601, OPT602, OPT605 to OPT607. */
+/** Opens a `model.json` whose shards lie beside it. Each tensor is a field, its first axis the rows; a number without axes has one row. Throws OPT601, OPT602, OPT605 to OPT607. */
 export async function openTfjs(file: ByteSource): Promise<RawTable> {
   const groups = readManifest(file.name, await readJson(file));
   const arrays: RawArray[] = [];
+  /** Rows of the first tensor with an axis. */
+  let tall: number | undefined;
   for (const group of groups) {
     const entries = layOut(file.name, group.weights);
     const last = entries[entries.length - 1];
@@ -32,20 +34,21 @@ export async function openTfjs(file: ByteSource): Promise<RawTable> {
     if (total > MAX_BYTES) tooLarge(file.name, `its weights take ${total} bytes, at most ${MAX_BYTES} are read`);
     const shards = shardReader(file, group.paths, total);
     for (const e of entries) {
-      if (e.shape.length === 0) continue;
-      const stride = rowSize(e.shape) * 4;
+      tall ??= e.shape[0];
+      const shape = e.shape.length > 0 ? e.shape : [1];
+      const stride = rowSize(shape) * 4;
       arrays.push({
         name: e.name,
         numbers: e.element === 'f4' ? 'float' : 'integer',
-        shape: e.shape,
+        shape,
         scale: 1,
         read: async (from, to) =>
           decode(file.name, await shards(e.start + from * stride, e.start + to * stride), e.element, true),
       });
     }
   }
-  if (arrays.length === 0) damaged(file.name, 'at least one tensor with an axis', 'none');
-  return { file: file.name, rows: arrays[0].shape[0], arrays, anonymous: false };
+  if (arrays.length === 0) damaged(file.name, 'at least one tensor', 'none');
+  return { file: file.name, rows: tall ?? 1, arrays, anonymous: false };
 }
 
 async function readJson(file: ByteSource): Promise<unknown> {

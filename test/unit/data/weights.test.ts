@@ -208,6 +208,13 @@ describe('weights of TensorFlow.js', () => {
       expect(Array.from(k.fields.get('K')!)).toEqual([3, 4, 5, 6]);
       const ids = await loadSource('m/model.json', [field('i', 'i32', [2], { column: '"enc/ids"' })], undefined, host);
       expect(Array.from(ids.fields.get('i')!)).toEqual([8, 9]);
+      const one = await loadSource(
+        'm/model.json',
+        [field('c', 'i32', [1], { column: '"enc/const"' })],
+        undefined,
+        host,
+      );
+      expect(Array.from(one.fields.get('c')!)).toEqual([7]);
     }));
 
   it.each([

@@ -1,4 +1,8 @@
-/** `saddle test PATH…`: runs every spec found and shows each `expect` with the value found. The worst outcome decides the exit code. */
+/**
+ * `saddle test PATH…`: runs every spec found and shows each `expect` with the value found; of a folder of problems with known answers, then what every other solver does
+ * that takes them. The worst outcome decides the exit code.
+ */
+import { gradeFiles, type GradeOptions, isCatalogue } from './grade/command.ts';
 import { exitCodes, worst, type ExitCode } from './outcome.ts';
 import { specFiles } from './paths.ts';
 import { runSpec, type RunOptions, type RunOutcome } from './run.ts';
@@ -6,7 +10,12 @@ import { claimLine } from './summary.ts';
 import { tableLines } from './table.ts';
 import { coloursFor, print, printJson, shown } from './terminal.ts';
 
-export async function testCommand(args: readonly string[], options: RunOptions): Promise<ExitCode> {
+export interface TestOptions extends RunOptions, GradeOptions {
+  /** False: catalogues are not graded. */
+  readonly solvers?: boolean;
+}
+
+export async function testCommand(args: readonly string[], options: TestOptions): Promise<ExitCode> {
   const c = coloursFor(process.stdout);
   const outcomes: RunOutcome[] = [];
   for (const file of specFiles(args)) {
@@ -20,9 +29,18 @@ export async function testCommand(args: readonly string[], options: RunOptions):
   }
   if (!options.json && !options.quiet) for (const line of solveLines(outcomes)) print(line);
   const failed = outcomes.filter((o) => o.exit !== exitCodes.ok).length;
-  if (options.json) printJson({ status: failed === 0 ? 'ok' : 'failed', files: outcomes.map((o) => o.document) });
-  else if (outcomes.length > 1) print(`${outcomes.length - failed} of ${outcomes.length} specs hold`);
-  return worst(outcomes.map((o) => o.exit));
+  const status = failed === 0 ? 'ok' : 'failed';
+  const exit = worst(outcomes.map((o) => o.exit));
+  if (!options.json && outcomes.length > 1) print(`${outcomes.length - failed} of ${outcomes.length} specs hold`);
+  const grades = options.solvers !== false && exit !== exitCodes.interrupted && isCatalogue(args, options);
+  if (!grades) {
+    if (options.json) printJson({ status, files: outcomes.map((o) => o.document) });
+    return exit;
+  }
+  if (!options.json) print('\nEvery solver of the library that takes each problem (--no-solvers leaves this out):\n');
+  const graded = await gradeFiles(specFiles(args), options);
+  if (options.json) printJson({ ...graded.document, status, files: outcomes.map((o) => o.document) });
+  return worst([exit, graded.exit === exitCodes.interrupted ? graded.exit : exitCodes.ok]);
 }
 
 function verdict(outcome: RunOutcome, c: ReturnType<typeof coloursFor>): string {
@@ -53,10 +71,5 @@ function solveLines(outcomes: readonly RunOutcome[]): string[] {
       i > 0 ? '' : (document.seconds?.toFixed(2) ?? ''),
     ]);
   });
-  return [
-    '',
-    ...tableLines(['spec', 'problem', 'solver', 'solved', 'iterations', 'ended', 's'], rows),
-    'every other solver of the library that fits, with evaluations: --solvers',
-    '',
-  ];
+  return ['', ...tableLines(['spec', 'problem', 'solver', 'solved', 'iterations', 'ended', 's'], rows), ''];
 }

@@ -1,7 +1,9 @@
 /**
- * `saddle test PATH… --solvers`: every spec with one solve is a problem with a known answer. All solvers of the library that take its problem are tried on it, and
- * graded by its claims. Only the solver that the spec names must satisfy them: it decides the exit code.
+ * Grading, which `saddle test FOLDER` ends with where the folder is a catalogue, and all that `saddle test PATH… --solvers` does: every spec with one solve is a problem
+ * with a known answer. All solvers of the library that take its problem are tried on it, and graded by its claims. Only the solver that the spec names must satisfy
+ * them: it decides the exit code.
  */
+import { statSync } from 'node:fs';
 import { SaddleError, fail } from '../../compiler/diagnostics/diagnostic.ts';
 import type { Fits } from '../../compiler/ir/program.ts';
 import { Interrupts } from '../interrupts.ts';
@@ -40,11 +42,50 @@ export interface Graded {
   readonly skipped?: string;
 }
 
+export interface GradeDocument {
+  readonly status: 'ok' | 'failed' | 'interrupted';
+  readonly device: 'reference';
+  readonly budget: Budget;
+  readonly problems: readonly Graded[];
+  readonly solvers: readonly Total[];
+}
+
 const DEFAULT_STEPS = 1000;
 const DEFAULT_SECONDS = 10;
 
+/** `saddle test PATH… --solvers`. */
 export async function gradeCommand(args: readonly string[], options: GradeOptions): Promise<ExitCode> {
   refuseOthers(options);
+  const { exit, document } = await gradeFiles(specFiles(args), options);
+  if (options.json) printJson(document);
+  return exit;
+}
+
+/** Whether the paths are folders of nothing but problems that can be graded, and no option asks for anything else. */
+export function isCatalogue(args: readonly string[], options: GradeOptions): boolean {
+  const { device, set, data, load, seed, steps } = options;
+  if (device !== undefined || seed !== undefined || steps !== undefined) return false;
+  if (set.length + data.length + (load?.length ?? 0) > 0) return false;
+  if (!args.every((arg) => statSync(arg, { throwIfNoEntry: false })?.isDirectory())) return false;
+  const files = specFiles(args);
+  return files.length > 1 && files.every(isGradable);
+}
+
+function isGradable(file: string): boolean {
+  try {
+    const spec = openSpec(file, new Map());
+    return onlySolve(spec.module)?.solver !== undefined && spec.loads.length === 0;
+  } catch (cause) {
+    if (cause instanceof SaddleError) return false; // its messages are the test's
+    throw cause;
+  }
+}
+
+/** Grades the files, printing as it goes; the document is what `--json` shows. */
+export async function gradeFiles(
+  files: readonly string[],
+  options: GradeOptions,
+): Promise<{ readonly exit: ExitCode; readonly document: GradeDocument }> {
   const budget: Budget = {
     steps: options.steps === undefined ? DEFAULT_STEPS : wholeNumber('--steps', options.steps, 1),
     seconds: options.seconds === undefined ? DEFAULT_SECONDS : wholeNumber('--seconds', options.seconds, 1),
@@ -54,7 +95,7 @@ export async function gradeCommand(args: readonly string[], options: GradeOption
   const interrupts = new Interrupts();
   interrupts.stopInOrder();
   try {
-    for (const file of specFiles(args)) {
+    for (const file of files) {
       const { graded, exit } = await gradeFile(file, budget, options, interrupts);
       if (interrupts.requested) break;
       all.push(graded);
@@ -67,8 +108,7 @@ export async function gradeCommand(args: readonly string[], options: GradeOption
   const stopped = interrupts.requested;
   const exit = stopped ? exitCodes.interrupted : worst(exits);
   const status = stopped ? 'interrupted' : exit === exitCodes.ok ? 'ok' : 'failed';
-  if (options.json) printJson({ status, device: 'reference', budget, problems: all, solvers: totalsOf(all) });
-  else {
+  if (!options.json) {
     print('');
     for (const line of totalLines(all)) print(line);
     const count = all.filter((g) => g.problem !== undefined).length;
@@ -78,7 +118,7 @@ export async function gradeCommand(args: readonly string[], options: GradeOption
     );
     if (stopped) note('interrupted: this is what was graded before');
   }
-  return exit;
+  return { exit, document: { status, device: 'reference', budget, problems: all, solvers: totalsOf(all) } };
 }
 
 /** Options of `test` that mean nothing here. */

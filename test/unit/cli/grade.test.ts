@@ -2,10 +2,10 @@
  * `saddle test --solvers` on small catalogues, and the catalogue of examples/reference: its answers against those that SciPy and NumPy give
  * (test/oracles/reference.py), written from the literature apart from it.
  */
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it, test } from 'vitest';
-import { totalsOf, type Graded } from '../../../cli/grade/command.ts';
+import { isCatalogue, totalsOf, type Graded } from '../../../cli/grade/command.ts';
 import { fitsOf, onlySolve, tryOut, withSolver } from '../../../cli/grade/trial.ts';
 import { openSpec, specOf } from '../../../cli/spec.ts';
 import { Source } from '../../../compiler/source/source.ts';
@@ -139,6 +139,35 @@ describe('the command', () => {
       expect(failed.stdout).toMatch(/\n {2}\* descent\(\) +no +2 /);
       expect(failed.stdout).toContain('fit, but need arguments: levenberg_marquardt (r), gauss_newton (r)');
     }));
+  it('ends the test of a folder of nothing but such problems', () =>
+    inCatalogue(async (folder) => {
+      const mine = path.join(folder, 'mine');
+      const options = { set: [], data: [] };
+      expect(isCatalogue([mine], options)).toBe(false); // sum.opt is no problem
+      rmSync(path.join(mine, 'sum.opt'));
+      expect(isCatalogue([mine], options)).toBe(true);
+      expect(isCatalogue([path.join(mine, 'bowl.opt'), path.join(mine, 'game.opt')], options)).toBe(false);
+      for (const more of [{ device: 'reference' }, { seed: '2' }, { steps: '3' }, { set: ['a=1'] }])
+        expect(isCatalogue([mine], { ...options, ...more })).toBe(false);
+      const { code, stdout } = await saddle(['test', 'mine', '--json', '--seconds', '3'], folder);
+      expect(code).toBe(0);
+      const json = JSON.parse(stdout) as { files: unknown[]; problems: Graded[]; solvers: unknown[] };
+      expect([json.files.length, json.problems.length]).toEqual([2, 2]);
+      expect(json.solvers.length).toBeGreaterThan(7);
+      // the claims of its own solver decide
+      writeFileSync(path.join(mine, 'game.opt'), bowl('solve p by descent() for 2'));
+      const failed = await saddle(['test', 'mine', '--seconds', '3'], folder);
+      expect(failed.code).toBe(4);
+      expect(failed.stdout).toMatch(
+        /1 of 2 specs hold\n\nEvery solver of the library that takes each problem \(--no-solvers /,
+      );
+      expect(failed.stdout).toMatch(/\nnewton\(\) +2 of 2 /);
+      expect((await saddle(['test', 'mine', '--no-solvers'], folder)).stdout).toMatch(/1 of 2 specs hold\n$/);
+    }));
+  it('is done for examples/reference', () => {
+    expect(isCatalogue([catalogue], { set: [], data: [] })).toBe(true);
+    expect(isCatalogue([path.dirname(catalogue)], { set: [], data: [] })).toBe(false);
+  });
   it('refuses what means nothing with it', async () => {
     for (const more of [
       ['--device', 'gpu'],

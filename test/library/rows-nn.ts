@@ -160,6 +160,8 @@ const trained = (by: string, objective: string, start: string): string =>
 
 export const rules: Module = {
   sgd: rule('sgd(0.1, momentum: 0.9)'),
+  momentum: rule('momentum(0.1)'),
+  nesterov: rule('nesterov(0.1)'),
   adam: rule('adam(0.1)'),
   adamw: rule('adamw(0.1)'),
   rmsprop: rule('rmsprop(0.1)'),

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { runSpec } from './run-spec.ts';
 
 const names =
-  'sgd, adam, amsgrad, adadelta, diffgrad, lion, lamb, muon, sam, ema, lookahead, centralize, agc, clip_leaf';
+  'sgd, momentum, nesterov, adam, amsgrad, adadelta, diffgrad, lion, lamb, muon, sam, ema, lookahead, centralize, agc, clip_leaf';
 const uses = `use rules { ${names} }\n`;
 const twenty = (rule: string) =>
   runSpec(
@@ -12,6 +12,8 @@ const twenty = (rule: string) =>
 
 // x = [1.5, -.7, .3]; 20 times: u, s = tx.update(jax.grad(f)(x), s, x); x = x + u with f(x) = sum([1, 2, 3] * x**2 + sin(x)), jax_enable_x64
 const optax: readonly (readonly [string, readonly number[]])[] = [
+  ['momentum(0.02)', [-0.8402805603649266, -0.3913248638807067, -0.06505431396611541]],
+  ['nesterov(0.02)', [-0.6946955595858314, -0.3060212483223454, -0.1411583706132042]],
   ['amsgrad(0.1)', [-0.08657529848793173, -0.16953129360804203, -0.22990653377934867]],
   ['adadelta()', [1.430688894438864, -0.6339957206195919, 0.2336696861050049]],
   ['lion(0.05, decay: 0.1)', [0.4030205231581028, -0.17140425268622259, -0.28945236467331187]],

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { DataDecl, Module, Stmt, StringLit } from '../compiler/ast/nodes.ts';
 import { parse } from '../compiler/ast/parse.ts';
+import { storedTree } from '../compiler/ast/stored-tree.ts';
 import type { DataInfo } from '../compiler/bundle/format.ts';
 import { SaddleError, fail, type Diagnostic } from '../compiler/diagnostics/diagnostic.ts';
 import { Source } from '../compiler/source/source.ts';
@@ -234,11 +235,10 @@ export function importReader(spec: Spec, opened: Opened): (module: string, from:
  */
 export function readTree(source: Source): Module | undefined {
   const name = /^stdlib\/(\w+)\.opt$/.exec(source.name);
-  const file = name && path.join(stdlibFolder(), `${name[1]}.tree.json`);
+  const file = name && path.join(stdlibFolder(), `${name[1]}.tree`);
   if (!file || !existsSync(file)) return undefined;
   try {
-    const { text, tree } = JSON.parse(readFileSync(file, 'utf8')) as { text: string; tree: Module };
-    return text === source.text ? tree : undefined;
+    return storedTree(readFileSync(file, 'utf8'), source.text);
   } catch {
     return undefined; // Half written or not readable: the text itself is there.
   }

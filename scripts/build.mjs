@@ -128,9 +128,9 @@ export async function build({ types = false, dist = join(root, 'dist') } = {}) {
   }
 }
 
-/** The trees of the library's modules beside their texts, so that a check need not parse them: each with the text that it belongs to (cli/spec.ts). */
+/** The trees of the library's modules beside their texts, so that a check need not parse them: each with the text that it belongs to (compiler/ast/stored-tree.ts). */
 async function writeTrees(bundle, fresh) {
-  const contents = `export { parse } from './compiler/ast/parse.ts'; export { Source } from './compiler/source/source.ts';`;
+  const contents = `export { parse } from './compiler/ast/parse.ts'; export { storeTree } from './compiler/ast/stored-tree.ts'; export { Source } from './compiler/source/source.ts';`;
   const outfile = join(fresh, 'parse.mjs');
   const stdin = { contents, resolveDir: root, loader: 'ts' };
   await bundle({
@@ -142,14 +142,14 @@ async function writeTrees(bundle, fresh) {
     target: 'node20',
     logLevel: 'silent',
   });
-  const { parse, Source } = await import(pathToFileURL(outfile).href);
+  const { parse, storeTree, Source } = await import(pathToFileURL(outfile).href);
   rmSync(outfile);
   const folder = join(fresh, 'stdlib');
   for (const name of readdirSync(folder).filter((file) => file.endsWith('.opt'))) {
     const text = readFileSync(join(folder, name), 'utf8');
     const parsed = parse(new Source(`stdlib/${name}`, text));
     // One that does not parse has its messages where it is used.
-    if (parsed.ok) writeFileSync(join(folder, name.replace(/opt$/, 'tree.json')), JSON.stringify({ text, tree: parsed.value })); // prettier-ignore
+    if (parsed.ok) writeFileSync(join(folder, name.replace(/opt$/, 'tree')), storeTree(text, parsed.value));
   }
 }
 

@@ -41,7 +41,7 @@ function literal(expr: Expr): string {
 
 /** Fields whose text stands right behind the kind. */
 const titles = ['word', 'name', 'op', 'callee', 'dtype', 'dist', 'sense', 'paramKind'];
-const hidden = new Set(['kind', 'span', 'opSpan', 'doc', 'file', 'comments']);
+const hidden = new Set(['kind', 'span', 'opSpan', 'doc', 'file', 'comments', 'site']);
 
 /** One node with its children below it. `label` is the field of its parent that it fills. */
 function node(value: unknown, label: string, depth: number, lines: string[]): void {

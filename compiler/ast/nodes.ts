@@ -14,6 +14,11 @@ interface Base {
   readonly span: Span;
 }
 
+/** What has a name among the calls, draws, updates and phases of its body (sites.ts); absent in a node that no text stands for. */
+export interface Site {
+  readonly site?: string;
+}
+
 /** `parenthesized`: written in parentheses, which the span then covers; kept so that the formatter leaves them where they are. */
 interface ExprBase extends Base {
   readonly parenthesized?: boolean;
@@ -91,7 +96,7 @@ export type IndexItem =
   | { readonly kind: 'new'; readonly span: Span } // new axis
   | { readonly kind: 'capped'; readonly count: Expr; readonly max: Expr }; // D[n max N]
 /** `callee(args) as name`; `name` only where `as` names a call. */
-export interface Call extends ExprBase {
+export interface Call extends ExprBase, Site {
   readonly kind: 'call';
   readonly callee: Expr;
   readonly args: readonly Arg[];
@@ -151,7 +156,7 @@ export interface AtExpr extends ExprBase {
   readonly step?: Expr;
 }
 /** `grad(L, P) with est` and `D with { y: e }`. */
-export interface WithExpr extends ExprBase {
+export interface WithExpr extends ExprBase, Site {
   readonly kind: 'with';
   readonly expr: Expr;
   readonly pipeline: Pipeline;
@@ -209,12 +214,12 @@ export interface ExactExpr extends ExprBase {
   readonly kind: 'exact';
   readonly body: Body;
 }
-export interface FreshExpr extends ExprBase {
+export interface FreshExpr extends ExprBase, Site {
   readonly kind: 'fresh';
   readonly expr: Expr;
 }
 /** `solve q(w) by S(…)` as an expression. */
-export interface SolveExpr extends ExprBase {
+export interface SolveExpr extends ExprBase, Site {
   readonly kind: 'solveExpr';
   readonly problem: Expr;
   readonly solver?: Pipeline;
@@ -399,7 +404,7 @@ export interface DataField extends Base {
   readonly column?: Expr; // = "column" or cols a..b
 }
 /** `var x: T = e`, `param W: T ~ glorot`, `state m = e`, `frozen W: T ~ normal`; `over axis` after the name. */
-export interface CellDecl extends StmtBase {
+export interface CellDecl extends StmtBase, Site {
   readonly kind: 'cell';
   readonly word: 'var' | 'param' | 'state' | 'frozen';
   readonly name: Name;
@@ -537,13 +542,13 @@ export interface LetMember extends StmtBase {
   readonly member: Expr;
   readonly value: Expr;
 }
-export interface SampleStmt extends StmtBase {
+export interface SampleStmt extends StmtBase, Site {
   readonly kind: 'sample';
   readonly name: Name;
   readonly draw: Draw;
 }
 /** `batch s = source[B]` */
-export interface BatchStmt extends StmtBase {
+export interface BatchStmt extends StmtBase, Site {
   readonly kind: 'batch';
   readonly name: Name;
   readonly value: Expr;
@@ -554,7 +559,7 @@ export interface WriteStmt extends StmtBase {
   readonly target: Expr;
   readonly value: Expr;
 }
-export interface UpdateStmt extends StmtBase {
+export interface UpdateStmt extends StmtBase, Site {
   readonly kind: 'update';
   readonly targets: readonly Expr[];
   readonly by: Pipeline;
@@ -567,7 +572,7 @@ export interface UpdateStmt extends StmtBase {
   readonly with?: Pipeline;
 }
 /** `train N as name { … }`, `train until C max N as name { … }` */
-export interface TrainStmt extends StmtBase {
+export interface TrainStmt extends StmtBase, Site {
   readonly kind: 'train';
   readonly steps: Expr; // N, also the N of `max N`
   readonly until?: Expr;

@@ -1,5 +1,5 @@
 /**
- * Text to syntax tree: lexer, layout, contextual keywords, parser, builder, in that order. Never throws for any input; every error has
+ * Text to syntax tree: lexer, layout, contextual keywords, parser, builder, names of sites, in that order. Never throws for any input; every error has
  * a span, and independent mistakes are reported together.
  */
 import type { IToken } from 'chevrotain';
@@ -13,6 +13,7 @@ import type { Source } from '../source/source.ts';
 import { build } from './build.ts';
 import { tooDeep } from './depth.ts';
 import type { Module } from './nodes.ts';
+import { nameSites } from './sites.ts';
 import { bracketErrors, characterErrors, expectedTokens, inOrder, parserErrors } from './syntax-errors.ts';
 
 /** Largest accepted source text, in UTF-16 units. */
@@ -48,7 +49,9 @@ export function parse(source: Source): Result<Module> {
     const built = build(tree, comments, source);
     if (built.diagnostics.length > 0) return failed(inOrder(built.diagnostics));
     const deep = tooDeep(built.module);
-    return deep ? failed([deep]) : { ok: true, value: built.module, diagnostics: [] };
+    if (deep) return failed([deep]);
+    nameSites(built.module);
+    return { ok: true, value: built.module, diagnostics: [] };
   } catch (thrown) {
     // Unbracketed nesting (`sum over sum over …`) is bounded only by the stack.
     if (!(thrown instanceof RangeError)) throw thrown;

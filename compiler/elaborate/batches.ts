@@ -12,7 +12,7 @@ import { numbersOf } from './draw-checks.ts';
 import { counter, rowsBefore } from './execution.ts';
 import { key } from './random.ts';
 import type { Frame } from './scope.ts';
-import { siteName } from './sites.ts';
+import { siteName } from '../ast/sites.ts';
 import { type Batch, type Dataset, kindText, tensor, type Value } from './values.ts';
 import { below } from './variates.ts';
 import { drawWeighted } from './weighted.ts';

@@ -20,7 +20,7 @@ import { callLayer, callModel } from './models.ts';
 import { ruleStep } from './rule-step.ts';
 import type { Frame } from './scope.ts';
 import { callProduct, callSet, isSet } from './sets.ts';
-import { siteName } from './sites.ts';
+import { siteName } from '../ast/sites.ts';
 import { callFn, type CallSite } from './templates.ts';
 import { kindText, type Template, tensor, type Value } from './values.ts';
 

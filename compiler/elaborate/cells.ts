@@ -12,7 +12,7 @@ import { broadcastTo, leaves, plain, rebuild, toNode } from './convert.ts';
 import { axisOf, forEach } from './axes.ts';
 import { draw } from './random.ts';
 import type { Frame } from './scope.ts';
-import { siteName } from './sites.ts';
+import { siteName } from '../ast/sites.ts';
 import { staticType, storageOf } from './types.ts';
 import { type Axis, type CellRef, type CellValue, isCompound, tensor, type Value } from './values.ts';
 

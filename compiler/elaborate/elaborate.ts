@@ -20,7 +20,6 @@ import { importNames, libraryEstimator } from './imports.ts';
 import { trialTemplate } from './runs.ts';
 import { type Frame, noLoop, Scope } from './scope.ts';
 import { parametersBySignature } from './signatures.ts';
-import { nameSites } from './sites.ts';
 import { body, declareTemplates, statement } from './statements.ts';
 import type { RunValue } from './values.ts';
 
@@ -60,7 +59,6 @@ function tooDeep(e: Elaboration): Diagnostic {
 }
 
 function elaborateModule(e: Elaboration, module: ast.Module): Program | undefined {
-  nameSites(module);
   e.mainFile = module.file;
   e.hasRuns = declaresRuns(module.statements);
   e.countedNames = countedNames(module.statements);

@@ -12,7 +12,7 @@ import type { Elaboration } from './context.ts';
 import { leaves, plain, rebuild, toNode } from './convert.ts';
 import { siteWords } from './random.ts';
 import type { Frame } from './scope.ts';
-import { siteName } from './sites.ts';
+import { siteName } from '../ast/sites.ts';
 import { visibleNodes, writesSeenFrom } from './targets.ts';
 import { tensor, type Value } from './values.ts';
 

@@ -6,7 +6,6 @@ import { builtinNames } from './calls.ts';
 import type { Span } from '../source/source.ts';
 import type { Elaboration } from './context.ts';
 import { type Frame, noLoop, Scope } from './scope.ts';
-import { nameSites } from './sites.ts';
 import type { Template } from './values.ts';
 
 const DECLARATIONS = new Set([
@@ -77,7 +76,6 @@ function scopeOf(e: Elaboration, module: ast.Module, from: Span): Scope {
     fail('OPT218', from, `imports nest deeper than ${MAX_DEPTH} files`, {
       hint: 'files may not use each other in a circle',
     });
-  nameSites(module);
   const scope = new Scope();
   e.modules.set(module.file, scope);
   const frame: Frame = { scope, body: 'file', path: [], indices: [], execution: noLoop, depth: 0 };

@@ -4,7 +4,7 @@ import { fail } from '../diagnostics/diagnostic.ts';
 import { parametersOf } from './arguments.ts';
 import type { SpecialForm } from './derivatives.ts';
 import { leaves, plain, rebuild, toNode } from './convert.ts';
-import { siteName } from './sites.ts';
+import { siteName } from '../ast/sites.ts';
 import { callFn } from './templates.ts';
 import { kindText, type Template, type Value } from './values.ts';
 

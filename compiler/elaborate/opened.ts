@@ -10,7 +10,7 @@ import type { Elaboration } from './context.ts';
 import { elementsOf, type Elements, sameLength } from './elements.ts';
 import { elementFrame } from './local-effects.ts';
 import { type Frame, nested } from './scope.ts';
-import { siteName } from './sites.ts';
+import { siteName } from '../ast/sites.ts';
 import { insideOf } from './templates.ts';
 import { type ExampleAt, tensor, type Value } from './values.ts';
 

@@ -12,7 +12,7 @@ import { trainLoop } from './execution.ts';
 import { endByFailures, endingOfPhase, type Failures, recordInnerLedgers, withFailures } from './inner-solves.ts';
 import { record, series } from './outputs.ts';
 import { type Frame, nested, noLoop, Scope } from './scope.ts';
-import { siteName } from './sites.ts';
+import { siteName } from '../ast/sites.ts';
 import { staticType } from './types.ts';
 import { giveArguments } from './arguments.ts';
 import { callFn } from './templates.ts';

@@ -18,7 +18,7 @@ import { markPoints } from './points.ts';
 import { draw, nameDraw } from './random.ts';
 import { allLevels, relationOf } from './problem-text.ts';
 import { type Binding, type Clock, type Frame, noLoop, Scope } from './scope.ts';
-import { siteName } from './sites.ts';
+import { siteName } from '../ast/sites.ts';
 import { tensor, truth, type Value } from './values.ts';
 import { allOf, type Level, type ProblemInstance } from './problems.ts';
 

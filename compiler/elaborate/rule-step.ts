@@ -12,7 +12,7 @@ import { leafNodes, leaves, plain, rebuild, toNode } from './convert.ts';
 import { initialValue } from './cells.ts';
 import { applyPipeline, type Moving } from './rules.ts';
 import type { Frame, RuleSlot } from './scope.ts';
-import { siteName } from './sites.ts';
+import { siteName } from '../ast/sites.ts';
 import { staticType } from './types.ts';
 import { exact, isCompound, kindText, type RecordValue, type Template, tensor, type Value } from './values.ts';
 

@@ -31,7 +31,7 @@ import { checkReads } from './problem-reads.ts';
 import { fieldNames, fieldOf, viewOf } from './problem-fields.ts';
 import { allOf, instanceOf, isProblem, newInstance, type ProblemInstance } from './problems.ts';
 import { type Clock, type Frame, nested } from './scope.ts';
-import { siteName } from './sites.ts';
+import { siteName } from '../ast/sites.ts';
 import { isRunning, RUNNING } from './endings.ts';
 import { mayEnd, mayStop, prepareMultipliers, type Solve, solverStep } from './solvers.ts';
 import { roll } from './turns.ts';

@@ -22,7 +22,7 @@ import { exported, metric, report, train } from './phases.ts';
 import { draw, nameDraw } from './random.ts';
 import { trialRun } from './runs.ts';
 import type { Binding, Declared, Frame } from './scope.ts';
-import { siteName } from './sites.ts';
+import { siteName } from '../ast/sites.ts';
 import { solveStatement } from './solve.ts';
 import { first } from './solvers.ts';
 import { annotate } from './types.ts';

@@ -23,7 +23,7 @@ import { readsName } from '../check/reads.ts';
 import { type Alternatives, alternativesOf, move, pipelineText } from './pipelines.ts';
 import type { Moving } from './rules.ts';
 import type { Frame } from './scope.ts';
-import { siteName } from './sites.ts';
+import { siteName } from '../ast/sites.ts';
 import { cellOf, target, type Target, visibleNodes } from './targets.ts';
 import { type CellRef, kindText, type Value } from './values.ts';
 import { directing, directionOf, objectivesOf } from './with.ts';

@@ -17,7 +17,7 @@ import { noteReach } from './gradient-path.ts';
 import { lifetimeOf } from './lifetime.ts';
 import { openObjective } from './opened.ts';
 import type { Frame } from './scope.ts';
-import { siteName } from './sites.ts';
+import { siteName } from '../ast/sites.ts';
 import type { Target } from './targets.ts';
 import { kindText, type Template, tensor, type Value } from './values.ts';
 

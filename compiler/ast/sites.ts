@@ -3,11 +3,9 @@
  * calls and its ordinal there, in order of evaluation (arguments before their call). Site names make the paths of parameters
  * (`Features.linear_0.W`) and the keys of random draws, so they depend on the text alone, never on which branch was taken.
  */
-import type * as ast from '../ast/nodes.ts';
+import type * as ast from './nodes.ts';
 
-type SyntaxNode = { readonly kind: string } & Record<string, unknown>;
-
-const sites = new WeakMap<object, string>();
+type SyntaxNode = { readonly kind: string; site?: string } & Record<string, unknown>;
 
 /** Declarations whose body is a space of sites of its own. */
 const OWN_SPACE = new Set([
@@ -25,14 +23,14 @@ const OWN_SPACE = new Set([
   'class',
 ]);
 
-/** Names every site of a file; needed once per file before it is elaborated. */
+/** Names every site of a file that was just parsed. */
 export function nameSites(module: ast.Module): void {
   visitSpace(module.statements);
 }
 
-/** Name of a site of a file that went through `nameSites`. */
-export function siteName(node: object): string {
-  return sites.get(node) ?? 'site';
+/** Name of a site; a node that no text stands for has none of its own. */
+export function siteName(node: ast.Site): string {
+  return node.site ?? 'site';
 }
 
 function visitSpace(root: unknown): void {
@@ -50,25 +48,25 @@ function visitSpace(root: unknown): void {
     if (typeof value !== 'object' || value === null) return;
     const node = value as SyntaxNode;
     if (OWN_SPACE.has(node.kind)) {
-      if (node.kind === 'train') sites.set(node, (node.name as ast.Name | undefined)?.text ?? take('train', false));
+      if (node.kind === 'train') node.site = (node.name as ast.Name | undefined)?.text ?? take('train', false);
       visitSpace(Object.values(node));
       return;
     }
     for (const key in node) if (key !== 'span') visit(node[key]);
     switch (node.kind) {
       case 'call':
-        sites.set(node, (node.as as ast.Name | undefined)?.text ?? take(calleeName(node.callee as ast.Expr), true));
+        node.site = (node.as as ast.Name | undefined)?.text ?? take(calleeName(node.callee as ast.Expr), true);
         break;
       case 'sample':
       case 'batch':
       case 'cell':
-        sites.set(node, take((node.name as ast.Name).text, false));
+        node.site = take((node.name as ast.Name).text, false);
         break;
       case 'update':
       case 'solveExpr':
       case 'fresh':
       case 'with':
-        sites.set(node, take(node.kind, true));
+        node.site = take(node.kind, true);
         break;
       default:
         break;

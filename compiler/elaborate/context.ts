@@ -19,6 +19,7 @@ import type { Keeping } from './keeping.ts';
 import { KnownCalls } from './known-calls.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { Binding, Frame, Scope } from './scope.ts';
+import { SeenLoops } from './turn-carried.ts';
 import type { Axis, CellRef, CellValue, ModelInstance, Template, Thunk, Value } from './values.ts';
 import type { LoadedState, WeightFile } from './weights.ts';
 import { Witnesses } from './witness.ts';
@@ -177,8 +178,12 @@ export class Elaboration {
   readonly lifetimes = new Map<string, Lifetime>();
   /** True while the body of a loop is only looked at, to see what it changes (turns.ts). */
   looking = false;
+  /** True while looks take derivatives as they are, after what stands in for them has misled one. */
+  careful = false;
   /** Calls of fns whose graphs later calls copy. */
   readonly knownCalls = new KnownCalls();
+  /** Loops in loops that were looked at. */
+  readonly seenLoops = new SeenLoops();
   /** Counts what looks at more than the values at hand: derivatives, replacements, draws anew, what depends on the loops around. */
   lookedAround = 0;
   /** What the innermost `checkpoint keep` keeps: calls of these, marked with its number. */
@@ -284,6 +289,11 @@ export class Elaboration {
     } finally {
       this.beginning = before;
     }
+  }
+
+  /** Whether other values stand in for derivatives (stand-ins.ts). */
+  get glancing(): boolean {
+    return this.looking && !this.careful;
   }
 
   /** Elaborates text only to see what it changes. */

@@ -3,7 +3,6 @@
  * Neither redraws nor re-reads: both act on values that exist already.
  */
 import type * as ast from '../ast/nodes.ts';
-import { grad as reverseMode, jvp as forwardMode, vjp as pullBack } from '../autodiff/index.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { substitute } from '../ir/tensor/rewrite.ts';
 import type { Node } from '../ops/types.ts';
@@ -24,6 +23,7 @@ import {
 import type { Frame } from './scope.ts';
 import { checkDrawRoutes } from './draw-routes.ts';
 import { warnStopped } from './line-search.ts';
+import { cotangents, gradients, tangents } from './stand-ins.ts';
 import { noteReach, refuseKept, refuseMoved } from './gradient-path.ts';
 import {
   aside,
@@ -127,7 +127,7 @@ const grad: SpecialForm = (e, call, frame) => {
   const [objective, by] = positional(call, 'grad', ['objective', 'by']);
   const output = objectiveNode(e, e.do.expression(e, objective, frame), objective.span);
   const { t, wrt } = takenBy(e, by, [output], call.span, frame);
-  const { values, reached } = reverseMode(e.graph, output, wrt);
+  const { values, reached } = gradients(e, output, wrt);
   if (frame.work) noteReach(e, frame.work, { output, wrt, reached, t, text: textOf(e, objective), span: call.span });
   return rebuild(e, t.value, values, call.span);
 };
@@ -162,7 +162,7 @@ const jvp: SpecialForm = (e, call, frame) => {
   const outputs = leafNodes(e, value, expr.span, 'f32');
   const { t, wrt } = takenBy(e, by, outputs, call.span, frame);
   const v = shapedLike(e, e.do.expression(e, along, frame), t.value, wrt, along.span);
-  const { values, reached } = forwardMode(e.graph, outputs, wrt, v);
+  const { values, reached } = tangents(e, outputs, wrt, v);
   if (frame.work) {
     const any = wrt.map(() => reached.some(Boolean));
     noteReach(e, frame.work, { output: outputs[0], wrt, reached: any, t, text: textOf(e, expr), span: call.span });
@@ -178,7 +178,7 @@ const vjp: SpecialForm = (e, call, frame) => {
   const outputs = leafNodes(e, value, expr.span, 'f32');
   const { t, wrt } = takenBy(e, by, outputs, call.span, frame);
   const u = shapedLike(e, e.do.expression(e, weights, frame), value, outputs, weights.span);
-  return rebuild(e, t.value, pullBack(e.graph, outputs, u, wrt).values, call.span);
+  return rebuild(e, t.value, cotangents(e, outputs, u, wrt).values, call.span);
 };
 
 /** Forward over reverse: the derivative of the gradient along v. */
@@ -187,8 +187,8 @@ const hvp: SpecialForm = (e, call, frame) => {
   const output = objectiveNode(e, e.do.expression(e, expr, frame), expr.span);
   const { t, wrt } = takenBy(e, by, [output], call.span, frame);
   const v = shapedLike(e, e.do.expression(e, along, frame), t.value, wrt, along.span);
-  const gradient = reverseMode(e.graph, output, wrt).values;
-  return rebuild(e, t.value, forwardMode(e.graph, gradient, wrt, v).values, call.span);
+  const gradient = gradients(e, output, wrt).values;
+  return rebuild(e, t.value, tangents(e, gradient, wrt, v).values, call.span);
 };
 
 export const specialForms: Readonly<Record<string, SpecialForm>> = {

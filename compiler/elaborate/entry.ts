@@ -101,6 +101,13 @@ export class EntryBuilder {
     return [...this.cells.keys()].indexOf(id);
   }
 
+  /** The cell that is here what `cell` was in an earlier elaboration of the same text: itself, or the last local variable of the same declaration. */
+  present(cell: CellRef): CellRef | undefined {
+    if (cell.persistent) return this.cells.get(cell.id);
+    const { span, label } = cell;
+    return [...this.cells.values()].findLast((c) => !c.persistent && c.span === span && c.label === label);
+  }
+
   /** Value of a cell before anything was written here. */
   first(cell: CellRef): Node {
     this.state(cell);

@@ -1,5 +1,4 @@
 /** How far a problem is from its first-order conditions, where its variables stand: what a ledger shows beside the constraints. */
-import { grad } from '../autodiff/index.ts';
 import { SaddleError } from '../diagnostics/diagnostic.ts';
 import type { Node } from '../ops/types.ts';
 import type { Matched } from './classes.ts';
@@ -11,6 +10,7 @@ import { constraintName, relationOf } from './problem-text.ts';
 import { allOf, type Level, playerCells, type ProblemInstance } from './problems.ts';
 import type { Frame } from './scope.ts';
 import { projectNode } from './sets.ts';
+import { gradients } from './stand-ins.ts';
 import type { CellRef } from './values.ts';
 
 /** A function that some variables are to make least or greatest, the others held. */
@@ -97,7 +97,7 @@ function gaps(
   // prettier-ignore
   const sets = new Map(allOf(level).flatMap((l) => l.variables).flatMap((v) => v.cells().cells.map((cell) => [cell.id, v.set] as const))); // prettier-ignore
   const at = cells.map((cell) => e.entry.read(cell));
-  const { values } = grad(e.graph, total, at);
+  const { values } = gradients(e, total, at);
   return values.map((g, i) => {
     const set = sets.get(cells[i].id);
     if (!set) return g;

@@ -9,6 +9,7 @@ import type { Node } from '../ops/types.ts';
 import type { Elaboration } from './context.ts';
 import { leafNodes } from './convert.ts';
 import { objectiveNode, positional, type SpecialForm, takenBy } from './derivatives.ts';
+import { standIn } from './stand-ins.ts';
 import { tensor } from './values.ts';
 
 export const jacobian: SpecialForm = (e, call, frame) => {
@@ -16,6 +17,7 @@ export const jacobian: SpecialForm = (e, call, frame) => {
   const outputs = leafNodes(e, e.do.expression(e, expr, frame), expr.span, 'f32');
   const { wrt } = takenBy(e, by, outputs, call.span, frame);
   if (outputs.length === 0) return tensor(e.constant(0, 'f32', [0, total(wrt)]));
+  if (e.glancing) return tensor(standIn(e, [...outputs, ...wrt], [total(outputs), total(wrt)]));
   if (total(wrt) <= total(outputs)) return tensor(columns(e, outputs, wrt));
   return tensor(alongAll(e, outputs, (weights) => pullBack(e.graph, outputs, weights, wrt).values));
 };
@@ -24,6 +26,7 @@ export const hessian: SpecialForm = (e, call, frame) => {
   const [expr, by] = positional(call, 'hessian', ['e', 'x']);
   const output = objectiveNode(e, e.do.expression(e, expr, frame), expr.span);
   const { wrt } = takenBy(e, by, [output], call.span, frame);
+  if (e.glancing) return tensor(standIn(e, [output, ...wrt], [total(wrt), total(wrt)]));
   return tensor(columns(e, reverseMode(e.graph, output, wrt).values, wrt));
 };
 

@@ -10,6 +10,7 @@ import type { Elaboration } from './context.ts';
 import { broadcastTo } from './convert.ts';
 import { type Effects, isLeaf, type State } from './effects.ts';
 import { versionOf } from './entry.ts';
+import type { Carried } from './turn-carried.ts';
 import type { CellRef } from './values.ts';
 
 export interface Start {
@@ -24,34 +25,28 @@ export interface Start {
   readonly start: Node;
 }
 
-/** Starts of a turn for the cells that the body changes. `dry`: effects of one turn on the state before the loop, elaborated from node `marker` on. */
-export function startOfTurn(
-  e: Elaboration,
-  carried: ReadonlyMap<string, CellRef>,
-  before: State,
-  dry: Effects<unknown>,
-  marker: number,
-): Start[] {
+/** Starts of a turn for the cells that the body changes. Where it takes no derivative, none can be refused, and they stand on nothing. */
+export function startOfTurn(e: Elaboration, { cells: carried, first }: Carried, before: State): Start[] {
   const initials = new Map([...carried].map(([id, cell]) => [id, before.cells.get(id) ?? e.entry.first(cell)]));
-  const reached = reachOf(carried, initials, dry, marker);
+  const reached = first && reachOf(carried, initials, first.dry, first.marker);
   const starts = new Map<string, Start>();
   // A write reads what was written before it, so that in the order of the writes no start is needed before it is made.
-  const order = [...carried.values()].sort((a, b) => lastWrite(dry, a) - lastWrite(dry, b));
+  const order = [...carried.values()].sort((a, b) => lastWrite(first?.dry, a) - lastWrite(first?.dry, b));
   for (const cell of order) {
     const param = regionParameter(e.graph, cell.label, cell.type);
-    const from = [...(reached.get(cell.id) ?? [])].map((r) =>
+    const from = [...(reached?.get(cell.id) ?? [])].map((r) =>
       typeof r === 'string' ? (starts.get(r) as Start).start : r,
     );
     const source = from.length === 0 ? param : standOn(e, param, from);
     // a derivative that is refused is refused at the write
-    const written = dry.cells.get(cell.id)?.now.span;
+    const written = first?.dry.cells.get(cell.id)?.now.span;
     const start = e.graph.at(written, () => e.make('version', [source], versionOf(cell, 1)));
     starts.set(cell.id, { cell, initial: initials.get(cell.id) as Node, param, source, start });
   }
   return [...carried.keys()].map((id) => starts.get(id) as Start);
 }
 
-const lastWrite = (dry: Effects<unknown>, cell: CellRef): number => dry.cells.get(cell.id)?.now.id ?? -1;
+const lastWrite = (dry: Effects<unknown> | undefined, cell: CellRef): number => dry?.cells.get(cell.id)?.now.id ?? -1;
 
 /** The parameter, depending on other values too. */
 function standOn(e: Elaboration, param: Node, from: readonly Node[]): Node {

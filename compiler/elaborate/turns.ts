@@ -13,14 +13,15 @@ import { branch } from './choices.ts';
 import type { Elaboration } from './context.ts';
 import { broadcastTo } from './convert.ts';
 import { moved } from './gradient-path.ts';
-import { adoptNames, changes, type Effects, effectsOf, isLeaf, stateOf, trial } from './effects.ts';
+import { adoptNames, attempt, changes, type Effects, effectsOf, isLeaf, stateOf, trial } from './effects.ts';
 import type { Output } from './entry.ts';
 import { turnLoop } from './execution.ts';
 import { beginLifetime, type Lifetime } from './lifetime.ts';
 import { record } from './outputs.ts';
 import { type Frame, nested } from './scope.ts';
 import { type Start, startOfTurn } from './turn-start.ts';
-import { type CellRef, tensor } from './values.ts';
+import type { Carried } from './turn-carried.ts';
+import { tensor } from './values.ts';
 
 export interface LoopText {
   readonly word: 'repeat' | 'while' | 'solve';
@@ -37,22 +38,31 @@ export interface LoopText {
   act(inner: Frame): void;
 }
 
-/** What a body changes, as a first elaboration of it has shown. */
-interface Carried {
-  readonly cells: Map<string, CellRef>;
-  /** Positions of the p and g of a rule. */
-  readonly slots: Set<number>;
-  readonly lifetime: Lifetime | undefined;
-  readonly dry: Effects<unknown>;
-  /** First node of that elaboration. */
-  readonly marker: number;
-}
-
 /** Elaborates the loop as one node and puts its effects in place. */
 export function roll(e: Elaboration, loop: LoopText, frame: Frame): void {
-  const errors = e.errors.length;
   const lifetime = loop.restart ? beginLifetime(e, frame, loop.span) : frame.restart;
   if (e.looking) return lookOnce(e, loop, frame, lifetime);
+  if (e.careful) return turns(e, loop, frame, lifetime);
+  // What stands in for a derivative reads at least what the derivative reads: an error may be owed to what it reads beyond that.
+  if (!attempt(e, frame, stateOf(e, frame), () => turns(e, loop, frame, lifetime))) return;
+  e.careful = true;
+  try {
+    turns(e, loop, frame, lifetime);
+  } finally {
+    e.careful = false;
+  }
+}
+
+function turns(e: Elaboration, loop: LoopText, frame: Frame, lifetime: Lifetime | undefined): void {
+  const errors = e.errors.length;
+  const known = e.careful ? undefined : e.seenLoops.carried(e, loop.span, lifetime);
+  if (known) {
+    const kept = { updates: e.updates.length, diagnostics: e.diagnostics.length };
+    const turn = elaborateTurn(e, loop, frame, known);
+    if (e.errors.length > errors || changesAll(known, turn)) return finish(e, loop, frame, turn);
+    e.updates.length = kept.updates;
+    e.diagnostics.length = kept.diagnostics;
+  }
   const carried = straightTurn(e, loop, frame, lifetime);
   // An error after which elaboration goes on was found in the body: a second look would only find it again.
   while (e.errors.length === errors) {
@@ -75,17 +85,20 @@ function straightTurn(e: Elaboration, loop: LoopText, frame: Frame, lifetime: Li
     cells: new Map([...dry.cells].map(([id, { cell }]) => [id, cell])),
     slots: new Set(dry.slots.flatMap((node, i) => (node === before.slots[i] ? [] : [i]))),
     lifetime,
-    dry,
-    marker,
+    first: { dry, marker },
   };
 }
 
 /** The loop inside of one that is looked at: a turn in straight code, which may be none where the loop may take none. */
 function lookOnce(e: Elaboration, loop: LoopText, frame: Frame, lifetime: Lifetime | undefined): void {
   const before = stateOf(e, frame);
+  const around = e.lookedAround;
   text(e, loop, frame, lifetime, e.constant(0, 'i32'));
+  const changed = [...changes(e, before.cells).values()];
+  const slots = (frame.ruleSlots ?? []).flatMap((slot, k) => (slot.get() === before.slots[k] ? [] : [k]));
+  e.seenLoops.note(e, loop.span, around, changed.map(({ cell }) => cell), slots); // prettier-ignore
   if (certainlyTaken(loop)) return;
-  for (const { cell, old, now } of changes(e, before.cells).values()) {
+  for (const { cell, old, now } of changed) {
     const value = either(e, now, old);
     e.entry.write(cell, isLeaf(now) && isLeaf(old) ? moved(e, value) : value);
   }
@@ -98,6 +111,12 @@ function lookOnce(e: Elaboration, loop: LoopText, frame: Frame, lifetime: Lifeti
 /** A value that depends on both. */
 function either(e: Elaboration, now: Node, old: Node): Node {
   return e.make('select', [broadcastTo(e, e.constant(1, 'bool'), now.type.shape), now, old]);
+}
+
+/** Whether a turn changed all that was expected of it, and nothing else. */
+function changesAll({ cells, slots }: Carried, { done, changedSlots }: Turn): boolean {
+  const same = done.cells.size === cells.size && changedSlots.length === slots.size;
+  return same && [...cells.keys()].every((id) => done.cells.has(id)) && changedSlots.every((k) => slots.has(k));
 }
 
 /** Adds what a turn changed although the first did not; false where there is nothing. */
@@ -153,7 +172,7 @@ function elaborateTurn(e: Elaboration, loop: LoopText, frame: Frame, carried: Ca
   const before = stateOf(e, frame);
   const marker = e.graph.nextId;
   const i = regionParameter(e.graph, 'i', { dtype: 'i32', shape: [] });
-  const starts = startOfTurn(e, carried.cells, before, carried.dry, carried.marker);
+  const starts = startOfTurn(e, carried, before);
   const slots = frame.ruleSlots ?? [];
   const params = new Map([...carried.slots].map((k) => [k, regionParameter(e.graph, 'p', before.slots[k].type)]));
   for (const { cell, start } of starts) e.entry.adopt(cell, start);

@@ -3,7 +3,6 @@
  * targets of one statement move at once. A moved cell is a leaf for later derivatives: what it was computed from is behind a stop.
  */
 import type * as ast from '../ast/nodes.ts';
-import { grad } from '../autodiff/index.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { reachable } from '../ir/tensor/graph.ts';
 import type { Node } from '../ops/types.ts';
@@ -23,6 +22,7 @@ import { readsName } from '../check/reads.ts';
 import { type Alternatives, alternativesOf, move, pipelineText } from './pipelines.ts';
 import type { Moving } from './rules.ts';
 import type { Frame } from './scope.ts';
+import { gradients } from './stand-ins.ts';
 import { siteName } from '../ast/sites.ts';
 import { cellOf, target, type Target, visibleNodes } from './targets.ts';
 import { type CellRef, kindText, type Value } from './values.ts';
@@ -223,7 +223,7 @@ function descent(
   const total = sumOf(e, stmt, objectives);
   checkDrawRoutes([total], wrt, objectives[0].span);
   refuseCollectives(e, [total], wrt, objectives[0].span);
-  const { values, reached } = grad(e.graph, total, wrt);
+  const { values, reached } = gradients(e, total, wrt);
   let next = 0;
   targets.forEach((t, i) => {
     const flags = reached.slice(next, next + cells[i].length);

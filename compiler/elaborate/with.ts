@@ -3,7 +3,6 @@
  * one of all of them (their sum where none is written). In `update … with …`, and as the expression `grad(L, P) with …`.
  */
 import type * as ast from '../ast/nodes.ts';
-import { grad } from '../autodiff/index.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { sameValue } from '../ir/tensor/same.ts';
 import type { Node } from '../ops/types.ts';
@@ -17,6 +16,7 @@ import { noteReach } from './gradient-path.ts';
 import { lifetimeOf } from './lifetime.ts';
 import { openObjective } from './opened.ts';
 import type { Frame } from './scope.ts';
+import { gradients } from './stand-ins.ts';
 import { siteName } from '../ast/sites.ts';
 import type { Target } from './targets.ts';
 import { kindText, type Template, tensor, type Value } from './values.ts';
@@ -166,7 +166,7 @@ function summed(e: Elaboration, objectives: readonly Objective[], { span }: At):
 /** Backpropagation of one objective, where no estimator is written. */
 function backward(e: Elaboration, { node, span, text }: Objective, t: Target, { varied, work }: At): Node[] {
   checkDrawRoutes([node], varied.nodes, span);
-  const { values, reached } = grad(e.graph, node, varied.nodes);
+  const { values, reached } = gradients(e, node, varied.nodes);
   noteReach(e, work, { output: node, wrt: varied.nodes, reached, t, text, span });
   return [...values];
 }

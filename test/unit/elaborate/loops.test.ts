@@ -382,4 +382,32 @@ describe('nested loops', () => {
     expect(code('repeat 9 { x <- w * x }')).toEqual(['OPT401']);
     expect(code('while x < 3 max 9 { x <- w * x }')).toEqual(['OPT401']);
   });
+  test('a derivative that reads less than its expression does not refuse another one', () => {
+    // u is 1 whatever v is: what stands in for it in the first look reads v
+    const m = runSpec(
+      `var v = 2.0\nvar w = 1.0\nvar u = 3.0\nvar s = 0.0
+train 1 { repeat 9 { let d = grad(u * v, v)\n u <- grad(v^2 + w, w)\n s <- s + d }\n report u, s\n v <- 1\n w <- 1 }`,
+    );
+    expect([m.last('u'), m.last('s')]).toEqual([1, 3 + 8]);
+    const [refused] = errorsOf(
+      `var v = 2.0\nvar w = 1.0\nvar u = 3.0\nvar s = 0.0
+train 1 { repeat 9 { let d = grad(u * v, v)\n u <- grad(v^2 + w, w) * v\n s <- s + d } }`,
+    );
+    expect(refused.code).toBe('OPT401');
+  });
+  test('a loop that changes other cells at each call', () => {
+    const m = runSpec(
+      `var a = 0.0\nvar b = 0.0
+fn count(k: dim) { repeat 9 { if k == 1 { a <- a + 1 } else { b <- b + 10 } }\n a }
+train 1 { repeat 12 { let s = count(1)\n let t = count(2)\n let u = count(1) }\n report a, b }`,
+    );
+    expect([m.last('a'), m.last('b')]).toEqual([12 * 18, 12 * 90]);
+  });
+  test('variables of the outer turn that an inner loop changes', () => {
+    const m = runSpec(
+      `var x = 0.0
+train 1 { repeat 12 { var t = 1.0\n while t < 100 max 20 { t <- 2 * t }\n var r = t\n repeat 9 { r <- r + t }\n x <- x + r }\n report x }`,
+    );
+    expect(m.last('x')).toBe(12 * 1280);
+  });
 });

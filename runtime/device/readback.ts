@@ -60,13 +60,15 @@ export class Readback {
 
   private async map(staging: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
     const size = Math.ceil(bytes / 4) * 4;
+    let copy: ArrayBuffer;
     try {
       await this.owner.wait(staging.mapAsync(mapModeRead, 0, size));
+      // A device that is lost between the mapping and here takes the range with it.
+      copy = staging.getMappedRange(0, size).slice(0);
     } catch (reason) {
       this.buffers.destroy(staging);
       throw await this.owner.explain(reason);
     }
-    const copy = staging.getMappedRange(0, size).slice(0);
     staging.unmap();
     // Large one-off reads (checkpoints) must not keep their memory; the rings' small ones are wanted again at once.
     if (staging.size > 1 << 20) this.buffers.destroy(staging);

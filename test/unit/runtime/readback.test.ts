@@ -9,7 +9,7 @@ interface Staging {
   touched: boolean;
 }
 
-function lateDevice() {
+function lateDevice(range: (bytes: number) => ArrayBuffer = (bytes) => new ArrayBuffer(bytes)) {
   let finish = (): void => undefined;
   const finished = new Promise<void>((resolve) => (finish = resolve));
   const encoder = {
@@ -21,14 +21,20 @@ function lateDevice() {
       size: bytes,
       touched: false,
       mapAsync: () => (staging.touched ? finished : Promise.resolve()),
-      getMappedRange: () => new ArrayBuffer(bytes),
+      getMappedRange: () => range(bytes),
       unmap: () => undefined,
     };
     return staging;
   };
-  const owner = { device: { limits: { maxBufferSize: 2 ** 30 } }, wait: <T>(promise: Promise<T>) => promise };
-  const readback = new Readback(owner as unknown as OpenDevice, { make } as unknown as Buffers);
-  return { readback, encoder: encoder as unknown as GPUCommandEncoder, finish };
+  const owner = {
+    device: { limits: { maxBufferSize: 2 ** 30 } },
+    wait: <T>(promise: Promise<T>) => promise,
+    explain: (reason: unknown) => Promise.resolve(new Error('lost', { cause: reason })),
+  };
+  const destroyed: unknown[] = [];
+  const buffers = { make, destroy: (staging: unknown) => destroyed.push(staging) };
+  const readback = new Readback(owner as unknown as OpenDevice, buffers as unknown as Buffers);
+  return { readback, encoder: encoder as unknown as GPUCommandEncoder, finish, destroyed };
 }
 
 it.each([[[]], [[{ gpu: {} as GPUBuffer, offset: 0, bytes: 8 }]]])(
@@ -47,3 +53,13 @@ it.each([[[]], [[{ gpu: {} as GPUBuffer, offset: 0, bytes: 8 }]]])(
     expect(read).toBe(true);
   },
 );
+
+it('explains a device that is lost when the buffer was mapped already', async () => {
+  const gone = lateDevice(() => {
+    throw new DOMException('', 'OperationError');
+  });
+  const reading = gone.readback.encode(gone.encoder, []).read();
+  gone.finish();
+  await expect(reading).rejects.toThrow('lost');
+  expect(gone.destroyed.length).toBe(1);
+});

@@ -2,7 +2,8 @@
  * The optimization graph of a program: what each term of an objective reads, which statement descends it, and how its derivative reaches what that
  * statement moves (directly, reversed, or not at all because of a stop). Plain data; drawn by `saddle graph`.
  */
-import type { Cell, Program, UpdateRecord } from '../ir/program.ts';
+import { type BundleSolve, LEDGER_PART } from '../bundle/format.ts';
+import type { Cell, Entry, Program, UpdateRecord } from '../ir/program.ts';
 import { cellRead, reachable, sizeOf } from '../ir/tensor/graph.ts';
 import { dependencies } from '../ops/region.ts';
 import type { Node } from '../ops/types.ts';
@@ -45,17 +46,47 @@ export interface Diagram {
   readonly parts: readonly DiagramPart[];
 }
 
-/** The optimization graph of every phase that moves something. */
+/** The optimization graph of every phase that moves something. Where a solver writes the variables itself, what it solves is drawn: objectives and constraints. */
 export function diagramOf(program: Program, text: TextOf): Diagram {
   const entries = new Map<string, UpdateRecord[]>();
   for (const u of program.updates) entries.set(u.entry, [...(entries.get(u.entry) ?? []), u]);
   const parts = new Map<string, DiagramPart>();
   for (const [entry, updates] of entries) {
-    const part = new PartBuilder(program, text).build(updates);
+    const part = new PartBuilder(program, text).build(updates, solvedIn(program, entry, text));
     const key = JSON.stringify(part);
     parts.set(key, { names: [...(parts.get(key)?.names ?? []), entry], ...part });
   }
   return { title: program.name, parts: [...parts.values()] };
+}
+
+/** What a solve is of: nodes of objectives and constraints, as its ledger has them. */
+interface Solved {
+  readonly solve: BundleSolve;
+  readonly objectives: readonly Node[];
+  readonly constraints: readonly { readonly node: Node; readonly text: string }[];
+}
+
+function solvedIn(program: Program, entry: string, text: TextOf): Solved | undefined {
+  const phase = program.schedule.find((p) => p.kind === 'train' && p.entry === entry);
+  const solve = program.solves?.find((s) => phase && s.run === phase.run && s.key === phase.name && !s.within);
+  if (!solve || solve.unrecorded) return undefined;
+  const { run, key } = solve;
+  const entries = new Set(program.schedule.filter((p) => p.run === run).map((p) => p.entry));
+  // Outputs of the step and of the ledger behind it have the same names; the latter are of the variables as they are at the end.
+  const outputs = program.entries.filter((e) => entries.has(e.id)).flatMap((e: Entry) => e.outputs.filter((o) => o.kind === 'metric')); // prettier-ignore
+  const part = `${LEDGER_PART}${key}.`;
+  const isObjective = (name: string): boolean =>
+    name === solve.objective || name.replace(`${key}.`, '').startsWith('objective_');
+  return {
+    solve,
+    objectives: outputs.filter((o) => isObjective(o.name)).map((o) => o.value),
+    constraints: outputs.flatMap((o) => {
+      const { name } = solve.constraints.find((c) => o.name === `${part}${c.name}.value`) ?? {};
+      return name === undefined
+        ? []
+        : [{ node: o.value, text: o.span ? line(text(o.span)).replace(/^subject to /, '') : name }];
+    }),
+  };
 }
 
 class PartBuilder {
@@ -76,7 +107,7 @@ class PartBuilder {
     }
   }
 
-  build(updates: readonly UpdateRecord[]): Omit<DiagramPart, 'names'> {
+  build(updates: readonly UpdateRecord[], solved: Solved | undefined): Omit<DiagramPart, 'names'> {
     // A statement in a loop has one record a turn: they differ in versions only.
     const statements = new Map<string, UpdateRecord[]>();
     for (const u of updates) {
@@ -87,13 +118,39 @@ class PartBuilder {
     let place = 0;
     for (const turns of statements.values())
       if (turns[0].sense !== 'write') this.statement(turns[0], turns.length, moves > 1 ? `${++place}. ` : '');
+    if (moves === 0 && solved) {
+      this.solve(solved, updates);
+      return this.part();
+    }
     // Of what is written, only what some objective reads: the rest is bookkeeping.
     const read = new Set(this.nodes.keys());
     for (const turns of statements.values()) {
       const [u] = turns;
       if (u.sense === 'write' && u.targets.some((t) => read.has(this.key(t)))) this.statement(u, turns.length, '');
     }
+    return this.part();
+  }
+
+  private part(): Omit<DiagramPart, 'names'> {
     return { nodes: [...this.nodes.values()], edges: [...this.edges.values()] };
+  }
+
+  /** A solver that writes the variables: its steps are its own affair, what it solves is not. */
+  private solve({ solve, objectives, constraints }: Solved, updates: readonly UpdateRecord[]): void {
+    const id = this.node('update', `solve ${solve.problem} by ${short(line(solve.solver))}`, '');
+    const terms = objectives.flatMap((node) => termsOf(node).map((term) => ({ ...term, text: undefined })));
+    for (const { node, text } of [...terms, ...constraints]) {
+      const term = this.node('term', text ?? bare(termName(node, this.text)), '');
+      for (const n of reachable([node], (inner) => (cellRead(inner) === undefined ? dependencies(inner) : []))) {
+        const from = this.source(n);
+        if (from !== undefined) this.edge(from, term, 'reads', '');
+      }
+      this.edge(term, id, 'objective', '');
+    }
+    for (const target of updates.flatMap((u) => u.targets)) {
+      const moved = this.cell(target);
+      if (moved !== undefined) this.edge(id, moved, 'moves', '');
+    }
   }
 
   private statement(u: UpdateRecord, times: number, place: string): void {

@@ -38,6 +38,45 @@ function edges(part: DiagramPart): string[] {
 }
 
 describe('the optimization graph', () => {
+  it('shows what is solved where the solver writes the variables itself', async () => {
+    await inFolder(async (folder) => {
+      const file = path.join(folder, 'solve.opt');
+      writeFileSync(
+        file,
+        `use solvers { sketched_newton, simultaneous }
+problem p {
+  over x: f32[2] = [2, 2]
+  minimize log(1 + x[0]^2) - x[1]
+  subject to a: (1 + x[0]^2)^2 + x[1]^2 == 4
+}
+problem game {
+  over u: f32 = 1
+  over v: f32 = 1
+  player one moves u minimizes u * v + u^2
+  player other moves v maximizes u * v - v^2
+}
+run r = solve p by sketched_newton() for 9
+run g = solve game by simultaneous() for 9
+`,
+      );
+      const { code, stdout } = await saddle(['graph', file, '--json']);
+      expect(code).toBe(0);
+      const { parts } = JSON.parse(stdout) as Diagram;
+      const solved = 'solve p by sketched_newton()';
+      expect(edges(parts[0]).toSorted()).toEqual(
+        [
+          `a: (1 + x[0]^2)^2 + x[1]^2 == 4 objective ${solved}`,
+          'p.x reads a: (1 + x[0]^2)^2 + x[1]^2 == 4',
+          'p.x reads log(1 + x[0]^2)',
+          'p.x reads x[1]',
+          `log(1 + x[0]^2) objective ${solved}`,
+          `${solved} moves p.x`,
+          `x[1] objective ${solved}`,
+        ].toSorted(),
+      );
+      expect(edges(parts[1])).toEqual(expect.arrayContaining(['game.u reads u * v', 'v^2 objective solve game by simultaneous()', 'solve game by simultaneous() moves game.v'])); // prettier-ignore
+    });
+  });
   it('tells direct, reversed, stopped and ascending paths apart', async () => {
     await inFolder(async (folder) => {
       const { parts } = await drawn(folder);

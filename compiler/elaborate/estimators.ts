@@ -51,6 +51,8 @@ export interface At {
   readonly span: Span;
   readonly work: Work;
   readonly varied: Varied;
+  /** The estimator is applied to several objectives, each of which reports under its own number. */
+  readonly several?: boolean;
 }
 
 /** An objective to be descended. */
@@ -130,7 +132,7 @@ function apply(
   return e.graph.at(span, () => seenFrom(span, name, build), frame.path.join('/'));
 }
 
-function bodyFrame(e: Elaboration, t: Template, which: number, { frame, path, span, work }: At): Frame {
+function bodyFrame(e: Elaboration, t: Template, which: number, { frame, path, span, work, several }: At): Frame {
   const decl = t.decl as ast.EstimatorDecl | ast.AggregatorDecl;
   const name = decl.name.text;
   const own = [...path, name];
@@ -160,8 +162,12 @@ function bodyFrame(e: Elaboration, t: Template, which: number, { frame, path, sp
         app,
       );
     },
-    ruleReport: e.observing ? () => {} : reportLargest(e, work),
+    ruleReport: e.observing ? () => {} : numbered(reportLargest(e, work), several ? which + 1 : undefined),
   };
+}
+
+function numbered(report: NonNullable<Frame['ruleReport']>, number: number | undefined): typeof report {
+  return number === undefined ? report : (name, value, span) => report(`${name}_${number}`, value, span);
 }
 
 /** Updates of the statement before this one. OPT424 where an expression may be evaluated any number of times. */

@@ -126,8 +126,9 @@ export function directionOf(
 ): Node[] {
   checkCombined(e, by, objectives, at);
   const parts = by.aggregator ? objectives : [summed(e, objectives, at)];
+  const several = parts.length > 1;
   const directions = parts.map((objective, i) =>
-    by.estimator ? estimate(e, by.estimator, objective, i, at) : backward(e, objective, t, at),
+    by.estimator ? estimate(e, by.estimator, objective, i, { ...at, several }) : backward(e, objective, t, at),
   );
   return by.aggregator ? aggregate(e, by.aggregator, directions, at) : directions[0];
 }

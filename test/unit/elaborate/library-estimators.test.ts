@@ -136,6 +136,20 @@ describe('private', () => {
     expect(Math.abs(average)).toBeLessThan((4 * sd) / Math.sqrt(n));
     expect(Math.abs(variance / sd ** 2 - 1)).toBeLessThan(4 * Math.sqrt(2 / n));
   });
+  test('each of several objectives reports what it has cost under its own number', () => {
+    const m = runSpec(`use estimators { private, privacy_spent }
+      use rules { sgd }
+      use aggregators { weighted }
+      let rows = [[3.0, 4.0], [0.3, 0.4]]
+      var w: f32[2] = 0
+      train 5 {
+        update w by sgd(0.1) minimizing { mean over rows as r { dot(r, w) }, mean over rows as r { sum((w - r)^2) } } with private(noise: 2, rate: 0.01) |> weighted([1.0, 2.0])
+      }
+      metric one = privacy_spent(0.01, 2, 5, 1e-5)`);
+    expect(m.last('epsilon_1')).toBeCloseTo(m.last('one'), 12);
+    expect(m.last('epsilon_2')).toBeCloseTo(m.last('one'), 12);
+    expect(() => m.all('epsilon')).toThrow('no series');
+  });
   test('what it has cost adds up where the noise changes', () => {
     const m = runSpec(text(1, 2).replace('noise: 1,', 'noise: 1 + f32(step),'));
     const [wanted] = evaluateAll(

@@ -6,7 +6,7 @@ import { inner } from './rows.ts';
 /** Formulas of textbooks, and notions without an author. */
 const COMMON = new Set(
   (
-    'degrees mean_adjacency laplacian eye diag cosine orthogonal_part squared_distances diagonal trace tril triu causal_mask outer kron cholesky_solve solve_spd ' +
+    'degrees mean_adjacency laplacian eye diag cosine orthogonal_part squared_distances diagonal trace tril triu causal_mask outer kron squared_norm cholesky_solve solve_spd ' +
     'logdet_spd solve_linear inverse det logabsdet orthonormal lstsq eigmin eigmax power_iteration cross_entropy soft_cross_entropy binary_cross_entropy nll ' +
     'squared_error mse mae kl squared_hinge log_cosh poisson gaussian_nll forward_kl reverse_kl pearson hellinger total_variation unit_rows cosine_distance ' +
     'accuracy binary_accuracy rmse r2 leaky_relu softsign global_avg_pool global_max_pool upsample flatten standardize masked_attention heads merge_heads ' +

@@ -27,6 +27,7 @@ export const linalg: Module = {
     inputs: 'x: N C; y: 3 C',
     example: 'squared_distances([[0.0, 0.0], [1.0, 1.0]], [[3.0, 4.0]])',
   },
+  squared_norm: { call: 'squared_norm(x)', inputs: 'x: N C', example: 'squared_norm([3.0, -4.0])' },
   diagonal: { call: 'diagonal(x)', inputs: square, example: 'diagonal([[1.0, 2.0], [3.0, 4.0]])' },
   trace: { call: 'trace(x)', inputs: square, example: 'trace([[1.0, 2.0], [3.0, 4.0]])' },
   tril: { call: 'tril(x, 1)', inputs: 'x: N C', example: 'tril([[1.0, 2.0], [3.0, 4.0]])' },

@@ -5,7 +5,7 @@ import { op as opOf } from '../ops/table.ts';
 import type { DType, Node } from '../ops/types.ts';
 import { broadcastShape, cast, exactUnary } from './arithmetic.ts';
 import type { BuiltinCall, BuiltinFn } from './builtins.ts';
-import { broadcastTo, mapLeaves, toNode, zipLeaves } from './convert.ts';
+import { broadcastTo, checkWhole, mapLeaves, toNode, zipLeaves } from './convert.ts';
 import { exact, tensor, truth, type Value } from './values.ts';
 
 /** A primitive of one argument. */
@@ -121,15 +121,20 @@ const clamp: BuiltinFn = (c) => {
   });
 };
 
-/** f32(x), i32(x) (towards zero), u32(x): conversions, leaf by leaf. */
-function convert(dtype: DType): BuiltinFn {
+/** f32(x), i32(x) (towards zero), u32(x): conversions, leaf by leaf. OPT315 where a number that is known does not fit. */
+function convert(dtype: 'f32' | 'i32' | 'u32'): BuiltinFn {
   return (c) => {
     c.expect(1, 1);
+    const whole = (values: readonly number[]): number[] => {
+      const found = values.map(Math.trunc);
+      if (dtype !== 'f32') checkWhole(found, dtype, c.at(0));
+      return found;
+    };
     return mapLeaves(c.e, c.value(0), c.at(0), (v) => {
-      if (v.kind === 'exact') return dtype === 'f32' ? exact(v.value, false) : exact(Math.trunc(v.value), true);
+      if (v.kind === 'exact') return dtype === 'f32' ? exact(v.value, false) : exact(whole([v.value])[0], true);
       if (v.kind === 'truth') return exact(v.value ? 1 : 0, dtype !== 'f32');
       if (v.kind === 'exactArray')
-        return dtype === 'f32' ? { ...v, integral: false } : { ...v, values: v.values.map(Math.trunc), integral: true };
+        return dtype === 'f32' ? { ...v, integral: false } : { ...v, values: whole(v.values), integral: true };
       return tensor(cast(c.e, toNode(c.e, v, c.at(0)), dtype));
     });
   };

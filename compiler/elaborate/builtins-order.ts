@@ -3,6 +3,7 @@ import { fail } from '../diagnostics/diagnostic.ts';
 import type { Node } from '../ops/types.ts';
 import { cast, range } from './arithmetic.ts';
 import { reduceBuiltins } from './builtins-reduce.ts';
+import { faultWhere, share as shares } from './draw-checks.ts';
 import { BuiltinCall, type BuiltinFn } from './builtins.ts';
 import { broadcastTo, toNode, toSize } from './convert.ts';
 import { einsum } from './einsum.ts';
@@ -76,11 +77,13 @@ function quantileOf(c: BuiltinCall, q: Value, qSpan: BuiltinCall['span']): Value
     const at = (k: number) => drop(cut(c, order, axis, k, k + 1));
     return tensor(low === place ? at(low) : between(c, at(low), at(low + 1), c.e.constant(place - low)));
   }
-  const share = toNode(c.e, q, qSpan, 'f32');
-  if (share.type.dtype !== 'f32' || share.type.shape.length > 0)
-    fail('OPT308', qSpan, `a quantile is one f32 number, but this has type ${c.e.typeText(share.type)}`, {
+  const given = toNode(c.e, q, qSpan, 'f32');
+  if (given.type.dtype !== 'f32' || given.type.shape.length > 0)
+    fail('OPT308', qSpan, `a quantile is one f32 number, but this has type ${c.e.typeText(given.type)}`, {
       hint: 'give one number in 0..1',
     });
+  const outside = shares.outside(c.e, given);
+  const share = faultWhere(c.e, given, outside, 'a quantile must be in 0..1');
   const scaled = c.e.make('mul', [share, c.e.constant(last)]);
   const floor = c.e.make('min', [c.e.make('floor', [scaled]), c.e.constant(Math.max(0, last - 1))]);
   const low = cast(c.e, floor, 'i32');

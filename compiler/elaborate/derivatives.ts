@@ -257,8 +257,8 @@ export function at(e: Elaboration, expr: ast.AtExpr, frame: Frame): Value {
       if (found.length > 0) used = true;
       if (leaf.cell) e.substituted.add(leaf.cell.id);
     });
-    // A solver does not know what the fields of its problem read.
-    if (!used && !frame.solving) {
+    // A solver does not know what the fields of its problem read, an estimator or rule not what the gradient of an objective reads.
+    if (!used && !frame.solving && !varied) {
       fail(
         'OPT414',
         binding.target.span,

@@ -164,6 +164,7 @@ function constraintRow(
     const multipliers = joined(cells.map((c) => e.entry.read(c)));
     put('multiplier', at(multipliers));
     if (op !== '==') {
+      put('least', e.make('reduce_min', [multipliers], { axes: [0] }));
       const slack = e.make('abs', [e.make('mul', [multipliers, difference])]);
       put('slackness', e.make('reduce_max', [slack], { axes: [0] }));
     }

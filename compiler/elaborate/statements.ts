@@ -196,6 +196,12 @@ function evaluate(e: Elaboration, stmt: ast.Stmt, frame: Frame): void {
     case 'expr':
       fail('OPT424', stmt.span, 'this expression has no effect', { hint: 'bind it: let y = …, or report it' });
     // falls through: fail never returns
+    case 'next':
+    case 'emit':
+      fail('OPT424', stmt.span, `'${stmt.kind}' belongs to the body of a scan itself, not to a branch or loop in it`, {
+        hint: `choose the value: ${stmt.kind} if c { a } else { b }`,
+      });
+    // falls through: fail never returns
     default:
       return e.notYet(`'${stmt.kind}' here`, stmt.span);
   }

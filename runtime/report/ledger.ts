@@ -80,7 +80,10 @@ function ledgerOf(solve: BundleSolve, run: RunResult): Ledger {
       multiplier: last(`${c.name}.multiplier`),
       slackness: last(`${c.name}.slackness`),
     })),
-    notes: risingNote(series('dual'), solve.violation ? run.series.get(solve.violation) : undefined),
+    notes: [
+      ...risingNote(series('dual'), solve.violation ? run.series.get(solve.violation) : undefined),
+      ...solve.constraints.flatMap((c) => signNote(c.name, c.relation, last(`${c.name}.least`))),
+    ],
   };
 }
 
@@ -120,6 +123,14 @@ export function risingNote(dual: Series | undefined, violation: Series | undefin
   const steps = dual.values.length - Math.max(0, from);
   return [
     `the multipliers still rise (${show(before)} to ${show(after)} over the last ${steps} steps) while the violation stands at ${show(is)}: their rate is too low, or nothing satisfies the constraints`,
+  ];
+}
+
+/** A sentence where a multiplier of an inequality is negative: the solver does not keep its sign, and what it has found may be no optimum. */
+export function signNote(name: string, relation: '==' | '<=' | '>=', least: number | undefined): string[] {
+  if (relation === '==' || least === undefined || !(least < -NONE)) return [];
+  return [
+    `the multiplier of ${name} is ${show(least)}, and that of an inequality is never negative: the solver holds it as an equation, or publishes it with the other sign`,
   ];
 }
 

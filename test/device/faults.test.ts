@@ -51,6 +51,8 @@ const draws: readonly (readonly [string, string])[] = [
   ['sample z ~ gamma(2, zero) f32[4]', 'scale of gamma must be greater than 0'],
   ['sample z ~ beta(1, zero) f32[4]', 'b of beta must be greater than 0'],
   ['sample z ~ dirichlet([1, zero, 2]) f32[4, 3]', 'a of dirichlet must be greater than 0'],
+  ['let z = quantile([1, 2, 3], zero + 1.5)', 'a quantile must be in 0..1'],
+  ['let z = quantile(w, zero / zero)', 'a quantile must be in 0..1'],
 ];
 
 async function failure(

@@ -91,6 +91,19 @@ describe('--targets', () => {
     expect(found.notes?.join()).toContain("the result of 'tanh'");
     expect(locate(found.span!).text).toContain('fn feature(x) = tanh(x)');
   });
+  it('do not blame keys, which nobody computes on the device', async () => {
+    const drawn = compiled(text.replace('  report value', '  sample z ~ normal f32[3]\n  report drawn = sum(z) + sum(tanh(z))\n  report value')); // prettier-ignore
+    const device = (p: Program) => faulty(p === drawn.program ? p : faulty(p, 'random_key', 3), 'tanh', 1.05);
+    const check = await verifyTargets({
+      program: drawn.program,
+      tolerance: 1e-3,
+      onDevice: async (p) => ({ bundle: drawn.bundle, backend: createReferenceBackend(device(p)) }),
+      start: (b, backend) => load(b).start({ backend, seed: 1 }),
+      locate: drawn.locate,
+    });
+    expect(check.ok).toBe(false);
+    expect(check.diagnostics[0].notes?.join()).not.toContain('random_key');
+  });
   it('say so where only the kernels of the whole step are wrong', async () => {
     const check = await verify((p) => (p === program ? faulty(p, 'tanh', 1.05) : p));
     expect(check.diagnostics[0].notes?.join()).toContain('every intermediate value agrees');

@@ -1,7 +1,7 @@
 /** What every solve tells: why it ended, its trace, and a ledger of its constraints. */
 import { describe, expect, test } from 'vitest';
 import { createReferenceBackend } from '../../../runtime/reference/backend.ts';
-import { ledgerLines, ledgersOf, risingNote } from '../../../runtime/report/ledger.ts';
+import { ledgerLines, ledgersOf, risingNote, signNote } from '../../../runtime/report/ledger.ts';
 import type { Results } from '../../../runtime/session-results.ts';
 import { load } from '../../../runtime/session.ts';
 import { compile } from '../../../compiler/pipeline.ts';
@@ -191,6 +191,32 @@ problem up { over y: f32 = 0; minimize (y - 1)^2 }
     expect(ledgers[0].notes[0]).toMatch(/^the multipliers still rise .* while the violation stands at/);
     const steady = { steps: [], values: Array<number>(20).fill(1) };
     expect(risingNote(steady, steady)).toEqual([]);
+  });
+  test('multipliers of inequalities that are negative have a sentence, in either direction', async () => {
+    const noted = async (constraint: string): Promise<string | undefined> => {
+      const { ledgers } = await solved(`solver s(lr = 0.05) for inequality (x; f, g) {
+  state mu = zeros_like(g)
+  x <- x - lr * grad(f + dot(mu, g), x)
+  mu <- mu + lr * g
+  multipliers g = mu
+}
+problem p {
+  over x: f32[2] = 0
+  minimize sum((x - [0.2, 0.1])^2)
+  subject to ${constraint}
+}
+solve p by s() for 300`);
+      return ledgers[0].notes.find((n) => n.startsWith('the multiplier'));
+    };
+    expect(await noted('cap: 1 >= x[0] + x[1]')).toMatch(
+      /^the multiplier of cap is -0\.7\d*, and that of an inequality is never negative/,
+    );
+    expect(await noted('low: x[0] + x[1] >= 0.2')).toMatch(/^the multiplier of low is -0\.1/);
+    // of its least element, though the other one is above its bound
+    expect(await noted('both: x <= [0.1, 5.0]')).toMatch(/^the multiplier of both is -9\.[78]/);
+    expect(await noted('tight: x <= [0.1, 0.0]')).toBe(undefined);
+    expect(signNote('a', '==', -1)).toEqual([]);
+    expect(signNote('a', '<=', 0)).toEqual([]);
   });
 });
 

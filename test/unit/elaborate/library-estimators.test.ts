@@ -104,6 +104,15 @@ describe('closed forms', () => {
   });
 });
 
+describe('sharpness_aware', () => {
+  test('of an objective whose gradient is the same everywhere is its gradient', () => {
+    const m = runSpec(
+      `use rules { sgd }\nuse estimators { sharpness_aware }\nvar q: f32[2] = 1\ntrain 5 { update q by sgd(0.05) minimizing 2 * q[0] + q[1] with sharpness_aware() }`,
+    );
+    near(m.values('q'), [0.5, 0.75], 1e-12);
+  });
+});
+
 describe('private', () => {
   const rows = [
     [3, 4, 0],

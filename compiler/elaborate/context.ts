@@ -280,6 +280,17 @@ export class Elaboration {
     }
   }
 
+  /** Evaluates with the models and variables of a run, whatever text asks. The entry stays that of the text. */
+  withRun<T>(run: RunContext, body: () => T): T {
+    const before = this.run;
+    this.run = run;
+    try {
+      return body();
+    } finally {
+      this.run = before;
+    }
+  }
+
   /** Evaluates the initial value of a rule's state that begins where the text stands. */
   begin<T>(body: () => T): T {
     const before = this.beginning;

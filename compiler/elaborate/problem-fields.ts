@@ -163,7 +163,12 @@ export function problemMember(e: Elaboration, instance: ProblemInstance, name: a
   });
 }
 
+/** The value that a name has of a problem, with the models and variables of the problem's run; undefined where it has none of that name. */
 export function fieldOf(e: Elaboration, instance: ProblemInstance, name: string, span: Span): Value | undefined {
+  return e.withRun(instance.run, () => fieldHere(e, instance, name, span));
+}
+
+function fieldHere(e: Elaboration, instance: ProblemInstance, name: string, span: Span): Value | undefined {
   const levels = allOf(instance.level);
   const variable = levels.flatMap((l) => l.variables).find((v) => v.name === name);
   if (variable) return readCells(e, variable.cells(), span);

@@ -7,7 +7,7 @@ import { fail } from '../diagnostics/diagnostic.ts';
 import type { Span } from '../source/source.ts';
 import { bindParameters, openParameters } from './arguments.ts';
 import { cellsFor, initialValue } from './cells.ts';
-import type { Elaboration } from './context.ts';
+import type { Elaboration, RunContext } from './context.ts';
 import { toDim, toNode } from './convert.ts';
 import { libraryScope } from './imports.ts';
 import { allLevels, checkProblem, type LevelText, levelText } from './problem-text.ts';
@@ -40,6 +40,8 @@ export interface ProblemInstance {
   /** Its parameters and variables. */
   readonly scope: Scope;
   readonly frame: Frame;
+  /** Whose models and variables its text names, also where it is read from outside. */
+  readonly run: RunContext;
   readonly level: Level;
   /** Multipliers that solvers have published, by constraint. */
   readonly multipliers: Map<string, CellValue>;
@@ -101,6 +103,7 @@ export function newInstance(e: Elaboration, t: Template, span: Span, local: Fram
     template: t,
     scope,
     frame,
+    run: e.run,
     level: levelOf(e, text, frame, decl.name.text, local !== undefined),
     multipliers: new Map(),
     persistent: local === undefined,

@@ -49,6 +49,36 @@ run t = solve noisy by step(0.02) for 20`);
     expect(m.value('r/noisy.x')).toBe(m.value('s/noisy.x'));
     expect(m.value('r/noisy.x')).not.toBe(m.value('t/noisy.x'));
   });
+  test('fields over a model or variable of the file are read through a run, by claims, metrics and values', () => {
+    const m = runSpec(`model Net(x: f32[N, 1]) { param W: f32[1, 1] = 0; x @ W }
+var w: f32 = 1
+problem reg {
+  over w
+  over Net
+  let gap = w - 3
+  minimize F: (sum(Net(ones(1, 1))) - 2)^2 + gap^2
+  subject to cap: w <= 0
+}
+solver down() for inequality (x; f, g) { x <- x - 0.25 * grad(f, x) }
+run r = solve reg by down() for 2
+run s = solve reg by down() for 1
+let before = s.F
+metric later = r.F
+metric both = r.objective - s.F
+metric cap = r.cap
+metric missed = r.violation
+metric slope = sum(grad(r.F, r.w))
+metric moved = r.F at { r.w: 3 }
+metric shown = before
+trial again() { solve reg by down() for 1 }
+run t = again()
+metric through = t.reg.F
+expect r.F ~= 0.5 within 1e-6`);
+    // Each step halves the distance of both, which begins at 2: w is 2 and 2.5, W is 1 and 1.5.
+    const names = ['later', 'both', 'cap', 'missed', 'slope', 'moved', 'shown', 'through'];
+    expect(names.map((n) => m.last(n))).toEqual([0.5, -1.5, 2.5, 2.5, -1, 0.25, 2, 2]);
+    expect(m.program.claims).toHaveLength(1);
+  });
   test('a batch and a draw of a problem are keyed by the step alone: one is the same in all turns of a step', () => {
     const m = runSpec(`data D = { x: f32(0..16) }
 problem p {

@@ -35,12 +35,14 @@ export function checkAdversaries(program: Program): Diagnostic[] {
 
 function ownersOf(program: Program, u: UpdateRecord): Owner[] {
   const models = new Map(program.models.flatMap((m) => m.cells.map((c) => [c, m.name] as const)));
-  const groups = new Map<string, Set<Node>>();
+  const groups = new Map<string, { readonly name: string; readonly leaves: Set<Node> }>();
   u.targets.forEach((cell, i) => {
-    const name = models.get(cell) ?? cell;
-    groups.set(name, (groups.get(name) ?? new Set()).add(u.wrt[i]));
+    const model = models.get(cell);
+    const group = groups.get(model ?? cell) ?? { name: model ?? u.written[i], leaves: new Set<Node>() };
+    groups.set(model ?? cell, group);
+    group.leaves.add(u.wrt[i]);
   });
-  return [...groups].map(([name, leaves]) => ({ name, leaves }));
+  return [...groups.values()];
 }
 
 /** An owner whom only subtracted losses reach, one of which reaches another owner who descends something. */

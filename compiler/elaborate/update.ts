@@ -125,6 +125,8 @@ export function update(e: Elaboration, stmt: ast.UpdateStmt, frame: Frame): void
     entry: e.entry.id,
     span: stmt.span,
     targets: all.map((c) => (c.elementOf ?? c).id),
+    // A leaf of a tree has no text of its own.
+    written: targets.flatMap((t) => t.leaves.map(({ cell }) => (t.leaves.length > 1 && cell ? cell.label : t.text))),
     targetNames: targets.flatMap((t) => shown(e, t, frame)),
     sense: along === undefined ? (stmt.sense ?? 'minimizing') : 'along',
     objectives: along === undefined ? objectives.map(({ node, text, span }) => ({ node, text, span })) : [],

@@ -132,6 +132,7 @@ function store(
       entry: e.entry.id,
       span: at,
       targets: [cell.id],
+      written: [text],
       targetNames: [frame.solving ? cell.label : text],
       sense: 'write',
       objectives: [],

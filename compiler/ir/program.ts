@@ -76,6 +76,8 @@ export interface UpdateRecord {
   readonly span: Span;
   /** Cells moved, by id. */
   readonly targets: readonly string[];
+  /** The same cells by the names that they have in the statement's text, for messages. */
+  readonly written: readonly string[];
   /** As written: names for the report. */
   readonly targetNames: readonly string[];
   readonly sense: 'minimizing' | 'maximizing' | 'along' | 'write';

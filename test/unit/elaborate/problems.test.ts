@@ -568,6 +568,22 @@ solver s() for three (x, y, z; F, G, H) {
 solve p by s() for 3`);
     expect([m.value('p.x'), m.value('p.y'), m.value('p.z')]).toEqual([0.125, 0.25, 0.5]);
   });
+  test('a multiplier of a solver that descends is told of as its text names it', () => {
+    const { diagnostics } = compileSpec(`use rules { sgd }
+problem p { over x: f32[2] = 0
+  minimize sum((x - 2)^2)
+  subject to line: x[0] + x[1] == 1 }
+solver s() for equality (x; f, c) {
+  state lam = zeros_like(c)
+  update x by sgd(0.1) minimizing f + dot(lam, c)
+  update lam by sgd(0.1) minimizing f + dot(lam, c)
+  multipliers c = lam
+}
+run r = solve p by s() for 5`);
+    expect(diagnostics.filter((d) => d.code === 'OPT435')).toMatchObject([
+      { message: expect.stringContaining('is linear in lam, whose'), hint: expect.stringContaining('move lam in an') },
+    ]);
+  });
   test('a set bound by the header is given to a rule', () => {
     const m = runSpec(`use rules { sgd, project }
 problem p { over x: f32[2] in box(0, 1) = 0.5

@@ -167,8 +167,10 @@ class Matching {
     this.constraints(wanted, level);
     if (wanted.lower.length !== text.lower.length) {
       const [at] = text.lower;
-      const has = text.lower.length === 0 ? 'has no lower level' : `has ${count(text.lower.length, 'lower level')}`;
-      return this.misfit(at?.span ?? text.span, wanted.lower.length === 0 ? has : `${has}, not ${wanted.lower.length}`);
+      const needed = wanted.lower.length;
+      const none = `has no lower level, where ${needed === 1 ? 'one is' : `${needed} are`} needed`;
+      const has = `has ${count(text.lower.length, 'lower level')}${needed === 0 ? '' : `, not ${needed}`}`;
+      return this.misfit(at?.span ?? text.span, text.lower.length === 0 ? none : has);
     }
     wanted.lower.forEach((inner, i) => this.level(inner, level.lower[i]));
   }

@@ -11,7 +11,7 @@ export type FieldValues = Float32Array | Int32Array | Uint8Array;
 
 /**
  * Converts and checks the numbers of a field. `firstRow` is the row of the file at which they start. f32 fields are finite float32 (stored number times scale);
- * i32 fields are whole; u8 fields keep the stored bytes. Throws OPT610 (range), OPT611 (not representable).
+ * i32 fields are whole; u8 fields keep the stored bytes. `tensor`: what the file calls the array, where it is no field of a declaration but a parameter of a model. Throws OPT610 (range), OPT611 (not representable).
  */
 export function convertField(
   file: string,
@@ -19,8 +19,9 @@ export function convertField(
   array: RawArray,
   numbers: Numbers,
   firstRow: number,
+  tensor?: string,
 ): FieldValues {
-  const where: Place = { file, field, firstRow, perRow: rowSize(array.shape) };
+  const where: Place = { file, field, firstRow, perRow: rowSize(array.shape), shape: array.shape, tensor };
   if (field.storage === 'u8') return toBytes(where, array, numbers);
   return field.storage === 'i32' ? toIntegers(where, array, numbers) : toFloats(where, array, numbers);
 }
@@ -30,10 +31,22 @@ interface Place {
   readonly field: DataField;
   readonly firstRow: number;
   readonly perRow: number;
+  readonly shape: readonly number[];
+  readonly tensor: string | undefined;
 }
 
-/** "field 'y', row 17 (value 3 of the row)". */
+/** "field 'y', row 17 (number 3 of the row)", of a parameter "number [17, 3] of the tensor 'linear_0.W'". */
 function describe(p: Place, i: number): string {
+  if (p.tensor !== undefined) {
+    let rest = p.firstRow * p.perRow + i;
+    const index = p.shape.toReversed().map((size) => {
+      const at = rest % size;
+      rest = Math.floor(rest / size);
+      return at;
+    });
+    const place = index.length > 0 ? `number [${index.toReversed().join(', ')}] of ` : '';
+    return `${quote(p.file)}: ${place}the tensor ${quote(p.tensor)}`;
+  }
   const row = p.firstRow + Math.floor(i / p.perRow);
   const within = p.perRow > 1 ? ` (number ${i % p.perRow} of the row)` : '';
   return `${quote(p.file)}: field ${quote(p.field.name)}, row ${row}${within}`;
@@ -52,7 +65,10 @@ function toFloats(p: Place, array: RawArray, numbers: Numbers): Float32Array {
 function notFinite(p: Place, i: number, value: number): never {
   const found = Number.isFinite(value) ? `${value}, beyond the largest 32-bit float` : String(value);
   return fail('OPT611', undefined, `${describe(p, i)} is ${found}`, {
-    hint: 'clean or rescale the data first: missing and infinite values would make every objective that reads them NaN',
+    hint:
+      p.tensor === undefined
+        ? 'clean or rescale the data first: missing and infinite values would make every objective that reads them NaN'
+        : 'the training that wrote the file has probably diverged: give one that was saved before',
   });
 }
 

@@ -17,6 +17,7 @@ import { quote, tooLarge } from './refusals.ts';
 import { rowSize, safeProduct, type RawArray, type RawTable } from './table.ts';
 import { openTexts } from './texts.ts';
 import { tokenColumn } from './tokens.ts';
+import { isWeightSource } from './weights.ts';
 
 /** Options of both functions. */
 export interface SourceOptions {
@@ -81,7 +82,10 @@ export async function loadSource(
       if (isLeft(table, field, array, to - from)) {
         const open = () => openArray(options.override ?? source, host, options.override !== undefined, field, fields);
         later.set(field.name, fileRows(field, from, open));
-      } else loaded.set(field.name, convertField(table.file, field, array, await array.read(from, to), from));
+      } else {
+        const tensor = isWeightSource(source) ? array.name : undefined;
+        loaded.set(field.name, convertField(table.file, field, array, await array.read(from, to), from, tensor));
+      }
     }
     return { rows: to - from, fields: loaded, later };
   });

@@ -30,7 +30,7 @@ export function nodeDataHost(options: NodeDataOptions): DataHost {
   const cacheFolder = options.cacheFolder ?? process.env.SADDLE_CACHE ?? defaultCache();
   return {
     open: async (name, trusted) => {
-      if (trusted) return openFile(name, path.resolve(workingFolder, name));
+      if (trusted) return openFile(name, path.resolve(workingFolder, name), true);
       const reason = refusal(name);
       if (reason) refuse(name, reason);
       return openFile(name, await confine(name, path.resolve(options.specFolder, name), roots));
@@ -69,11 +69,11 @@ function isBelow(target: string, root: string): boolean {
   return relative !== '' && !path.isAbsolute(relative) && relative.split(path.sep)[0] !== '..';
 }
 
-/** Opens a regular file; a pipe or a device is refused without blocking on it. */
-async function openFile(name: string, real: string): Promise<ByteSource> {
+/** Opens a regular file; a pipe or a device is refused without blocking on it. `trusted`: the path is the user's, not the spec's. */
+async function openFile(name: string, real: string, trusted = false): Promise<ByteSource> {
   const folder = path.dirname(real);
   const handle = await open(real, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)).catch((cause: unknown) =>
-    unreadable(name, cause),
+    unreadable(name, cause, trusted),
   );
   let stat: BigIntStats;
   try {
@@ -157,11 +157,13 @@ async function openIfPresent(name: string, real: string): Promise<ByteSource | u
 }
 
 /** Turns an error of the operating system into OPT601 or OPT615. */
-function unreadable(name: string, cause: unknown): never {
+function unreadable(name: string, cause: unknown, trusted = false): never {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
   if (code === 'ENOENT' || code === 'ENOTDIR')
-    return fail('OPT601', undefined, `there is no data file ${quote(name)}`, {
-      hint: 'data paths are relative to the folder of the .opt file; --data NAME=PATH takes a file from elsewhere',
+    return fail('OPT601', undefined, `there is no ${trusted ? '' : 'data '}file ${quote(name)}`, {
+      hint: trusted
+        ? 'paths that are given to a command are relative to the folder in which it runs'
+        : 'data paths are relative to the folder of the .opt file; --data NAME=PATH takes a file from elsewhere',
     });
   const reason =
     {

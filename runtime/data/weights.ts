@@ -15,6 +15,9 @@ export interface DescribedWeights {
 /** Data source that stands for the file of a model. */
 export const weightSource = (model: string): string => `load:${model}`;
 
+/** Whether a data source stands for the file of a model. */
+export const isWeightSource = (source: string): boolean => source.startsWith('load:');
+
 /**
  * What a file, given by the user, holds for a model: of a checkpoint its cells. Names that begin with the model's (`Net.linear_0.W`, in a checkpoint with runs `a/Net.linear_0.W`) count
  * alone where there are any; else all names do, as paths within the model. A slash in a name is read as a dot. Throws OPT601, OPT605 to OPT607, OPT655.

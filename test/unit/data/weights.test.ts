@@ -120,6 +120,25 @@ describe('--load', () => {
     expect(found[1].hint).toContain('linear_1.bias');
   });
 
+  it('a number that is not finite is told of by its tensor and place', async () => {
+    const values = Float32Array.of(1, 2, 3, NaN, 5, 6);
+    const given = { ...tensors, 'linear_0.W': { values, shape: [3, 2] } };
+    const refused = compiled(given, async ({ bundle, data }, spec) => {
+      const { program } = compileSpec(openSpec(spec, new Map()), new Map(), { set: new Map(), infos: new Map(), stage: 'program' }); // prettier-ignore
+      const session = await load(bundle).start({ backend: createReferenceBackend(program), data });
+      await session.dispose();
+    });
+    const d = await refusalOf(refused);
+    expect(d).toMatchObject({ code: 'OPT611', hint: expect.stringContaining('saved before') });
+    expect(d.message).toContain("w.safetensors': number [1, 1] of the tensor 'linear_0.W' is NaN");
+  });
+
+  it('a missing file is a path of the command, not of the spec', async () => {
+    const d = await refusalOf(compiled('nowhere.safetensors', async () => {}));
+    expect(d).toMatchObject({ code: 'OPT601', message: "there is no file 'nowhere.safetensors'" });
+    expect(d.hint).toContain('relative to the folder in which it runs');
+  });
+
   it('states of layers: all of a file or none of it', () =>
     inFolder(async (folder) => {
       const spec = path.join(folder, 's.opt');

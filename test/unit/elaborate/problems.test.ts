@@ -538,6 +538,10 @@ problem p {
 }
 solve p by penalty() for 5`);
     expect(d.message).toContain('has 2 lower levels, not 1');
+    const [none] = errorsOf(
+      `use solvers { unrolled }\nproblem p { over x: f32 = 1; minimize x^2 }\nsolve p by unrolled() for 5`,
+    );
+    expect(none.message).toContain('has no lower level, where one is needed');
   });
   test('a lower level within a lower level', () => {
     const m = runSpec(`problem p {

@@ -29,7 +29,7 @@ export const reservedWords: ReadonlySet<string> = new Set([
   'while',
 ]);
 
-type Follow = 'name' | 'operand' | 'body' | 'text';
+type Follow = 'name' | 'operand' | 'body' | 'text' | 'negative';
 
 /** Keywords that open a statement, and what must follow for them to be one. */
 const statementWords: Partial<Record<KeywordText, readonly (Follow | string)[]>> = {
@@ -45,7 +45,7 @@ const statementWords: Partial<Record<KeywordText, readonly (Follow | string)[]>>
 
 /** Keywords that open an expression. */
 const prefixWords: Partial<Record<KeywordText, readonly (Follow | string)[]>> = {
-  map: ['operand', '(', 'body', '['], scan: ['name', '('], fixed: ['name'], checkpoint: ['body', 'keep'], exact: ['body'], fresh: ['operand', '('],
+  map: ['operand', '(', 'body', '[', 'negative'], scan: ['name', '('], fixed: ['name'], checkpoint: ['body', 'keep'], exact: ['body'], fresh: ['operand', '('],
   each: ['operand', '(', '['], solve: ['name'], index: ['of'], new: [']', ','], forall: ['name'], affine: ['name'],
 }; // prettier-ignore
 
@@ -136,11 +136,24 @@ function follows(tokens: readonly IToken[], i: number, wanted: readonly string[]
       case '(':
         if (next.tokenType === t.LParen) return true;
         continue;
+      case 'negative': // `map -2..3` but not `map - 2`
+        if (next.tokenType === t.Minus && !adjacent && beginsRange(tokens, i + 1)) return true;
+        continue;
       default:
         if (next.image === want) return true;
     }
   }
   return false;
+}
+
+/** Whether the minus at i is the sign of the number or name right behind it, at which a range starts. */
+function beginsRange(tokens: readonly IToken[], i: number): boolean {
+  const start = tokens.at(i + 1);
+  if (!start || start.startOffset !== tokens[i].startOffset + 1) return false;
+  const range = tokens.at(i + 2)?.tokenType;
+  return (
+    (start.tokenType === t.NumberToken || start.tokenType === t.Word) && (range === t.Range || range === t.ClosedRange)
+  );
 }
 
 /** `shift X along A` and `gather X over A`, where X is a name, a call or a group: looks for the second word behind X. */

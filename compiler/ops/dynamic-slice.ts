@@ -89,6 +89,9 @@ const dynamicSlice: Omit<OpDef, 'name'> = {
     const { shape } = node.inputs[0].type;
     const strides = stridesOf(shape);
     const all = mappedStarts(t, starts, startsMapped, n);
+    // Of one axis alone the elements are the indices themselves, which the gather checks (and tells) as they are.
+    if (!xMapped && sizes.length === 1 && sizes[0] === 1)
+      return b.make('gather', [x, t.reshape(starts[0], [n, 1])], { axis: 0 });
     const result = [n, ...sizes];
     let flat = xMapped ? t.scale(t.iota(result, 0), sizeOf(shape)) : b.constant(0, { dtype: 'i32', shape: result });
     all.forEach((start, a) => {

@@ -149,6 +149,21 @@ test('cells and what is around stay as they are', () => {
   expect(a).toBe(11);
 });
 
+test('a range may begin below zero, and map may be a name all the same', () => {
+  const [a, b, c] = evaluateAll(
+    ['sum(map -2..1 as i { f32(i) })', 'sum(map -n..=1 as i { f32(i) })', 'f32(map - 2) + f32(map -1)'],
+    'let n = 3\nlet map = 4',
+  );
+  expect([a, b, c]).toEqual([-3, -5, 5]);
+});
+
+test('an index out of range is told of as it is', () => {
+  const fault = (text: string) => () => evaluateAll([text], 'var x: f32[3] = 1');
+  expect(fault('sum(map 0..4 as i { x[i] })')).toThrow('index 3 is out of range: the axis has 3 elements');
+  expect(fault('sum(map 0..2 as i { sum(map 0..6 as j { x[i + j] }) })')).toThrow('index 3 is');
+  expect(fault('sum(map -2..1 as i { x[i] })')).toThrow('index -2 is');
+});
+
 test('what cannot be mapped over', () => {
   const code = (text: string) => errorsOf(`metric m = sum(${text})`).map((d) => d.code);
   expect(code('map 3.0 as x { x }')).toEqual(['OPT304']);
